@@ -1,0 +1,34 @@
+# Everything runs in .venv, which `make env` fills; a fresh clone needs only Python >= 3.10 with venv.
+# Extra arguments: make test ARGS="-k packaging", make demo ARGS="--shape 256 128".
+
+PYTHON ?= python3
+ARGS ?=
+BIN := .venv/bin
+ENV := .venv/.installed
+
+.PHONY: env test demo bench lint clean
+
+env: $(ENV)
+
+$(ENV): pyproject.toml constraints.txt
+	test -x $(BIN)/pip || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install -c constraints.txt -e ".[dev,bench]"
+	touch $@
+
+# Tests of one file stay in one worker, so that two workers seldom compile the same kernels.
+test: env
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+
+demo: env
+	$(BIN)/python -m hpsolver demo $(ARGS)
+
+bench: env
+	$(BIN)/python -m bench $(ARGS)
+
+lint: env
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+clean:
+	rm -rf build dist out *.egg-info .pytest_cache .ruff_cache .hypothesis
+	find hpsolver kernels trained_models bench tests -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,139 @@
+"""The caller's arrays: NumPy, Torch, Warp, CuPy, or anything that speaks DLPack.
+
+``adopt`` looks at an array without copying it; ``like`` makes a new one of the same kind. Nothing here writes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import warp as wp
+
+Array = Any
+"""A caller's array of any accepted kind."""
+
+DTYPES = {"float32": wp.float32, "float64": wp.float64}
+
+
+@dataclass(frozen=True)
+class Adopted:
+    """A caller's array seen as a Warp array.
+
+    Attributes:
+        view: shares the caller's memory, except for a NumPy array on a CUDA solver, which is copied over.
+        kind: ``numpy``, ``torch``, ``cupy``, ``warp`` or ``dlpack``.
+        dtype: ``float32`` or ``float64``.
+    """
+
+    view: wp.array
+    kind: str
+    dtype: str
+
+
+def kind_of(value: Array) -> str:
+    """Names the library an array comes from, without importing any."""
+    root = type(value).__module__.partition(".")[0]
+    if isinstance(value, wp.array):
+        return "warp"
+    if isinstance(value, np.ndarray):
+        return "numpy"
+    if root in ("torch", "cupy"):
+        return root
+    if hasattr(value, "__dlpack__"):
+        return "dlpack"
+    raise TypeError(
+        f"expected a NumPy, Torch, Warp or CuPy array, or one with __dlpack__, got {type(value).__name__}; "
+        "convert with numpy.asarray first"
+    )
+
+
+def adopt(value: Array, name: str, shape: tuple[int, ...], device: wp.Device) -> Adopted:
+    """Checks an array and wraps it.
+
+    Args:
+        value: the caller's array, float32 or float64, any strides.
+        name: what to call it in messages.
+        shape: what its shape must be.
+        device: where it must be; NumPy arrays are accepted for any device.
+
+    Raises:
+        TypeError: not an array, or of another dtype.
+        ValueError: of another shape, or on another device.
+    """
+    try:
+        kind = kind_of(value)
+    except TypeError as error:
+        raise TypeError(f"{name}: {error}") from None
+    if kind == "torch" and value.layout is not _torch().strided:
+        raise TypeError(f"{name}: expected a dense Torch tensor, got layout {value.layout}")
+    dtype = _dtype_name(value)
+    if dtype not in DTYPES:
+        raise TypeError(f"{name}: dtype must be float32 or float64, got {dtype}")
+    if tuple(value.shape) != shape:
+        raise ValueError(f"{name}: shape must be {shape}, got {tuple(value.shape)}")
+    view = _wrap(value, kind, DTYPES[dtype], device)
+    if view.device != device:
+        raise ValueError(f"{name}: on device {view.device}, but the solver is on {device}; move one of them")
+    return Adopted(view, kind, dtype)
+
+
+def like(adopted: Adopted, shape: tuple[int, ...], device: wp.Device) -> Array:
+    """A new array of the same kind and dtype, on the solver's device (``dlpack`` kinds get a Warp array)."""
+    if adopted.kind == "numpy":
+        return np.empty(shape, dtype=adopted.dtype)
+    if adopted.kind == "torch":
+        torch = _torch()
+        return torch.empty(shape, dtype=getattr(torch, adopted.dtype), device=wp.device_to_torch(device))
+    if adopted.kind == "cupy":
+        import cupy
+
+        return cupy.empty(shape, dtype=adopted.dtype)
+    return wp.empty(shape, dtype=DTYPES[adopted.dtype], device=device)
+
+
+def check_writable(value: Array, name: str) -> None:
+    """Raises ValueError for a NumPy array that must not be written."""
+    if isinstance(value, np.ndarray) and not value.flags.writeable:
+        raise ValueError(f"{name}: the array is read-only")
+
+
+def caller_stream(kind: str, device: wp.Device) -> contextlib.AbstractContextManager:
+    """Puts Warp's launches on the stream the caller's library uses, so that no synchronisation is needed."""
+    if not device.is_cuda or kind not in ("torch", "cupy"):
+        return contextlib.nullcontext()
+    if kind == "torch":
+        torch = _torch()
+        stream = wp.stream_from_torch(torch.cuda.current_stream(wp.device_to_torch(device)))
+    else:
+        import cupy
+
+        stream = wp.Stream(device, cuda_stream=cupy.cuda.get_current_stream().ptr)
+    return wp.ScopedStream(stream, sync_enter=False, sync_exit=False)
+
+
+def _dtype_name(value: Array) -> str:
+    dtype = value.dtype
+    if isinstance(value, wp.array):
+        return getattr(dtype, "__name__", str(dtype))
+    if isinstance(dtype, np.dtype) and not dtype.isnative:
+        return f"byte-swapped {dtype.name}"
+    return str(dtype).removeprefix("torch.")
+
+
+def _wrap(value: Array, kind: str, dtype: type, device: wp.Device) -> wp.array:
+    if kind == "warp":
+        return value
+    if kind == "numpy":
+        return wp.array(value, dtype=dtype, copy=False, device=device)
+    if kind == "torch":
+        return wp.from_torch(value.detach(), dtype=dtype)
+    return wp.from_dlpack(value, dtype=dtype)
+
+
+def _torch():
+    import torch
+
+    return torch

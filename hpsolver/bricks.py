@@ -1,0 +1,165 @@
+"""Brick order: how the cells of a grid are numbered on the device.
+
+The grid is cut into equal bricks, one *leaf* each: 16x8 cells in 2D and 8x4x4 in 3D for leaves of 128 (8x8 and 4x4x4
+for leaves of 64). A leaf's cells are contiguous, so a leaf is a dense block of every vector and matrix. Bricks at the
+end of an axis may be partial; the missing cells are padding: rows of the identity that no other row refers to.
+
+Axes are counted as the kernels see them: always three, a 2D grid is a 3D one with a first axis of size 1. Directions
+are numbered 0..5 as (last axis -, +), (middle -, +), (first -, +); a 2D grid uses the first four, and ``d ^ 1`` is
+the opposite of ``d``.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+
+from .grid import Grid
+
+EXTENTS = {(2, 128): (1, 16, 8), (2, 64): (1, 8, 8), (3, 128): (8, 4, 4), (3, 64): (4, 4, 4)}
+LEAF_SIZES = (64, 128)
+
+INTERIOR, WALL, OPEN = 0, 1, 2
+
+
+@dataclass(frozen=True)
+class Bricks:
+    """The brick order of one grid, on the host.
+
+    Attributes:
+        extent: cells of a brick per axis, 3 entries.
+        counts: bricks per axis, 3 entries.
+        coordinates: [leaves, 3] brick coordinates of each leaf.
+        neighbor: [leaves, directions] int32, the leaf across each side; the leaf itself where there is none.
+        side: [leaves, directions] int32, INTERIOR, WALL or OPEN.
+        used: [leaves, 3] int32, cells of the brick that exist, per axis (less than ``extent`` at the end of an axis).
+        cell: [leaves * leaf_size] int32, row-major number of the grid's cell, -1 for padding.
+    """
+
+    dimension: int
+    extent: tuple[int, int, int]
+    counts: tuple[int, int, int]
+    coordinates: np.ndarray
+    neighbor: np.ndarray
+    side: np.ndarray
+    used: np.ndarray
+    cell: np.ndarray
+
+    @property
+    def leaf_size(self) -> int:
+        return self.extent[0] * self.extent[1] * self.extent[2]
+
+    @property
+    def leaves(self) -> int:
+        return len(self.coordinates)
+
+    @property
+    def size(self) -> int:
+        return self.leaves * self.leaf_size
+
+    @property
+    def directions(self) -> int:
+        return 2 * self.dimension
+
+    @property
+    def halfwidth(self) -> int:
+        """Half-bandwidth of a leaf's matrix in brick order: the stride of its slowest axis."""
+        return self.extent[2] if self.dimension == 2 else self.extent[1] * self.extent[2]
+
+    @functools.cached_property
+    def leaf_reach(self) -> int:
+        """Largest distance, in leaf numbers, between neighbouring leaves: the bandwidth of the leaf graph."""
+        return int(np.abs(self.neighbor - np.arange(self.leaves)[:, None]).max())
+
+    def to_bricks(self, field: np.ndarray, padding: float = 0.0) -> np.ndarray:
+        """A [grid shape] array in brick order, [leaves * leaf_size]."""
+        flat = np.append(np.asarray(field).ravel(), np.asarray(padding, dtype=np.asarray(field).dtype))
+        return flat[self.cell]
+
+    def from_bricks(self, vector: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+        """The inverse of ``to_bricks``."""
+        real = self.cell >= 0
+        field = np.empty(int(np.prod(shape)), dtype=vector.dtype)
+        field[self.cell[real]] = vector[real]
+        return field.reshape(shape)
+
+    @functools.cached_property
+    def colors(self) -> tuple[np.ndarray, ...]:
+        """Leaves by colour, neighbours never alike: a checkerboard, with a third colour where an odd periodic axis
+        does not allow one. Fixed order, hence deterministic."""
+        color = np.full(self.leaves, -1)
+        by_parity = np.argsort(self.coordinates.sum(axis=1) % 2, kind="stable")
+        for leaf in by_parity:
+            taken = {color[n] for n in self.neighbor[leaf] if n != leaf}
+            color[leaf] = next(c for c in itertools.count() if c not in taken)
+        return tuple(np.flatnonzero(color == c).astype(np.int32) for c in range(color.max() + 1))
+
+
+def make_bricks(grid: Grid, leaf_size: int = 128) -> Bricks:
+    """Cuts ``grid`` into leaves of ``leaf_size`` cells.
+
+    Leaves are numbered lexicographically with the axis of most bricks slowest, which keeps the coarse matrix's band
+    narrow; a periodic axis is folded (0, n-1, 1, n-2, ...) so that its ends are near each other too.
+    """
+    if leaf_size not in LEAF_SIZES:
+        raise ValueError(f"leaf size must be one of {LEAF_SIZES}, got {leaf_size!r}")
+    lead = 3 - grid.dimension
+    extent = EXTENTS[grid.dimension, leaf_size]
+    shape = (1,) * lead + grid.shape
+    boundary = (("wall", "wall"),) * lead + grid.boundary
+    counts = tuple(-(-n // e) for n, e in zip(shape, extent, strict=True))
+
+    periodic = [pair[0] == "periodic" for pair in boundary]
+    axis_orders = [_folded(n) if wraps else np.arange(n) for n, wraps in zip(counts, periodic, strict=True)]
+    slowest_first = sorted(range(3), key=lambda a: -counts[a])
+    mesh = np.meshgrid(*[axis_orders[a] for a in slowest_first], indexing="ij")
+    coordinates = np.empty((mesh[0].size, 3), dtype=np.int64)
+    for axis, component in zip(slowest_first, mesh, strict=True):
+        coordinates[:, axis] = component.ravel()
+
+    number = np.empty(counts, dtype=np.int64)
+    number[tuple(coordinates.T)] = np.arange(len(coordinates))
+
+    leaves = len(coordinates)
+    neighbor = np.empty((leaves, 2 * grid.dimension), dtype=np.int32)
+    side = np.zeros_like(neighbor)
+    for direction in range(2 * grid.dimension):
+        axis, step = 2 - direction // 2, 2 * (direction % 2) - 1
+        moved = coordinates.copy()
+        moved[:, axis] += step
+        outside = (moved[:, axis] < 0) | (moved[:, axis] >= counts[axis])
+        moved[:, axis] %= counts[axis]
+        across = number[tuple(moved.T)]
+        word = boundary[axis][direction % 2]
+        neighbor[:, direction] = np.where(outside & (word != "periodic"), np.arange(leaves), across)
+        if word != "periodic":
+            side[outside, direction] = OPEN if word == "open" else WALL
+
+    used = np.minimum(np.array(extent), np.array(shape) - coordinates * np.array(extent)).astype(np.int32)
+    return Bricks(
+        dimension=grid.dimension,
+        extent=extent,
+        counts=counts,
+        coordinates=coordinates,
+        neighbor=neighbor,
+        side=side,
+        used=used,
+        cell=_cells(shape, extent, coordinates),
+    )
+
+
+def _folded(n: int) -> np.ndarray:
+    order = np.empty(n, dtype=np.int64)
+    order[0::2] = np.arange((n + 1) // 2)
+    order[1::2] = n - 1 - np.arange(n // 2)
+    return order
+
+
+def _cells(shape: tuple[int, ...], extent: tuple[int, ...], coordinates: np.ndarray) -> np.ndarray:
+    local = np.stack(np.meshgrid(*[np.arange(e) for e in extent], indexing="ij"), axis=-1).reshape(-1, 3)
+    position = (coordinates * np.array(extent))[:, None, :] + local[None, :, :]
+    cell = np.ravel_multi_index(np.moveaxis(np.minimum(position, np.array(shape) - 1), -1, 0), shape)
+    return np.where((position < np.array(shape)).all(axis=-1), cell, -1).astype(np.int32).ravel()

@@ -1,0 +1,83 @@
+"""From a frame written as Python calls to something that replays it.
+
+Where the device can loop inside a graph (the CPU, and CUDA drivers from 12.4) the whole frame is one graph. Elsewhere
+the frame is cut at its loops: the pieces between them are graphs, an inner loop's graph holds a fixed number of
+iterations, and the host asks after each replay whether to go on. Iterations past the end are no-ops by design.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import warp as wp
+
+from .pcg import Loop
+
+CHUNK = 25
+"""Iterations per replay of a cut frame."""
+
+Frame = Callable[[Loop], None]
+
+
+def capture_frame(frame: Frame, device: wp.Device) -> Callable[[], None]:
+    """Captures ``frame`` once; the result replays it."""
+    if device.is_cuda and not wp.is_conditional_graph_supported():
+        return capture_pieces(frame, device)
+    with wp.ScopedCapture(device=device, force_module_load=False) as capture:
+        frame(wp.capture_while)
+    graph = capture.graph
+    return lambda: wp.capture_launch(graph)
+
+
+def capture_pieces(frame: Frame, device: wp.Device) -> Callable[[], None]:
+    """Captures ``frame`` as graphs with host-driven loops between them."""
+    return _Pieces(device).record(frame)
+
+
+class _Pieces:
+    """Records a frame as a list of steps: graphs, and loops over lists of steps."""
+
+    def __init__(self, device: wp.Device):
+        self._device = device
+        self._steps: list[Callable[[], None]] = []
+
+    def record(self, frame: Frame) -> Callable[[], None]:
+        self._open()
+        frame(self._loop)
+        self._close()
+        return _in_turn(self._steps)
+
+    def _loop(self, condition: wp.array, body: Callable[[], None]) -> None:
+        self._close()
+        outside, self._steps = self._steps, []
+        self._open()
+        body()
+        if not self._steps:  # no loop within: several rounds per replay, since asking the device is dear
+            for _ in range(CHUNK - 1):
+                body()
+        self._close()
+        once, self._steps = _in_turn(self._steps), outside
+
+        def replay() -> None:
+            while condition.numpy()[0]:
+                once()
+
+        self._steps.append(replay)
+        self._open()
+
+    def _open(self) -> None:
+        self._capture = wp.ScopedCapture(device=self._device, force_module_load=False)
+        self._capture.__enter__()
+
+    def _close(self) -> None:
+        self._capture.__exit__(None, None, None)
+        graph = self._capture.graph
+        self._steps.append(lambda: wp.capture_launch(graph))
+
+
+def _in_turn(steps: list[Callable[[], None]]) -> Callable[[], None]:
+    def replay() -> None:
+        for step in steps:
+            step()
+
+    return replay

@@ -1,0 +1,192 @@
+"""The command line: ``hpsolver demo``, ``hpsolver solve`` and ``hpsolver info``.
+
+Exit codes: 0 when done, which for ``solve`` means converged; 2 for a command line that cannot be carried out as
+written; 1 for everything else. What numpy and Warp are needed for is imported by the command that needs them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from hpsolver import Solver
+
+OK, FAILED, USAGE = 0, 1, 2
+
+
+class CommandError(Exception):
+    """Ends a command with a one-line message and an exit code."""
+
+    def __init__(self, message: object, code: int = FAILED):
+        super().__init__(" ".join(str(message).split()))
+        self.code = code
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command.
+
+    Args:
+        argv: the words after the program's name; those of this process when None.
+
+    Returns:
+        The exit code. A command line that argparse refuses raises ``SystemExit(2)`` instead.
+    """
+    argv = sys.argv[1:] if argv is None else list(argv)
+    if argv[:1] == ["demo"]:
+        return _demo(argv[1:])  # the example reads its own options, --help included
+    args = vars(_parser().parse_args(argv))
+    command = args.pop("command")
+    try:
+        return _COMMANDS[command](**args)
+    except CommandError as error:
+        print(f"hpsolver {command}: error: {error}", file=sys.stderr)
+        return error.code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="hpsolver", description="Pressure Poisson solver for variable-density flow.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands.add_parser("demo", help="run the rising bubbles example (its options: hpsolver demo --help)")
+    commands.add_parser("info", help="versions, devices, and the preconditioners that can be used here")
+
+    solve = commands.add_parser(
+        "solve",
+        help="solve for the pressure of a density and a right-hand side read from .npy files",
+        description="Solves -div((1/density) grad p) = rhs on the cells of a 2D or 3D grid, axes as in the arrays. "
+        "Options left out take the defaults of hpsolver.Solver. The times are those of a first frame, which also loads "
+        "the kernels, and compiles them once per machine.",
+        epilog="Exit code: 0 converged, 1 not converged or files that cannot be used, 2 bad usage.",
+        argument_default=argparse.SUPPRESS,
+    )
+    solve.add_argument("density", metavar="DENSITY.npy", help="density of each cell")
+    solve.add_argument("rhs", metavar="RHS.npy", help="right-hand side of each cell, same shape")
+    solve.add_argument("pressure", metavar="PRESSURE.npy", help="file to write the pressure to")
+    solve.add_argument("--spacing", type=_spacing, metavar="H[,H...]", help="cell size, or one per axis: 0.1,0.2")
+    solve.add_argument(
+        "--boundary",
+        type=_boundary,
+        metavar="SIDES",
+        help="wall, open or periodic for every side; or one entry per axis joined by ':', each a word or LOW,HIGH: "
+        "periodic:wall,open",
+    )
+    solve.add_argument("--face-average", metavar="NAME", help="density on a face: harmonic or arithmetic mean")
+    solve.add_argument("--preconditioner", metavar="NAME", help="one of those that 'hpsolver info' lists")
+    solve.add_argument("--tolerance", type=float, metavar="X", help="relative residual to reach")
+    solve.add_argument("--max-iterations", type=int, metavar="N", help="iterations to stop after")
+    solve.add_argument("--precision", metavar="NAME", help="arithmetic of the iteration, such as mixed")
+    solve.add_argument("--device", metavar="NAME", help="one of those that 'hpsolver info' lists")
+    return parser
+
+
+def _spacing(text: str) -> float | tuple[float, ...]:
+    """``0.1`` or ``0.1,0.2``."""
+    steps = tuple(float(word) for word in text.split(","))
+    return steps if len(steps) > 1 else steps[0]
+
+
+def _boundary(text: str) -> str | tuple[str | tuple[str, ...], ...]:
+    """``wall``, or per axis: ``periodic:wall,open`` is ``("periodic", ("wall", "open"))``."""
+    axes = tuple(tuple(axis.split(",")) if "," in axis else axis for axis in text.split(":"))
+    return text if axes == (text,) else axes
+
+
+def _demo(argv: list[str]) -> int:
+    from hpsolver.examples import rising_bubbles
+
+    return rising_bubbles.main(argv) or OK
+
+
+def _solve(*, density: str, rhs: str, pressure: str, **options: object) -> int:
+    rho, b = _read(density), _read(rhs)
+    if rho.shape != b.shape:
+        raise CommandError(f"{density} has shape {rho.shape}, but {rhs} has shape {b.shape}")
+    solver = _make_solver(rho.shape, options)
+    try:
+        p = solver.step(rho, b)
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise CommandError(error) from error
+    _write(pressure, p)
+
+    info = solver.info
+    lines = {
+        "status": info.status.name.lower(),
+        "iterations": info.iterations,
+        "true residual": f"{info.residual:.3e}",
+        "rhs mean removed": f"{info.rhs_mean_removed:.3e}",
+        "preconditioner": info.preconditioner + (" (fallback)" if info.fallback else ""),
+        **{f"time, {name}": f"{ms:.3f} ms" for name, ms in info.timings.items()},
+        "pressure": pressure,
+    }
+    _print_table(lines)
+    if not info.converged:
+        raise CommandError(f"not converged: {info.status.advice}")
+    return OK
+
+
+def _make_solver(shape: tuple[int, ...], options: dict[str, object]) -> Solver:
+    from hpsolver import Solver
+
+    try:
+        return Solver(shape, **options)
+    except (TypeError, ValueError) as error:
+        raise CommandError(error, USAGE) from error
+    except (ImportError, RuntimeError) as error:
+        raise CommandError(error) from error
+
+
+def _read(path: str) -> np.ndarray:
+    """The 2D or 3D array in a .npy file."""
+    import numpy as np
+
+    try:
+        with open(path, "rb") as file:
+            array = np.lib.format.read_array(file, allow_pickle=False)
+    except OSError as error:
+        raise CommandError(f"cannot read {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise CommandError(f"{path} is not an array in .npy format: {error}") from error
+    if array.ndim not in (2, 3):
+        raise CommandError(f"{path} has shape {array.shape}, not 2 or 3 axes")
+    return array
+
+
+def _write(path: str, array: np.ndarray) -> None:
+    import numpy as np
+
+    try:
+        with open(path, "wb") as file:
+            np.save(file, array)
+    except OSError as error:
+        raise CommandError(f"cannot write {path}: {error.strerror}") from error
+
+
+def _info() -> int:
+    from importlib import metadata
+
+    import warp as wp
+
+    from hpsolver import preconditioners
+
+    packages = ("hpsolver", "warp-lang", "torch", "numpy")
+    _print_table({"python": platform.python_version(), **{name: metadata.version(name) for name in packages}})
+    print("\ndevices")
+    _print_table({device.alias: device.name for device in wp.get_devices()}, indent=2)
+    print("\npreconditioners")
+    reasons = preconditioners.available()
+    _print_table({name: f"no: {reason}" if reason else "yes" for name, reason in reasons.items()}, indent=2)
+    return OK
+
+
+def _print_table(lines: dict[str, object], indent: int = 0) -> None:
+    width = max(map(len, lines), default=0)
+    for name, value in lines.items():
+        print(f"{'':{indent}}{name:<{width}}  {value}")
+
+
+_COMMANDS = {"solve": _solve, "info": _info}

@@ -1,0 +1,117 @@
+"""The problem's geometry: a regular grid, its boundary, and how a density is averaged onto a face.
+
+Notation used throughout: ``A p = b`` with ``A = -div((1/rho) grad)`` on cells, 5-point in 2D and 7-point in 3D,
+``c_ij = 1 / (rho_f h^2)`` the conductance of the face between cells i and j.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from numbers import Integral, Real
+
+BOUNDARIES = ("wall", "open", "periodic")
+FACE_AVERAGES = ("harmonic", "arithmetic")
+
+Boundary = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A regular grid of cells.
+
+    Attributes:
+        shape: cells per axis, 2 or 3 entries, each >= 1.
+        spacing: cell size per axis [length], same number of entries.
+        boundary: (low side, high side) per axis, each one of ``BOUNDARIES``. ``wall``: no flux. ``open``: p = 0 on
+            the face. ``periodic``: both sides of the axis.
+        face_average: ``harmonic``, rho_f = 2 rho_i rho_j / (rho_i + rho_j) (arXiv 2605.13343), or ``arithmetic``,
+            rho_f = (rho_i + rho_j) / 2 (usual for volume-of-fluid and level-set codes).
+    """
+
+    shape: tuple[int, ...]
+    spacing: tuple[float, ...]
+    boundary: Boundary
+    face_average: str
+
+    @property
+    def dimension(self) -> int:
+        return len(self.shape)
+
+    @property
+    def cells(self) -> int:
+        return math.prod(self.shape)
+
+    def periodic(self, axis: int) -> bool:
+        return self.boundary[axis][0] == "periodic"
+
+
+def make_grid(
+    shape: tuple[int, ...],
+    spacing: float | tuple[float, ...] = 1.0,
+    boundary: str | tuple = "wall",
+    face_average: str = "harmonic",
+) -> Grid:
+    """Checks a user's description of the grid and completes it.
+
+    Args:
+        shape: cells per axis.
+        spacing: one number, or one per axis.
+        boundary: one word for every side, or per axis one word or a (low, high) pair.
+        face_average: one of ``FACE_AVERAGES``.
+
+    Raises:
+        TypeError: an entry is not a number or a word.
+        ValueError: a value is outside what is allowed; the message names it.
+    """
+    shape = _shape(shape)
+    return Grid(shape, _spacing(spacing, len(shape)), _boundary(boundary, len(shape)), _face_average(face_average))
+
+
+def _shape(shape) -> tuple[int, ...]:
+    try:
+        axes = tuple(shape)
+    except TypeError:
+        raise TypeError(f"shape must be a tuple of 2 or 3 integers, got {shape!r}") from None
+    if len(axes) not in (2, 3):
+        raise ValueError(f"shape must have 2 or 3 axes, got {len(axes)}: {shape!r}")
+    for n in axes:
+        if not isinstance(n, Integral) or isinstance(n, bool):
+            raise TypeError(f"shape must hold integers, got {n!r} in {shape!r}")
+        if n < 1:
+            raise ValueError(f"every axis needs at least 1 cell, got {n} in {shape!r}")
+    if math.prod(int(n) for n in axes) > 2**27:
+        raise ValueError(f"shape {shape!r} has more than 2**27 cells, the most that 32-bit indices can hold")
+    return tuple(int(n) for n in axes)
+
+
+def _spacing(spacing, dimension: int) -> tuple[float, ...]:
+    steps = (spacing,) * dimension if isinstance(spacing, Real) else tuple(spacing)
+    if len(steps) != dimension:
+        raise ValueError(f"spacing needs one number, or {dimension} for this shape, got {spacing!r}")
+    for h in steps:
+        if not isinstance(h, Real) or not (1e-30 < h < 1e30):
+            raise ValueError(f"spacing must be a finite positive number (1e-30 to 1e30), got {h!r}")
+    return tuple(float(h) for h in steps)
+
+
+def _boundary(boundary, dimension: int) -> Boundary:
+    axes = (boundary,) * dimension if isinstance(boundary, str) else tuple(boundary)
+    if len(axes) != dimension:
+        raise ValueError(f"boundary needs one word, or one entry for each of {dimension} axes, got {boundary!r}")
+    sides = tuple((axis, axis) if isinstance(axis, str) else tuple(axis) for axis in axes)
+    for pair in sides:
+        if len(pair) != 2:
+            raise ValueError(f"boundary of an axis is one word or a (low, high) pair, got {pair!r}")
+        for word in pair:
+            if word not in BOUNDARIES:
+                raise ValueError(f"unknown boundary {word!r}; allowed: {', '.join(BOUNDARIES)}")
+        if (pair[0] == "periodic") != (pair[1] == "periodic"):
+            raise ValueError(f"both sides of a periodic axis must be 'periodic', got {pair!r}")
+    return sides
+
+
+def _face_average(face_average: str) -> str:
+    if face_average not in FACE_AVERAGES:
+        raise ValueError(f"unknown face_average {face_average!r}; allowed: {', '.join(FACE_AVERAGES)}")
+    return face_average

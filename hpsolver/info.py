@@ -1,0 +1,126 @@
+"""What a frame reports about itself."""
+
+from __future__ import annotations
+
+import enum
+import math
+from dataclasses import dataclass
+
+import warp as wp
+
+from hpsolver.kernels import state as S
+
+
+class Status(enum.IntEnum):
+    """How a frame ended. Each member carries a sentence of advice as ``advice``."""
+
+    RUNNING = S.RUNNING, "No frame has been solved yet: call step() first."
+    CONVERGED = S.CONVERGED, "The true relative residual is at or below the tolerance."
+    MAX_ITERATIONS = (
+        S.ITERATION_LIMIT,
+        "The iteration limit was reached; the pressure is the best iterate. Raise max_iterations, loosen the "
+        "tolerance, or choose a stronger preconditioner.",
+    )
+    STAGNATED = (
+        S.STAGNATED,
+        "The true residual stopped falling: rounding limits it. Loosen the tolerance, or use precision='mixed' or "
+        "'float64'.",
+    )
+    BREAKDOWN_OPERATOR = (
+        S.BREAKDOWN_OPERATOR,
+        "p.Ap <= 0: the operator is not positive along a search direction. Look for a density range beyond about "
+        "1e12, or use precision='float64'.",
+    )
+    BREAKDOWN_PRECONDITIONER = (
+        S.BREAKDOWN_PRECONDITIONER,
+        "r.z <= 0: the preconditioner is not positive definite. Use preconditioner='schwarz' or 'jacobi'.",
+    )
+    NONFINITE_RHS = (
+        S.NONFINITE_RHS,
+        "The right-hand side holds NaN or Inf, or its squared norm overflows. The pressure is the last good one with "
+        "warm_start, else zero.",
+    )
+    BAD_DENSITY = (
+        S.BAD_DENSITY,
+        "A fluid cell's density is not a positive finite number. The pressure is the last good one with warm_start, "
+        "else zero.",
+    )
+    NONFINITE_STATE = (
+        S.NONFINITE_STATE,
+        "A NaN or Inf appeared during the solve; the pressure is the last good iterate. Check the preconditioner and "
+        "the range of the density.",
+    )
+
+    advice: str
+
+    def __new__(cls, value: int, advice: str) -> Status:
+        member = int.__new__(cls, value)
+        member._value_ = value
+        member.advice = advice
+        return member
+
+
+class SolveError(RuntimeError):
+    """Raised by ``StepInfo.raise_for_status``."""
+
+
+@dataclass(frozen=True)
+class StepInfo:
+    """The report of the last frame. Reading it waits for the device.
+
+    Attributes:
+        status: how it ended.
+        iterations: PCG iterations, fallback included.
+        residual: ||b - A p|| / ||b||, recomputed in double precision from the returned pressure; b after projection.
+            0 for a zero right-hand side, NaN when the input was unusable.
+        rhs_mean_removed: mean taken from the right-hand side where no side is open (of several fluid regions, the
+            largest in magnitude); 0 where nothing had to be removed.
+        preconditioner: name of the one that finished the solve.
+        fallback: True when the chosen preconditioner failed and the fallback took over.
+        timings: milliseconds, ``update`` (assembly and preconditioner), ``solve`` and ``total``.
+    """
+
+    status: Status
+    iterations: int
+    residual: float
+    rhs_mean_removed: float
+    preconditioner: str
+    fallback: bool
+    timings: dict[str, float]
+
+    @property
+    def converged(self) -> bool:
+        return self.status is Status.CONVERGED
+
+    def raise_for_status(self) -> None:
+        """Raises ``SolveError`` with the status' advice unless the frame converged."""
+        if not self.converged:
+            raise SolveError(
+                f"{self.status.name.lower()} after {self.iterations} iterations, relative residual "
+                f"{self.residual:.3g}, preconditioner {self.preconditioner!r}. {self.status.advice}"
+            )
+
+
+def read_info(
+    state: wp.array, counter: wp.array, means: wp.array | None, names: tuple[str, str], timings: dict[str, float]
+) -> StepInfo:
+    """Reads the device's scalars (waits for the device)."""
+    counters = counter.numpy()
+    scalars = state.numpy()
+    status = Status(int(counters[S.STATUS]))
+    fallback = bool(counters[S.FALLBACK])
+    usable = status not in (Status.NONFINITE_RHS, Status.BAD_DENSITY, Status.RUNNING)
+    mean = 0.0
+    if means is not None and usable:
+        values = means.numpy()
+        mean = float(values[abs(values).argmax()])
+    best = scalars[S.BEST] if scalars[S.SCALE] > 0 else 0.0
+    return StepInfo(
+        status=status,
+        iterations=int(counters[S.ITERATION]),
+        residual=math.sqrt(best) if usable else math.nan,
+        rhs_mean_removed=mean,
+        preconditioner=names[fallback],
+        fallback=fallback,
+        timings=timings,
+    )

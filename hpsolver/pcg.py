@@ -1,0 +1,122 @@
+"""Preconditioned conjugate gradients on the device, as kernels to be captured.
+
+The frame is two nested loops, both with their test on the device. The inner one is PCG on the recurrence residual. The
+outer one recomputes the TRUE residual b - A x in double precision: only that can say "converged"; if the recurrence
+was too optimistic it starts another cycle of PCG from the true residual, and if that no longer helps it says so.
+Preconditioning by deflation (A-DEF2; Tang, Nabben, Vuik, Erlangga, J. Sci. Comput. 39, 2009) needs a start vector for
+each cycle, which the preconditioner adds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import warp as wp
+
+from hpsolver.kernels import control
+from hpsolver.kernels import state as S
+from hpsolver.kernels.krylov import krylov
+from hpsolver.kernels.native import launch
+
+from .preconditioners.base import Preconditioner
+from .system import System
+
+Loop = Callable[[wp.array, Callable[[], None]], None]
+"""Runs or records ``body`` while the int32 condition on the device is not zero: ``wp.capture_while`` or like it."""
+
+CYCLE_REDUCTION = {wp.float32: 1e-3, wp.float64: 1e-13}
+"""How far one cycle may follow the recurrence before the true residual is due, by Krylov type."""
+
+
+class ConjugateGradients:
+    """The vectors of PCG and the kernels of its loops.
+
+    Attributes:
+        x: [N] fp64 iterate, in units where ||b|| = 1.
+        state, counter: see ``hpsolver.kernels.state``.
+    """
+
+    def __init__(self, system: System, tolerance: float, max_iterations: int):
+        self.system = system
+        T, N = system.krylov_type, system.size
+        self._kernels = krylov(system.shape, T)
+        self.r, self.z, self.p, self.p_old, self.q = (system.zeros(N, T) for _ in range(5))
+        self.x, self.x_best = system.zeros(N, wp.float64), system.zeros(N, wp.float64)
+        self._pq, self._rr = system.zeros(system.slots, wp.float64), system.zeros(system.slots, wp.float64)
+        self._rz = system.zeros(max(system.slots, system.leaves), wp.float64)
+        state = np.zeros(S.STATE_SIZE)
+        state[S.TOLERANCE] = tolerance**2
+        state[S.REDUCTION] = CYCLE_REDUCTION[T] ** 2
+        counter = np.zeros(S.COUNTER_SIZE, dtype=np.int32)
+        counter[S.MAX_ITERATIONS] = max_iterations
+        self.state = wp.array(state, dtype=wp.float64, device=system.device)
+        self.counter = wp.array(counter, dtype=wp.int32, device=system.device)
+        self.outer, self.inner = system.zeros(1, wp.int32), system.zeros(1, wp.int32)
+
+    def begin(self, pressure: wp.array, warm_start: bool) -> None:
+        """Records: judges the inputs, scales b to norm 1, sets x."""
+        system = self.system
+        inputs = [system.slots, system.leaves, system.rhs, system.rhs, self._rr]
+        launch(krylov(system.shape, wp.float64).dot, system.slots, inputs, system.device)
+        inputs = [self._rr, system.bad_cells, system.slots, self.state, self.counter, self.outer, self.inner]
+        launch(control.begin, 1, inputs, system.device)
+        inputs = [self.state, int(warm_start), pressure, system.rhs, self.x, self.x_best]
+        wp.launch(control.prepare, dim=system.size, inputs=inputs, device=system.device)
+        self._residual()
+        self._check()
+
+    def solve(self, preconditioner: Preconditioner, loop: Loop) -> None:
+        """Records: cycles of PCG until the true residual is judged good or hopeless."""
+        loop(self.outer, lambda: self._cycle(preconditioner, loop))
+
+    def arm_fallback(self) -> None:
+        """Records: if the preconditioner failed, lets the next ``solve`` run from the best iterate."""
+        device = self.system.device
+        wp.launch(control.arm_fallback, dim=1, inputs=[self.state, self.counter, self.outer], device=device)
+        self._residual()
+        self._check()
+
+    def finish(self, pressure: wp.array, warm_start: bool) -> None:
+        """Records: pressure [N] in the caller's units, zero mean over each singular region."""
+        system = self.system
+        system.project_pressure(self.x)
+        inputs = [self.state, self.counter, int(warm_start), self.x, pressure]
+        wp.launch(control.finish, dim=system.size, inputs=inputs, device=system.device)
+
+    def _cycle(self, preconditioner: Preconditioner, loop: Loop) -> None:
+        if preconditioner.starts:
+            preconditioner.start(self.r, self.x)
+            self._residual()
+        preconditioner.apply(self.r, self.z, self._rz)
+        inputs = [self._rz, preconditioner.products, self.state, self.counter, self.inner]
+        launch(control.restart, 1, inputs, self.system.device)
+        loop(self.inner, lambda: self.iterate(preconditioner))
+        self._residual()
+        self._check()
+
+    def iterate(self, preconditioner: Preconditioner) -> None:
+        """Records one iteration: three kernels and those of ``preconditioner.apply``."""
+        system, kernels, device = self.system, self._kernels, self.system.device
+        blocks = [system.slots, system.leaves]
+        operator = [system.neighbor, system.used, system.krylov_conductance, system.krylov_diagonal]
+        inputs = [*blocks, self.state, *operator, self.z, self.p_old, self.p, self.q, self._pq]
+        launch(kernels.direction, system.slots, inputs, device)
+        inputs = [*blocks, self.state, self.inner, self._pq, self.p, self.q, self.x, self.r, self.p_old, self._rr]
+        launch(kernels.advance, system.slots, inputs, device)
+        preconditioner.apply(self.r, self.z, self._rz)
+        sums = [self._pq, self._rr, system.slots, self._rz, preconditioner.products]
+        launch(control.step, 1, [*sums, self.state, self.counter, self.inner], device)
+
+    def _residual(self) -> None:
+        system = self.system
+        operator = [system.neighbor, system.used, system.conductance, system.diagonal]
+        inputs = [system.slots, system.leaves, *operator, system.rhs, self.x, self.r, self._rr]
+        launch(self._kernels.residual, system.slots, inputs, system.device)
+
+    def _check(self) -> None:
+        system = self.system
+        inputs = [self._rr, system.slots, self.state, self.counter, self.outer]
+        launch(control.check, 1, inputs, system.device)
+        inputs = [self.counter, self.x, self.x_best]
+        wp.launch(control.keep_best, dim=system.size, inputs=inputs, device=system.device)

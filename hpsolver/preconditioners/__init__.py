@@ -1,0 +1,44 @@
+"""Preconditioners by name, and as objects with options.
+
+``Solver(preconditioner=...)`` takes a name from ``NAMES`` or an object, for instance ``Schwarz(coarse_size=16)``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from .base import Preconditioner
+from .diagonal import Identity, Jacobi
+from .schwarz import BlockJacobi, Schwarz
+
+NAMES: dict[str, Callable[[], Preconditioner]] = {
+    "none": Identity,
+    "jacobi": Jacobi,
+    "block_jacobi": BlockJacobi,
+    "schwarz": Schwarz,
+}
+"""What each name stands for."""
+
+
+def make(preconditioner: str | Preconditioner) -> Preconditioner:
+    """The preconditioner a user named, or the object given.
+
+    Raises:
+        ValueError: unknown name.
+        TypeError: neither a name nor a preconditioner.
+    """
+    if isinstance(preconditioner, Preconditioner):
+        return preconditioner
+    if not isinstance(preconditioner, str):
+        raise TypeError(f"preconditioner must be a name or a Preconditioner, got {type(preconditioner).__name__}")
+    if preconditioner not in NAMES:
+        raise ValueError(f"unknown preconditioner {preconditioner!r}; allowed: {', '.join(NAMES)}")
+    return NAMES[preconditioner]()
+
+
+def available() -> dict[str, str | None]:
+    """Maps every name to None where it can be used here, else to the reason why not."""
+    return {name: None for name in NAMES}
+
+
+__all__ = ["NAMES", "BlockJacobi", "Identity", "Jacobi", "Preconditioner", "Schwarz", "available", "make"]

@@ -1,0 +1,70 @@
+"""What the solver knows of a preconditioner."""
+
+from __future__ import annotations
+
+import abc
+import copy
+
+import warp as wp
+
+from hpsolver.system import System
+
+
+class Preconditioner(abc.ABC):
+    """An approximate inverse M of A, renewed every frame and applied once per iteration.
+
+    A preconditioner is made with its options, bound to a ``System`` by the solver (``bind`` returns a copy that owns
+    device buffers, so one object can serve several solvers), and then only records kernels: ``update`` and ``apply``
+    run inside a captured graph and must not allocate, read back, or branch on device data.
+
+    Attributes:
+        name: its name in the registry and in ``info.preconditioner``.
+        symmetric: M is symmetric.
+        positive: M is positive definite for every density, by construction.
+        graph_safe: ``update`` and ``apply`` may be captured; otherwise ``update`` runs before the graph.
+        leaf_size: cells of a leaf it wants (64 or 128).
+        starts: it implements ``start``.
+        launches: kernels that ``apply`` launches.
+    """
+
+    name: str
+    symmetric = True
+    positive = True
+    graph_safe = True
+    leaf_size = 128
+    starts = False
+    launches: int
+
+    def bind(self, system: System) -> Preconditioner:
+        """A copy of this preconditioner with buffers for ``system``."""
+        bound = copy.copy(self)
+        bound.system = system
+        bound.allocate()
+        return bound
+
+    @abc.abstractmethod
+    def allocate(self) -> None:
+        """Makes the device buffers for ``self.system``; called once, and again after the solid mask changed."""
+
+    @abc.abstractmethod
+    def update(self) -> None:
+        """Records the renewal of M for the assembled ``self.system``."""
+
+    @abc.abstractmethod
+    def apply(self, r: wp.array, z: wp.array, rz: wp.array) -> None:
+        """Records z = M r and the partial sums of r.z.
+
+        Args:
+            r: [N] residual, Krylov type.
+            z: [N] result, Krylov type.
+            rz: [``products``] fp64 partial sums of r.z.
+        """
+
+    def start(self, r: wp.array, x: wp.array) -> None:
+        """Records x += Q r, the correction a deflated method needs before its first iteration (``starts``)."""
+        raise RuntimeError(f"{self.name} has no start correction")
+
+    @property
+    def products(self) -> int:
+        """How many partial sums of r.z ``apply`` writes."""
+        return self.system.slots

@@ -1,0 +1,47 @@
+"""The preconditioners without structure: the identity and the diagonal."""
+
+from __future__ import annotations
+
+import warp as wp
+
+from hpsolver.kernels.diagonal import reciprocal
+from hpsolver.kernels.krylov import krylov
+from hpsolver.kernels.native import launch
+
+from .base import Preconditioner
+
+
+class Scaling(Preconditioner):
+    """M = diag(weight)."""
+
+    launches = 1
+
+    def allocate(self) -> None:
+        system = self.system
+        self._scale = krylov(system.shape, system.krylov_type).scale
+        self._weight = wp.ones(system.size, dtype=system.krylov_type, device=system.device)
+
+    def apply(self, r: wp.array, z: wp.array, rz: wp.array) -> None:
+        system = self.system
+        inputs = [system.slots, system.leaves, self._weight, r, z, rz]
+        launch(self._scale, system.slots, inputs, system.device)
+
+
+class Identity(Scaling):
+    """M = I: plain conjugate gradients."""
+
+    name = "none"
+
+    def update(self) -> None:
+        """Nothing to renew."""
+
+
+class Jacobi(Scaling):
+    """M = D^-1, the inverse of A's diagonal."""
+
+    name = "jacobi"
+
+    def update(self) -> None:
+        system = self.system
+        inputs = [system.krylov_diagonal, self._weight]
+        wp.launch(reciprocal(system.krylov_type), dim=system.size, inputs=inputs, device=system.device)

@@ -1,0 +1,102 @@
+"""The near field of the Schwarz preconditioners: exact solves on every leaf."""
+
+from __future__ import annotations
+
+import numpy as np
+import warp as wp
+
+from hpsolver.kernels import leaves as kernels
+from hpsolver.kernels.native import launch
+from hpsolver.system import System
+
+
+class Leaves:
+    """All leaves' factors, in the form the device likes (``hpsolver.kernels.leaves``), and their solves.
+
+    Attributes:
+        W: leaves factored together.
+        members, places: [groups * W] leaf numbers, -1 for none; [leaves] where each leaf stands.
+        y: [N] the last sweep's result.
+    """
+
+    def __init__(self, system: System, colored: bool, mode: int, R: int, dense: bool | None):
+        self.system = system
+        self.dense = system.device.is_cuda if dense is None else dense
+        self.W = kernels.GROUP_CUDA if system.device.is_cuda else kernels.GROUP_CPU
+        bricks = system.bricks
+        colors = bricks.colors if colored else (np.arange(bricks.leaves, dtype=np.int32),)
+        self._members, self._first_group = _groups(colors, self.W)
+        places = np.empty(bricks.leaves, dtype=np.int32)
+        occupied = self._members >= 0
+        places[self._members[occupied]] = np.flatnonzero(occupied)
+        color = np.empty(bricks.leaves, dtype=np.int32)
+        for c, leaves in enumerate(colors):
+            color[leaves] = c
+        self._first_leaf = np.cumsum([0] + [len(leaves) for leaves in colors])
+        self.colors = len(colors)
+
+        device = system.device
+        self.groups = len(self._members) // self.W
+        self.members = wp.array(self._members, dtype=wp.int32, device=device)
+        self.places = wp.array(places, dtype=wp.int32, device=device)
+        self._color = wp.array(color, dtype=wp.int32, device=device)
+        self._by_color = wp.array(np.concatenate(colors), dtype=wp.int32, device=device)
+
+        M, L, BW = system.preconditioner_type, bricks.leaf_size, bricks.halfwidth
+        self._factor = system.zeros(self.groups * L * (BW + 1) * self.W, wp.float64)
+        self._inverse = system.zeros(bricks.leaves * L * L if self.dense else 1, wp.float64)
+        exact = self._inverse if self.dense else self._factor
+        self._operator = exact if M is wp.float64 else system.zeros(exact.size, M)
+        self.y = system.zeros(system.size, M)
+        self._setup = kernels.factorization(system.shape, BW, self.W)
+        W = 1 if self.dense else self.W
+        self._sweep = kernels.sweeping(system.shape, BW, W, system.krylov_type, M, R, mode, self.dense)
+
+    @property
+    def launches(self) -> int:
+        """Sweeps of one symmetric solve: 0, 1, .., m - 1, .., 1, 0 over m colours."""
+        return 2 * self.colors - 1
+
+    def update(self) -> None:
+        """Records: factors of the assembled matrix."""
+        self.factor(self._setup.factor, self._factor)
+        if self.dense:
+            inputs = [self.places, self._factor, self._inverse]
+            launch(self._setup.invert, self.system.leaves, inputs, self.system.device)
+        if self._operator.dtype is wp.float32:
+            self.system.round(self._inverse if self.dense else self._factor, self._operator)
+
+    def closed_factor(self, target: wp.array) -> None:
+        """Records: factors of the leaves with closed faces, for the classical basis."""
+        self.factor(self._setup.factor_closed, target)
+
+    def factor(self, kernel: wp.Kernel, target: wp.array) -> None:
+        system = self.system
+        inputs = [system.leaves, self.members, system.used, system.conductance, system.diagonal, target]
+        launch(kernel, self.groups, inputs, system.device)
+
+    def factor_size(self) -> int:
+        return self._factor.size
+
+    def solve(self, r: wp.array, basis: wp.array, coarse: wp.array) -> None:
+        """Records: y = B r, one sweep or a symmetric one over the colours, and the coarse right-hand side."""
+        for color in range(self.colors):
+            self._sweep_color(color, True, r, basis, coarse)
+        for color in reversed(range(self.colors - 1)):
+            self._sweep_color(color, False, r, basis, coarse)
+
+    def _sweep_color(self, color: int, first_visit: bool, r: wp.array, basis: wp.array, coarse: wp.array) -> None:
+        system = self.system
+        begins = self._first_leaf if self.dense else self._first_group
+        coupled = color > 0 or not first_visit
+        flags = [int(begins[color]), int(coupled), int(first_visit), int(self.colors == 1)]
+        graph = [self._color, system.neighbor, system.side, system.used, system.conductance]
+        members = self._by_color if self.dense else self.members
+        inputs = [system.leaves, *flags, members, *graph, self._operator, basis, r, self.y, coarse]
+        launch(self._sweep, int(begins[color + 1] - begins[color]), inputs, system.device)
+
+
+def _groups(colors: tuple[np.ndarray, ...], W: int) -> tuple[np.ndarray, np.ndarray]:
+    """Leaves in groups of W that never mix colours, -1 filling the last of each; the first group of each colour."""
+    padded = [np.pad(leaves, (0, -len(leaves) % W), constant_values=-1) for leaves in colors]
+    return np.concatenate(padded).astype(np.int32), np.cumsum([0] + [len(p) // W for p in padded])

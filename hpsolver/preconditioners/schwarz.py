@@ -1,0 +1,212 @@
+"""Two-level Schwarz: exact leaves and a coarse space of a few functions per leaf (the *skeleton*).
+
+With B = blkdiag(A_ii^-1), or a symmetric sweep over coloured leaves, and Q = Phi (Phi^T A Phi)^-1 Phi^T:
+
+- additive:  M = B + Q - Phi blkdiag((Phi_i^T A_ii Phi_i)^-1) Phi^T. What leaf and coarse space would both correct is
+  taken out once; M is symmetric positive definite, since B minus its Phi part is A_ii^-1 seen through an A-orthogonal
+  projector.
+- deflated:  M = B + Q (I - A B), the A-DEF2 of Tang, Nabben, Vuik and Erlangga (2009), which equals a symmetric
+  positive definite preconditioner once the start vector has Phi^T r = 0.
+
+Phi_i, the classical basis: the leaf is split into sub-bricks, their indicators go through one inverse step
+(A_ii^N + 1e-3 D_i)^-1 D_i of the leaf with closed faces, the constant comes first, and all is orthonormalised.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import warp as wp
+
+from hpsolver.kernels import coarse as kernels
+from hpsolver.kernels.leaves import NO_COARSE, PUSH, RESTRICT
+from hpsolver.kernels.native import BLOCK, launch
+
+from .base import Preconditioner
+from .leaves import Leaves
+
+COARSE_SIZES = (1, 2, 4, 8, 16, 32)
+SWEEPS = ("additive", "redblack")
+
+
+class BlockJacobi(Preconditioner):
+    """M = blkdiag(A_ii^-1), exact leaves and nothing else. Does not scale; kept as the near field alone.
+
+    Args:
+        leaf_size: cells of a leaf, 64 or 128.
+    """
+
+    name = "block_jacobi"
+    launches = 2
+
+    def __init__(self, leaf_size: int = 128, *, dense: bool | None = None):
+        self.leaf_size = leaf_size
+        self._dense = dense
+
+    def allocate(self) -> None:
+        system = self.system
+        M = system.preconditioner_type
+        self._leaves = Leaves(system, False, NO_COARSE, 1, self._dense)
+        self._nothing, self._basis = system.zeros(system.leaves, M), system.zeros(system.size, M)
+        self._kernels = kernels.coarse_solution(system.shape, system.krylov_type, M, 1, False, False)
+
+    def update(self) -> None:
+        self._leaves.update()
+
+    def apply(self, r: wp.array, z: wp.array, rz: wp.array) -> None:
+        system = self.system
+        self._leaves.solve(r, self._basis, self._nothing)
+        inputs = [system.slots, system.leaves, self._basis, self._leaves.y, self._nothing, r, z, rz]
+        launch(self._kernels.prolong, system.slots, inputs, system.device)
+
+
+class Schwarz(Preconditioner):
+    """The skeleton.
+
+    Args:
+        coarse_size: functions a leaf, a power of two from 1 to 32.
+        deflated: A-DEF2 instead of the additive form.
+        sweep: ``additive`` (all leaves at once) or ``redblack`` (a symmetric sweep; needs ``deflated``).
+        leaf_size: cells of a leaf, 64 or 128.
+        dense: apply leaves and coarse space as dense inverses (None: on a GPU) instead of banded factors (on a CPU).
+
+    Raises:
+        ValueError: an option is outside its range.
+    """
+
+    name = "schwarz"
+
+    def __init__(
+        self,
+        coarse_size: int = 8,
+        *,
+        deflated: bool = True,
+        sweep: str = "redblack",
+        leaf_size: int = 128,
+        dense: bool | None = None,
+    ):
+        if coarse_size not in COARSE_SIZES:
+            raise ValueError(f"coarse_size must be one of {COARSE_SIZES}, got {coarse_size!r}")
+        if sweep not in SWEEPS:
+            raise ValueError(f"unknown sweep {sweep!r}; allowed: {', '.join(SWEEPS)}")
+        if sweep == "redblack" and not deflated:
+            raise ValueError("sweep='redblack' needs deflated=True")
+        self.coarse_size = coarse_size
+        self.deflated = bool(deflated)
+        self.sweep = sweep
+        self.leaf_size = leaf_size
+        self.starts = self.deflated
+        self._dense = dense
+
+    def allocate(self) -> None:
+        system, R, bricks = self.system, self.coarse_size, self.system.bricks
+        M, L = system.preconditioner_type, bricks.leaf_size
+        self._leaves = Leaves(system, self.sweep == "redblack", PUSH if self.deflated else RESTRICT, R, self._dense)
+        self.dense = self._leaves.dense
+        self._rows = system.leaves * R
+        self._width = (bricks.leaf_reach + 1) * R
+        if self.dense and self._rows > kernels.DENSE_LIMIT:
+            raise ValueError(
+                f"schwarz with {R} functions a leaf needs a dense coarse matrix of {self._rows} rows here, allowed: "
+                f"{kernels.DENSE_LIMIT}; use fewer (coarse_size), larger leaves, or another preconditioner"
+            )
+        W, groups = self._leaves.W, self._leaves.groups
+        functions = max(R - 1, 1)
+        self._closed = system.zeros(self._leaves.factor_size(), wp.float64)
+        self._raw = system.zeros(groups * functions * L * W, wp.float64)
+        self._basis = system.zeros(system.leaves * R * L, M)
+        self._part = wp.array(sub_bricks(bricks.extent, R), dtype=wp.int32, device=system.device)
+        self._band = system.zeros(self._rows * self._width, wp.float64)
+        self._band_diagonal = system.zeros(self._rows, wp.float64)
+        self._column = system.zeros(self._width, wp.float64)
+        self._local_inverse = system.zeros(self._rows * R, M)
+        pushes = system.leaves * (bricks.directions if self.deflated else 1) * R
+        self._coarse_rhs, self._coarse = system.zeros(pushes, M), system.zeros(self._rows, M)
+        self._start_rhs = system.zeros(self._rows, M)
+        if self.dense:
+            self._inverse = system.zeros(self._rows**2, wp.float64)
+            self._matrix = system.zeros(self._rows**2, M)
+        else:
+            self._substitution = self._band if M is wp.float64 else system.zeros(self._band.size, M)
+
+        local = not self.deflated
+        T = system.krylov_type
+        self._setup = kernels.coarsening(system.shape, bricks.halfwidth, W, M, R, local)
+        self._correction = kernels.coarse_solution(system.shape, T, M, R, self.deflated, local)
+        self._start = kernels.coarse_solution(system.shape, T, M, R, False, False)
+
+    @property
+    def launches(self) -> int:
+        return self._leaves.launches + 2
+
+    def update(self) -> None:
+        system, M, R = self.system, self.system.preconditioner_type, self.coarse_size
+        self._leaves.update()
+        self._update_basis()
+
+        inputs = [system.leaves, self._width, system.neighbor, system.side, system.used]
+        inputs += [system.conductance, system.diagonal, self._basis, self._band, self._local_inverse]
+        launch(self._setup.galerkin, system.leaves, inputs, system.device)
+        inputs = [self._width, self._band, self._band_diagonal]
+        wp.launch(kernels.band_diagonal, dim=self._rows, inputs=inputs, device=system.device)
+        inputs = [self._rows, self._width, self._band_diagonal, self._band, self._column]
+        launch(kernels.band_factor, 1, inputs, system.device)
+        if self.dense:
+            inputs = [self._rows, self._width, self._band, self._inverse]
+            launch(kernels.band_inverse, -(-self._rows // BLOCK), inputs, system.device)
+            local = int(not self.deflated)
+            inputs = [self._rows, local, self._inverse, self._local_inverse, self._matrix]
+            wp.launch(kernels.fold(M, R), dim=(self._rows, self._rows), inputs=inputs, device=system.device)
+        elif M is wp.float32:
+            system.round(self._band, self._substitution)
+
+    def _update_basis(self) -> None:
+        system, leaves = self.system, self._leaves
+        if self.coarse_size > 1:
+            leaves.closed_factor(self._closed)
+            inputs = [leaves.members, self._part, system.diagonal, self._closed, self._raw]
+            launch(self._setup.classical, leaves.groups * (self.coarse_size - 1), inputs, system.device)
+        inputs = [leaves.places, system.fluid, self._raw, self._basis]
+        launch(self._setup.orthonormalize, system.leaves, inputs, system.device)
+
+    def apply(self, r: wp.array, z: wp.array, rz: wp.array) -> None:
+        system = self.system
+        self._leaves.solve(r, self._basis, self._coarse_rhs)
+        self._solve_coarse(self._correction, self._coarse_rhs)
+        inputs = [system.slots, system.leaves, self._basis, self._leaves.y, self._coarse, r, z, rz]
+        launch(self._correction.prolong, system.slots, inputs, system.device)
+
+    def start(self, r: wp.array, x: wp.array) -> None:
+        system = self.system
+        launch(self._start.restrict, system.leaves, [self._basis, r, self._start_rhs], system.device)
+        self._solve_coarse(self._start, self._start_rhs)
+        add = kernels.prolong_add(system.preconditioner_type, self.coarse_size, system.bricks.leaf_size)
+        wp.launch(add, dim=system.size, inputs=[self._basis, self._coarse, x], device=system.device)
+
+    def _solve_coarse(self, solution, rhs: wp.array) -> None:
+        system = self.system
+        graph = [system.neighbor, system.side, rhs]
+        if self.dense:
+            inputs = [self._rows, *graph, self._matrix, self._coarse]
+            launch(solution.multiply, -(-self._rows // kernels.ROWS), inputs, system.device)
+        else:
+            inputs = [self._rows, self._width, *graph, self._substitution, self._local_inverse, self._coarse]
+            launch(solution.substitute, 1, inputs, system.device)
+
+
+def sub_bricks(extent: tuple[int, int, int], parts: int) -> np.ndarray:
+    """[leaf_size] number of the sub-brick of each cell: the longest axis is halved until there are ``parts``."""
+    boxes = [tuple((0, e) for e in extent)]
+    while len(boxes) < parts:
+        halves = []
+        for box in boxes:
+            axis = max(range(3), key=lambda a: box[a][1] - box[a][0])
+            low, high = box[axis]
+            middle = (low + high) // 2
+            halves += [
+                tuple(part if a == axis else box[a] for a in range(3)) for part in ((low, middle), (middle, high))
+            ]
+        boxes = halves
+    part = np.empty(extent, dtype=np.int32)
+    for number, box in enumerate(boxes):
+        part[tuple(slice(low, high) for low, high in box)] = number
+    return part.ravel()

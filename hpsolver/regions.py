@@ -1,0 +1,84 @@
+"""Connected fluid regions, found on the host when the solid mask changes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from hpsolver.kernels.regions import CHUNK
+
+from .grid import Grid
+
+
+@dataclass(frozen=True)
+class Regions:
+    """The singular fluid regions of a grid: those no open side touches, where the pressure has no fixed level.
+
+    Attributes:
+        label: [grid shape] int32, number of the singular region of each cell, -1 for all others.
+        count: how many there are.
+    """
+
+    label: np.ndarray
+    count: int
+
+    def chunks(self, label: np.ndarray) -> dict[str, np.ndarray]:
+        """The region lists of ``hpsolver.kernels.regions`` for labels given in brick order, [N]."""
+        cells = np.argsort(label, kind="stable")[np.count_nonzero(label < 0) :].astype(np.int32)
+        size = np.bincount(label[cells], minlength=self.count)
+        per_region = -(-size // CHUNK)
+        ends = np.cumsum(size)
+        start = np.concatenate(
+            [np.arange(end - n, end, CHUNK) for end, n in zip(ends, size, strict=True)] + [ends[-1:]]
+        )
+        return {
+            "region": label.astype(np.int32),
+            "cells": cells,
+            "start": start.astype(np.int32),
+            "first": np.concatenate([[0], np.cumsum(per_region)]).astype(np.int32),
+            "size": size.astype(np.float64),
+        }
+
+
+def find_regions(grid: Grid, solid: np.ndarray | None) -> Regions:
+    """Labels the fluid cells' connected components and keeps the singular ones.
+
+    Components are found by repeatedly taking the smallest label among neighbours and following it to its root;
+    walls between cells are solid cells, a periodic axis joins its ends.
+    """
+    fluid = np.ones(grid.shape, dtype=bool) if solid is None else ~solid
+    root = np.where(fluid, np.arange(grid.cells).reshape(grid.shape), grid.cells)
+    pairs = [_faces(root, fluid, axis, grid.periodic(axis)) for axis in range(grid.dimension)]
+    low = np.concatenate([pair[0] for pair in pairs])
+    high = np.concatenate([pair[1] for pair in pairs])
+    parent = np.arange(grid.cells + 1)
+    while True:
+        a, b = parent[low], parent[high]
+        apart = a != b
+        if not apart.any():
+            break
+        np.minimum.at(parent, np.maximum(a, b)[apart], np.minimum(a, b)[apart])
+        while not np.array_equal(parent, parent[parent]):
+            parent = parent[parent]
+    component = parent[:-1].reshape(grid.shape)
+
+    touches_open = np.zeros(grid.cells + 1, dtype=bool)
+    for axis, (first, last) in enumerate(grid.boundary):
+        for word, end in ((first, 0), (last, -1)):
+            if word == "open":
+                touches_open[np.take(component, end, axis=axis)] = True
+    singular = fluid & ~touches_open[component]
+    names, label = np.unique(component[singular], return_inverse=True)
+    labels = np.full(grid.shape, -1, dtype=np.int32)
+    labels[singular] = label.ravel()
+    return Regions(labels, len(names))
+
+
+def _faces(number: np.ndarray, fluid: np.ndarray, axis: int, periodic: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers of the fluid cells on both sides of every face across ``axis``."""
+    number, fluid = np.moveaxis(number, axis, 0), np.moveaxis(fluid, axis, 0)
+    if periodic:
+        number, fluid = np.concatenate([number, number[:1]]), np.concatenate([fluid, fluid[:1]])
+    both = fluid[:-1] & fluid[1:]
+    return number[:-1][both], number[1:][both]

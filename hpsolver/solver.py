@@ -1,0 +1,186 @@
+"""The public solver: one frame in, one pressure out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from numbers import Integral, Real
+from typing import TYPE_CHECKING
+
+import numpy as np
+import warp as wp
+
+from hpsolver.kernels.assembly import staging
+
+from . import arrays
+from .arrays import Array
+from .capture import capture_frame
+from .grid import make_grid
+from .info import StepInfo, read_info
+from .pcg import ConjugateGradients, Loop
+from .preconditioners import Preconditioner, make
+from .stopwatch import Stopwatch
+from .system import PRECISIONS, System
+
+if TYPE_CHECKING:
+    import scipy.sparse
+
+
+class Solver:
+    """Solves ``-div((1/density) grad p) = rhs`` on a regular grid, once per frame.
+
+    Args:
+        shape: cells per axis, 2 or 3 of them.
+        spacing: cell size [length], one number or one per axis.
+        boundary: ``wall`` (no flux), ``open`` (p = 0 on the face) or ``periodic``: one word, or per axis a word or a
+            (low, high) pair.
+        face_average: density of a face, ``harmonic`` or ``arithmetic``.
+        preconditioner: a name (``hpsolver.preconditioners.NAMES``) or a ``Preconditioner``.
+        tolerance: on the TRUE residual, ||b - A p|| <= tolerance ||b||, in (0, 1).
+        max_iterations: >= 0.
+        precision: ``mixed`` (double-precision Krylov vectors, single-precision preconditioner), ``float64`` or
+            ``float32`` (single-precision Krylov vectors with restarts from the double-precision residual).
+        warm_start: start from the last frame's pressure.
+        device: a Warp device or its name; None is Warp's current device.
+
+    Raises:
+        TypeError, ValueError: an argument is not what it should be; the message names the value and what is allowed.
+
+    The first ``step`` compiles (once per machine) and captures the frame; later ones replay it. Inputs are copied to
+    fixed buffers, so any array of the right shape will do each time. A Solver is for one thread at a time.
+    """
+
+    def __init__(
+        self,
+        shape: tuple[int, ...],
+        *,
+        spacing: float | tuple[float, ...] = 1.0,
+        boundary: str | tuple = "wall",
+        face_average: str = "harmonic",
+        preconditioner: str | Preconditioner = "schwarz",
+        tolerance: float = 1e-6,
+        max_iterations: int = 1000,
+        precision: str = "mixed",
+        warm_start: bool = False,
+        device: wp.Device | str | None = None,
+    ):
+        self.grid = make_grid(shape, spacing, boundary, face_average)
+        if not isinstance(tolerance, Real) or not 0.0 < tolerance < 1.0:
+            raise ValueError(f"tolerance must be a number in (0, 1), got {tolerance!r}")
+        if not isinstance(max_iterations, Integral) or not 0 <= max_iterations < 2**31:
+            raise ValueError(f"max_iterations must be an integer in [0, 2**31), got {max_iterations!r}")
+        if precision not in PRECISIONS:
+            raise ValueError(f"unknown precision {precision!r}; allowed: {', '.join(PRECISIONS)}")
+        self.tolerance = float(tolerance)
+        self.max_iterations = int(max_iterations)
+        self.warm_start = bool(warm_start)
+        self.device = wp.get_device(device)
+
+        chosen = make(preconditioner)
+        self.system = System(self.grid, chosen.leaf_size, precision, self.device)
+        self.preconditioner = chosen.bind(self.system)
+        # A diagonal preconditioner cannot break down: it needs no net, and is one.
+        self.fallback = None if chosen.name in ("none", "jacobi") else make("jacobi").bind(self.system)
+        self._pcg = ConjugateGradients(self.system, self.tolerance, self.max_iterations)
+        self._pressure = self.system.zeros(self.system.size, wp.float64)
+        self._stopwatch = Stopwatch(self.device)
+        self._replay: Callable[[], None] | None = None
+        self._info: StepInfo | None = None
+        self._every_cell = wp.ones(self.system.size, dtype=wp.uint8, device=self.device)
+
+    def step(self, density: Array, rhs: Array, *, out: Array | None = None) -> Array:
+        """Solves one frame.
+
+        Args:
+            density: [shape] > 0, float32 or float64; ignored in solid cells.
+            rhs: [shape], right-hand side b; ignored in solid cells.
+            out: [shape], where to write the pressure; may be of any accepted kind.
+
+        Returns:
+            The pressure [shape], ``out`` or a new array of the kind and dtype of ``rhs`` on the solver's device;
+            0 in solid cells, zero mean over each fluid region that no open side touches.
+
+        Raises:
+            TypeError, ValueError: an array of another kind, dtype, shape or device. Unusable *values* do not raise:
+            see ``info``.
+        """
+        shape = self.grid.shape
+        sources = [arrays.adopt(a, name, shape, self.device) for a, name in ((density, "density"), (rhs, "rhs"))]
+        if out is None:
+            out = arrays.like(sources[1], shape, self.device)
+        arrays.check_writable(out, "out")
+        target = arrays.adopt(out, "out", shape, self.device)
+        with arrays.caller_stream(sources[1].kind, self.device):
+            self._stopwatch.start()
+            self._pack(sources[0], self.system.density)
+            self._pack(sources[1], self.system.rhs)
+            self._run()
+            self._unpack(target, out)
+            self._stopwatch.stop()
+        self._info = None
+        return out
+
+    def set_solid(self, mask: Array | None) -> None:
+        """Sets the solid cells: no flux through their faces, p = 0 inside. Analysed on the host, between frames.
+
+        Args:
+            mask: bool [shape], True in solid cells (NumPy, or anything ``numpy.asarray`` reads); None for no solid.
+        """
+        if mask is not None:
+            mask = np.asarray(mask.numpy() if isinstance(mask, wp.array) else mask)
+            if mask.dtype != np.bool_:
+                raise TypeError(f"solid mask: dtype must be bool, got {mask.dtype}")
+            if mask.shape != self.grid.shape:
+                raise ValueError(f"solid mask: shape must be {self.grid.shape}, got {mask.shape}")
+        self.system.set_solid(mask)
+        self._replay = None
+
+    @property
+    def info(self) -> StepInfo:
+        """The report of the last frame; reading it waits for the device."""
+        if self._info is None:
+            pcg, names = self._pcg, (self.preconditioner.name, self.fallback.name if self.fallback else "")
+            timings = self._stopwatch.read()
+            self._info = read_info(pcg.state, pcg.counter, self.system.mean, names, timings)
+        return self._info
+
+    def matrix(self) -> scipy.sparse.csr_matrix:
+        """A of the last frame as SciPy CSR, row-major cell order; for inspection (needs SciPy, waits for the device)."""
+        return self.system.matrix()
+
+    def _pack(self, source: arrays.Adopted, vector: wp.array) -> None:
+        system = self.system
+        pack = staging(arrays.DTYPES[source.dtype], self.grid.dimension).pack
+        inputs = [source.view, system.cell, system.fluid, vector]
+        wp.launch(pack, dim=system.size, inputs=inputs, device=self.device)
+
+    def _unpack(self, target: arrays.Adopted, out: Array) -> None:
+        unpack = staging(arrays.DTYPES[target.dtype], self.grid.dimension).unpack
+        inputs = [self._pressure, self.system.cell, target.view]
+        wp.launch(unpack, dim=self.system.size, inputs=inputs, device=self.device)
+        if target.kind == "numpy" and self.device.is_cuda:
+            np.copyto(out, target.view.numpy())
+
+    def _run(self) -> None:
+        if self._replay is None:
+            self._frame(wp.capture_while)  # eagerly: compiles and loads every kernel before the capture
+            self._replay = capture_frame(self._frame, self.device)
+        else:
+            self._replay()
+
+    def _frame(self, loop: Loop) -> None:
+        """The frame: recorded while capturing, run otherwise."""
+        system, pcg, mark = self.system, self._pcg, self._stopwatch.mark
+        mark(0)
+        system.assemble()
+        system.project_rhs()
+        self.preconditioner.update()
+        if self.fallback:
+            self.fallback.update()
+        mark(1)
+        pcg.begin(self._pressure, self.warm_start)
+        pcg.solve(self.preconditioner, loop)
+        if self.fallback:
+            pcg.arm_fallback()
+            pcg.solve(self.fallback, loop)
+        pcg.finish(self._pressure, self.warm_start)
+        mark(2)

@@ -1,0 +1,74 @@
+"""Where a frame's time goes, without stopping it: marks recorded in the graph by the device's own clock."""
+
+from __future__ import annotations
+
+import functools
+import time
+
+import numpy as np
+import warp as wp
+
+_CLOCK = """
+#if defined(__CUDA_ARCH__)
+unsigned long long now;
+asm volatile("mov.u64 %0, %globaltimer;" : "=l"(now));
+#else
+unsigned long long now = __builtin_readcyclecounter();
+#endif
+marks.data[which] = (long long)now;
+"""
+
+
+@wp.func_native(_CLOCK)
+def write_clock(which: wp.int32, marks: wp.array[wp.int64]): ...
+
+
+@wp.kernel(enable_backward=False)
+def set_mark(which: wp.int32, marks: wp.array[wp.int64]):
+    write_clock(which, marks)
+
+
+class Stopwatch:
+    """Three marks of a frame: begin, preconditioner ready, pressure ready.
+
+    On CUDA the marks are nanoseconds; on the CPU they are cycle counts, at a rate measured once.
+    """
+
+    def __init__(self, device: wp.Device):
+        self._device = device
+        self._marks = wp.zeros(3, dtype=wp.int64, device=device)
+        self._begun = self._ended = 0.0
+
+    def start(self) -> None:
+        self._begun = time.perf_counter()
+
+    def stop(self) -> None:
+        self._ended = time.perf_counter()
+
+    def mark(self, which: int) -> None:
+        """Records mark ``which``."""
+        wp.launch(set_mark, dim=1, inputs=[which, self._marks], device=self._device)
+
+    def read(self) -> dict[str, float]:
+        """Milliseconds: ``update``, ``solve``, ``total``. On the CPU ``total`` includes staging; waits for the device."""
+        marks = self._marks.numpy()
+        update, solve = np.diff(marks.astype(np.float64))
+        if self._device.is_cuda:
+            return {"update": update * 1e-6, "solve": solve * 1e-6, "total": (update + solve) * 1e-6}
+        total = (self._ended - self._begun) * 1e3
+        rate = cycles_per_millisecond()
+        return {"update": update / rate, "solve": solve / rate, "total": total}
+
+
+@functools.cache
+def cycles_per_millisecond() -> float:
+    """Rate of the CPU's cycle counter, over 20 ms."""
+    marks = wp.zeros(2, dtype=wp.int64, device="cpu")
+    times = []
+    for which in (0, 0, 1):  # the first launch loads the kernel
+        if which == 1:
+            time.sleep(0.02)
+        wp.launch(set_mark, dim=1, inputs=[which, marks], device="cpu")
+        times.append(time.perf_counter())
+    first, last = marks.numpy()
+    return float(last - first) / ((times[2] - times[1]) * 1e3)

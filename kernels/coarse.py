@@ -1,0 +1,192 @@
+"""The far field: a few functions per leaf, their Galerkin matrix, and its solution.
+
+Phi, ``basis`` [leaves, R, L]: R orthonormal functions a leaf, the constant first. The Galerkin matrix Phi^T A Phi has
+n = leaves * R rows and, leaves being numbered along the shorter axes, a narrow band: ``band`` [n, width] holds row q's
+columns q - width + 1 to q. It is factored as L D L^T; the CPU substitutes, the GPU multiplies by a dense inverse.
+"""
+
+import functools
+from types import SimpleNamespace
+
+import warp as wp
+
+from .native import Shape, array, block_kernel, body, module_name
+
+DENSE_LIMIT = 4096
+"""Rows of the largest dense coarse inverse: its right-hand side must fit a block's shared memory in either type."""
+
+ROWS = 32
+"""Rows of the dense coarse matrix one block multiplies."""
+
+F64, I32 = array(wp.float64), array(wp.int32)
+
+
+@functools.cache
+def coarsening(shape: Shape, halfwidth: int, W: int, M: type, R: int, local: bool) -> SimpleNamespace:
+    """Setup kernels.
+
+    ``classical``: raw basis functions, one inverse step of the sub-bricks' indicators. Blocks: groups * (R - 1).
+    ``orthonormalize``: raw functions -> basis. Blocks: leaves.
+    ``galerkin``: basis -> band and, if ``local``, [leaves, R, R] inverses of the leaves' own blocks. Blocks: leaves.
+    """
+    module = module_name("coarsening", shape, W, M, R, int(local))
+    basis = array(M)
+    classical = block_kernel(
+        module,
+        "classical",
+        body("band_substitute", "basis_solve", shape=shape, BW=halfwidth, W=W, FUNCTIONS=max(R - 1, 1)),
+        members=I32,
+        part=I32,
+        diagonal=F64,
+        factor=F64,
+        raw=F64,
+    )
+    orthonormalize = block_kernel(
+        module,
+        "orthonormalize",
+        body("orthonormalize", shape=shape, W=W, M=M, R=R),
+        places=I32,
+        fluid=array(wp.uint8),
+        raw=F64,
+        basis=basis,
+    )
+    galerkin = block_kernel(
+        module,
+        "galerkin",
+        body("halo", "faces", "galerkin", shape=shape, M=M, R=R, LOCAL=local),
+        leaves=wp.int32,
+        width=wp.int32,
+        neighbor=I32,
+        side=I32,
+        used=I32,
+        conductance=F64,
+        diagonal=F64,
+        basis=basis,
+        band=F64,
+        local_inverse=basis,
+    )
+    return SimpleNamespace(classical=classical, orthonormalize=orthonormalize, galerkin=galerkin)
+
+
+band_factor = block_kernel(
+    "hpsolver.band",
+    "band_factor",
+    body("band_factor"),
+    n=wp.int32,
+    width=wp.int32,
+    diagonal=F64,
+    band=F64,
+    column=F64,
+)
+"""band -> its L D L^T in place; ``column`` [width] is scratch, ``diagonal`` [n] the matrix' own. Blocks: 1."""
+
+band_inverse = block_kernel(
+    "hpsolver.band",
+    "band_inverse",
+    body("band_inverse"),
+    n=wp.int32,
+    width=wp.int32,
+    band=F64,
+    inverse=F64,
+)
+"""Dense inverse [n, n] from the factored band. Blocks: ceil(n / lanes)."""
+
+
+@wp.kernel(enable_backward=False, module="hpsolver.band")
+def band_diagonal(width: wp.int32, band: wp.array[wp.float64], diagonal: wp.array[wp.float64]):
+    """diagonal [n] of the band. One thread per row."""
+    q = wp.tid()
+    diagonal[q] = band[q * width + width - 1]
+
+
+@functools.cache
+def fold(M: type, R: int) -> wp.Kernel:
+    """matrix = inverse - blkdiag(local_inverse), rounded to M; [n, n]. One thread per entry."""
+
+    @wp.kernel(enable_backward=False, module=module_name("fold", M, R))
+    def fold(
+        n: wp.int32,
+        local: wp.int32,
+        inverse: wp.array[wp.float64],
+        local_inverse: wp.array(dtype=M),
+        matrix: wp.array(dtype=M),
+    ):
+        i, j = wp.tid()
+        value = inverse[i * n + j]
+        if local != 0 and i // R == j // R:
+            value -= wp.float64(local_inverse[i * R + j % R])
+        matrix[i * n + j] = M(value)
+
+    return fold
+
+
+@functools.cache
+def coarse_solution(shape: Shape, T: type, M: type, R: int, pushed: bool, local: bool) -> SimpleNamespace:
+    """Kernels of the coarse correction.
+
+    ``substitute``: result = coarse matrix^-1 c by the banded factor, less the leaves' own part if ``local``. Blocks: 1.
+    ``multiply``: result = matrix c, dense. Blocks: ceil(n / ROWS).
+    ``restrict``: c = Phi^T r. Blocks: leaves.
+    ``prolong``: z = y + Phi result and r.z. Blocks: slots.
+    With ``pushed``, c is summed from what the leaf sweeps pushed, [leaves, directions, R].
+    """
+    module = module_name("coarse", shape, T, M, R, "pushed" if pushed else "restricted", int(local))
+    constants = {"shape": shape, "T": T, "M": M, "R": R}
+    real = array(M)
+    substitute = block_kernel(
+        module,
+        "substitute",
+        body("gather", "coarse_substitute", PUSHED=pushed, LOCAL=local, **constants),
+        n=wp.int32,
+        width=wp.int32,
+        neighbor=I32,
+        side=I32,
+        coarse=real,
+        band=real,
+        local_inverse=real,
+        result=real,
+    )
+    multiply = block_kernel(
+        module,
+        "multiply",
+        body("gather", "coarse_multiply", PUSHED=pushed, LIMIT=DENSE_LIMIT, **constants),
+        n=wp.int32,
+        neighbor=I32,
+        side=I32,
+        coarse=real,
+        matrix=real,
+        result=real,
+    )
+    restrict = block_kernel(
+        module, "restrict", body("sums", "restrict", **constants), basis=real, r=array(T), coarse=real
+    )
+    prolong = block_kernel(
+        module,
+        "prolong",
+        body("prolong", **constants),
+        slots=wp.int32,
+        leaves=wp.int32,
+        basis=real,
+        y_=real,
+        y_coarse=real,
+        r=array(T),
+        z_=array(T),
+        rz_slots=F64,
+    )
+    return SimpleNamespace(substitute=substitute, multiply=multiply, restrict=restrict, prolong=prolong)
+
+
+@functools.cache
+def prolong_add(M: type, R: int, L: int) -> wp.Kernel:
+    """x += Phi y_coarse. One thread per cell."""
+
+    @wp.kernel(enable_backward=False, module=module_name("prolong_add", M, R, L))
+    def prolong_add(basis: wp.array(dtype=M), y_coarse: wp.array(dtype=M), x: wp.array[wp.float64]):
+        i = wp.tid()
+        b = i // L
+        value = wp.float64(0.0)
+        for f in range(R):
+            value += wp.float64(basis[(b * R + f) * L + i % L]) * wp.float64(y_coarse[b * R + f])
+        x[i] = x[i] + value
+
+    return prolong_add

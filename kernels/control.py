@@ -1,0 +1,249 @@
+"""The decisions of the solver, taken on the device: start, step, check, restart.
+
+Each kernel is one block; every lane adds the partial sums, lane 0 decides. Comparisons are written so that a NaN
+fails them, and non-finite values are told apart before anything else is asked.
+"""
+
+import warp as wp
+
+from . import state as S
+from .native import body
+
+LIMIT = wp.constant(wp.float64(1.0e300))
+SAFETY = wp.constant(wp.float64(0.98))
+PROGRESS = wp.constant(wp.float64(0.25))
+ZERO = wp.constant(wp.float64(0.0))
+
+RZ = wp.constant(S.RZ)
+BETA = wp.constant(S.BETA)
+RR = wp.constant(S.RR)
+BEST = wp.constant(S.BEST)
+START = wp.constant(S.START)
+TARGET = wp.constant(S.TARGET)
+TOLERANCE = wp.constant(S.TOLERANCE)
+RHS_NORM = wp.constant(S.RHS_NORM)
+SCALE = wp.constant(S.SCALE)
+REDUCTION = wp.constant(S.REDUCTION)
+STATUS = wp.constant(S.STATUS)
+ITERATION = wp.constant(S.ITERATION)
+MAX_ITERATIONS = wp.constant(S.MAX_ITERATIONS)
+CYCLE = wp.constant(S.CYCLE)
+IMPROVED = wp.constant(S.IMPROVED)
+FALLBACK = wp.constant(S.FALLBACK)
+RUNNING = wp.constant(S.RUNNING)
+CONVERGED = wp.constant(S.CONVERGED)
+ITERATION_LIMIT = wp.constant(S.ITERATION_LIMIT)
+STAGNATED = wp.constant(S.STAGNATED)
+BREAKDOWN_OPERATOR = wp.constant(S.BREAKDOWN_OPERATOR)
+BREAKDOWN_PRECONDITIONER = wp.constant(S.BREAKDOWN_PRECONDITIONER)
+NONFINITE_RHS = wp.constant(S.NONFINITE_RHS)
+BAD_DENSITY = wp.constant(S.BAD_DENSITY)
+NONFINITE_STATE = wp.constant(S.NONFINITE_STATE)
+
+
+@wp.func_native(body() + "\nreturn array_sum(values.data, n);")
+def slot_sum(values: wp.array[wp.float64], n: wp.int32) -> wp.float64: ...
+
+
+@wp.func
+def finite(value: wp.float64) -> bool:
+    return value >= -LIMIT and value <= LIMIT
+
+
+@wp.kernel(enable_backward=False)
+def begin(
+    bb_slots: wp.array[wp.float64],
+    bad_cells: wp.array[wp.float64],
+    slots: wp.int32,
+    state: wp.array[wp.float64],
+    counter: wp.array[wp.int32],
+    outer: wp.array[wp.int32],
+    inner: wp.array[wp.int32],
+):
+    """Starts a frame: judges the inputs, sets the scale 1 / ||b||."""
+    _block, lane = wp.tid()
+    bb = slot_sum(bb_slots, slots)
+    bad = slot_sum(bad_cells, slots)
+    if lane == 0:
+        counter[ITERATION] = 0
+        counter[CYCLE] = 0
+        counter[FALLBACK] = 0
+        state[START] = LIMIT
+        state[BEST] = LIMIT
+        state[RR] = ZERO
+        state[RHS_NORM] = wp.sqrt(bb)
+        state[SCALE] = ZERO
+        inner[0] = 0
+        outer[0] = 0
+        if not finite(bb):
+            counter[STATUS] = NONFINITE_RHS
+        elif bad > ZERO:
+            counter[STATUS] = BAD_DENSITY
+        elif bb == ZERO:
+            counter[STATUS] = CONVERGED
+        else:
+            counter[STATUS] = RUNNING
+            state[SCALE] = wp.float64(1.0) / wp.sqrt(bb)
+            outer[0] = 1
+
+
+@wp.kernel(enable_backward=False)
+def prepare(
+    state: wp.array[wp.float64],
+    warm_start: wp.int32,
+    pressure: wp.array[wp.float64],
+    b: wp.array[wp.float64],
+    x: wp.array[wp.float64],
+    x_best: wp.array[wp.float64],
+):
+    """b *= 1 / ||b||; x = 0, or the last pressure in the same units. One thread per cell."""
+    i = wp.tid()
+    scale = state[SCALE]
+    start = ZERO
+    if scale > ZERO:
+        b[i] = b[i] * scale
+        if warm_start != 0:
+            start = pressure[i] * scale
+    x[i] = start
+    x_best[i] = ZERO
+
+
+@wp.kernel(enable_backward=False)
+def check(
+    rr_slots: wp.array[wp.float64],
+    slots: wp.int32,
+    state: wp.array[wp.float64],
+    counter: wp.array[wp.int32],
+    outer: wp.array[wp.int32],
+):
+    """Judges the TRUE residual: converged, out of iterations, stuck, or another cycle."""
+    _block, lane = wp.tid()
+    rr = slot_sum(rr_slots, slots)
+    if lane == 0 and outer[0] != 0:
+        counter[IMPROVED] = 0
+        if not finite(rr):
+            counter[STATUS] = NONFINITE_STATE
+            outer[0] = 0
+        else:
+            state[RR] = rr
+            if rr < state[BEST]:
+                state[BEST] = rr
+                counter[IMPROVED] = 1
+            stuck = rr > PROGRESS * state[START]
+            if rr <= state[TOLERANCE]:
+                counter[STATUS] = CONVERGED
+                outer[0] = 0
+            elif counter[ITERATION] >= counter[MAX_ITERATIONS]:
+                counter[STATUS] = ITERATION_LIMIT
+                outer[0] = 0
+            elif stuck:
+                if counter[STATUS] == RUNNING:
+                    counter[STATUS] = STAGNATED
+                outer[0] = 0
+            else:
+                counter[STATUS] = RUNNING
+                counter[CYCLE] = counter[CYCLE] + 1
+                state[START] = rr
+                state[TARGET] = wp.max(SAFETY * state[TOLERANCE], state[REDUCTION] * rr)
+
+
+@wp.kernel(enable_backward=False)
+def keep_best(
+    counter: wp.array[wp.int32],
+    x: wp.array[wp.float64],
+    x_best: wp.array[wp.float64],
+):
+    """After a check: remembers x, or returns to the best iterate when x got worse. One thread per cell."""
+    i = wp.tid()
+    if counter[IMPROVED] != 0:
+        x_best[i] = x[i]
+    else:
+        x[i] = x_best[i]
+
+
+@wp.kernel(enable_backward=False)
+def restart(
+    rz_slots: wp.array[wp.float64],
+    rz_count: wp.int32,
+    state: wp.array[wp.float64],
+    counter: wp.array[wp.int32],
+    inner: wp.array[wp.int32],
+):
+    """Starts a cycle from r and z = M r: p = z."""
+    _block, lane = wp.tid()
+    rz = slot_sum(rz_slots, rz_count)
+    if lane == 0:
+        state[RZ] = rz
+        state[BETA] = ZERO
+        inner[0] = 0
+        if not finite(rz):
+            counter[STATUS] = NONFINITE_STATE
+        elif rz <= ZERO:
+            counter[STATUS] = BREAKDOWN_PRECONDITIONER
+        else:
+            inner[0] = 1
+
+
+@wp.kernel(enable_backward=False)
+def step(
+    pq_slots: wp.array[wp.float64],
+    rr_slots: wp.array[wp.float64],
+    slots: wp.int32,
+    rz_slots: wp.array[wp.float64],
+    rz_count: wp.int32,
+    state: wp.array[wp.float64],
+    counter: wp.array[wp.int32],
+    inner: wp.array[wp.int32],
+):
+    """Ends an iteration: beta, and whether the cycle goes on."""
+    _block, lane = wp.tid()
+    pq = slot_sum(pq_slots, slots)
+    rr = slot_sum(rr_slots, slots)
+    rz = slot_sum(rz_slots, rz_count)
+    if lane == 0 and inner[0] != 0:
+        counter[ITERATION] = counter[ITERATION] + 1
+        inner[0] = 0
+        if not finite(pq) or not finite(rr) or not finite(rz):
+            counter[STATUS] = NONFINITE_STATE
+        elif pq <= ZERO:
+            counter[STATUS] = BREAKDOWN_OPERATOR
+        elif rr > state[TARGET]:
+            if rz <= ZERO:
+                counter[STATUS] = BREAKDOWN_PRECONDITIONER
+            elif counter[ITERATION] < counter[MAX_ITERATIONS]:
+                state[BETA] = rz / state[RZ]
+                state[RZ] = rz
+                inner[0] = 1
+
+
+@wp.kernel(enable_backward=False)
+def arm_fallback(
+    state: wp.array[wp.float64],
+    counter: wp.array[wp.int32],
+    outer: wp.array[wp.int32],
+):
+    """After the loop: if the preconditioner failed, opens the second loop, from the best iterate. One thread."""
+    failed = counter[STATUS] == BREAKDOWN_PRECONDITIONER or counter[STATUS] == NONFINITE_STATE
+    if failed and counter[ITERATION] < counter[MAX_ITERATIONS]:
+        counter[STATUS] = RUNNING
+        counter[FALLBACK] = 1
+        state[START] = LIMIT
+        outer[0] = 1
+
+
+@wp.kernel(enable_backward=False)
+def finish(
+    state: wp.array[wp.float64],
+    counter: wp.array[wp.int32],
+    keep_last: wp.int32,
+    x: wp.array[wp.float64],
+    pressure: wp.array[wp.float64],
+):
+    """pressure = ||b|| x; after bad input the last good pressure, or zero. One thread per cell."""
+    i = wp.tid()
+    bad = counter[STATUS] == NONFINITE_RHS or counter[STATUS] == BAD_DENSITY
+    if bad:
+        if keep_last == 0:
+            pressure[i] = ZERO
+    else:
+        pressure[i] = x[i] * state[RHS_NORM]

@@ -1,0 +1,103 @@
+"""The vector kernels of preconditioned conjugate gradients.
+
+All vectors have N = leaves * L entries in brick order. A reduction leaves one partial sum per *slot* (block); the
+next kernel that needs the sum adds the slots in a fixed order, so results repeat bit for bit. T is the type of the
+Krylov vectors; the iterate x and the right-hand side stay in double precision.
+
+Notation: r residual, z = M r, p search direction, q = A p (Saad, Iterative Methods for Sparse Linear Systems, alg. 9.1).
+"""
+
+import functools
+from types import SimpleNamespace
+
+import warp as wp
+
+from .native import Shape, array, block_kernel, body, module_name
+from .state import BETA, RZ
+
+F64 = array(wp.float64)
+I32 = array(wp.int32)
+
+
+@functools.cache
+def krylov(shape: Shape, T: type) -> SimpleNamespace:
+    """Blocks: ``slots`` for every kernel here.
+
+    ``direction``: p = z + beta p_old, q = A p, p.q.
+    ``advance``: x += alpha p, r -= alpha q, p_old = p, r.r; a no-op unless ``active`` and alpha > 0.
+    ``residual``: r = b - A x in double precision, r.r.
+    ``scale``: z = r * weight, r.z (Jacobi and the identity).
+    ``dot``: u.v.
+    """
+    module = module_name("krylov", shape, T)
+    VEC = array(T)
+    direction = block_kernel(
+        module,
+        "direction",
+        body("halo", "direction", shape=shape, T=T, BETA=BETA),
+        slots=wp.int32,
+        leaves=wp.int32,
+        state=F64,
+        neighbor=I32,
+        used=I32,
+        conductance=VEC,
+        diagonal=VEC,
+        z_=VEC,
+        p_old=VEC,
+        p=VEC,
+        q=VEC,
+        pq_slots=F64,
+    )
+    advance = block_kernel(
+        module,
+        "advance",
+        body("advance", shape=shape, T=T, RZ=RZ),
+        slots=wp.int32,
+        leaves=wp.int32,
+        state=F64,
+        active=I32,
+        pq_slots=F64,
+        p=VEC,
+        q=VEC,
+        x_=F64,
+        r=VEC,
+        p_old=VEC,
+        rr_slots=F64,
+    )
+    residual = block_kernel(
+        module,
+        "residual",
+        body("halo", "residual", shape=shape, T=T),
+        slots=wp.int32,
+        leaves=wp.int32,
+        neighbor=I32,
+        used=I32,
+        conductance=F64,
+        diagonal=F64,
+        rhs=F64,
+        x_=F64,
+        r=VEC,
+        rr_slots=F64,
+    )
+    scale = block_kernel(
+        module,
+        "scale",
+        body("scale", shape=shape, T=T),
+        slots=wp.int32,
+        leaves=wp.int32,
+        weight=VEC,
+        r=VEC,
+        z_=VEC,
+        rz_slots=F64,
+    )
+    dot = block_kernel(
+        module,
+        "dot",
+        body("dot", shape=shape),
+        slots=wp.int32,
+        leaves=wp.int32,
+        u=VEC,
+        v=VEC,
+        uv_slots=F64,
+    )
+    return SimpleNamespace(direction=direction, advance=advance, residual=residual, scale=scale, dot=dot)

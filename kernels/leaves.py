@@ -1,0 +1,92 @@
+"""The near field: every leaf's matrix factored, inverted, and solved with.
+
+A leaf's matrix is A restricted to its cells: banded, half-bandwidth BW, symmetric positive definite. Two forms:
+
+- banded (the CPU's): L D L^T factors of W leaves interleaved, [groups, L, BW + 1, W], so that one SIMD lane solves one
+  leaf; nothing is ever inverted and a solve costs 2 BW + 1 multiplications a cell.
+- dense (the GPU's): the inverses, [leaves, L, L], applied as one matrix-vector product a block.
+
+``members`` [groups * W] lists the leaves of each group, -1 for none; ``places`` [leaves] is the inverse.
+"""
+
+import functools
+from types import SimpleNamespace
+
+import warp as wp
+
+from .native import Shape, array, block_kernel, body, module_name
+
+GROUP_CPU, GROUP_CUDA = 8, 32
+"""W: leaves factored together by one block; a SIMD vector on the CPU, a warp on CUDA."""
+
+NO_COARSE, RESTRICT, PUSH = 0, 1, 2
+"""What a sweep leaves for the coarse space: nothing, Phi^T r, or the pushed residual (see ``native/sweep.h``)."""
+
+F64, I32 = array(wp.float64), array(wp.int32)
+
+
+@functools.cache
+def factorization(shape: Shape, halfwidth: int, W: int) -> SimpleNamespace:
+    """Setup kernels, in double precision.
+
+    ``factor``, ``factor_closed``: L D L^T of the leaves, or of the leaves with closed faces. Blocks: groups.
+    ``invert``: [leaves, L, L] dense inverses from the factors. Blocks: leaves.
+    """
+    module = module_name("factorization", shape, W)
+
+    def factor(name: str, closed: bool) -> wp.Kernel:
+        return block_kernel(
+            module,
+            name,
+            body("leaf_factor", shape=shape, BW=halfwidth, W=W, CLOSED=closed),
+            leaves=wp.int32,
+            members=I32,
+            used=I32,
+            conductance=F64,
+            diagonal=F64,
+            factor=F64,
+        )
+
+    invert = block_kernel(
+        module,
+        "invert",
+        body("leaf_inverse", shape=shape, BW=halfwidth, W=W),
+        places=I32,
+        factor=F64,
+        inverse=F64,
+    )
+    return SimpleNamespace(factor=factor("factor", False), factor_closed=factor("factor_closed", True), invert=invert)
+
+
+@functools.cache
+def sweeping(shape: Shape, halfwidth: int, W: int, T: type, M: type, R: int, mode: int, dense: bool) -> wp.Kernel:
+    """The leaf solve of one colour, ``native/sweep.h``. Blocks: groups of the colour (dense: its leaves, W = 1).
+
+    Args:
+        T: type of the residual.
+        M: type of the preconditioner.
+        R: coarse functions a leaf.
+        mode: NO_COARSE, RESTRICT or PUSH.
+    """
+    sources = ["faces", "sums", "band_substitute", "sweep"]
+    return block_kernel(
+        module_name("sweep", shape, W, T, M, R, mode, "dense" if dense else "banded"),
+        "sweep",
+        body(*sources, shape=shape, BW=halfwidth, W=W, T=T, M=M, R=R, RESTRICT=mode, DENSE=dense),
+        leaves=wp.int32,
+        first=wp.int32,
+        coupled=wp.int32,
+        first_visit=wp.int32,
+        additive=wp.int32,
+        members=I32,
+        color=I32,
+        neighbor=I32,
+        side=I32,
+        used=I32,
+        conductance=F64,
+        factor=array(M),
+        basis=array(M),
+        r=array(T),
+        y_=array(M),
+        coarse=array(M),
+    )

@@ -1,0 +1,30 @@
+// L D L^T of a banded symmetric matrix in place, one block for all of it: multipliers below the diagonal, 1 / d on it.
+// Layout as in galerkin.h. A pivot lost to rounding (the constant of a singular problem) is replaced by the diagonal,
+// which pins that unknown.
+constexpr double LOST = 1e-11;
+const int reach = width - 1;
+double* a = band.data;
+for (int j = 0; j < n; ++j) {
+    const int count = n - 1 - j < reach ? n - 1 - j : reach;
+    double* below = column.data;                                       // column j below the diagonal, unscaled
+    const double d = a[(long long)j * width + reach], whole = diagonal.data[j];
+    const double inverse = 1.0 / (d > LOST * whole ? d : whole);
+    for (int t = lane; t < count; t += lanes) below[t] = a[(long long)(j + 1 + t) * width + reach - 1 - t];
+    HP_SYNC;
+#if defined(__CUDA_ARCH__)
+    for (int t = lane; t < count * count; t += lanes) {
+        const int i = t / count, m = t % count;
+        if (m <= i) a[(long long)(j + 1 + i) * width + reach - i + m] -= below[i] * inverse * below[m];
+    }
+#else
+    for (int i = 0; i < count; ++i) {
+        const double multiplier = below[i] * inverse;
+        double* __restrict__ row = a + (long long)(j + 1 + i) * width + reach - i;
+        if (multiplier != 0.0)
+            for (int m = 0; m <= i; ++m) row[m] -= multiplier * below[m];
+    }
+#endif
+    for (int t = lane; t < count; t += lanes) a[(long long)(j + 1 + t) * width + reach - 1 - t] = below[t] * inverse;
+    if (lane == 0) a[(long long)j * width + reach] = inverse;
+    HP_SYNC;
+}

@@ -1,0 +1,22 @@
+// Dense inverse [n, n] from band_factor.h's result; lane owns column j = slot * lanes + lane. Rows i >= j, then
+// mirrored: entry (j, i) is nobody else's.
+const int reach = width - 1;
+const double* a = band.data;
+double* out = inverse.data;
+const int j = slot * lanes + lane;
+if (j < n) {
+    for (int i = j; i < n; ++i) {
+        double sum = i == j ? 1.0 : 0.0;
+        for (int m = i - reach > j ? i - reach : j; m < i; ++m)
+            sum -= a[(long long)i * width + reach + m - i] * out[(long long)m * n + j];
+        out[(long long)i * n + j] = sum;
+    }
+    for (int i = n - 1; i >= j; --i) {
+        double sum = out[(long long)i * n + j] * a[(long long)i * width + reach];
+        const int last = i + reach < n - 1 ? i + reach : n - 1;
+        for (int m = i + 1; m <= last; ++m)
+            sum -= a[(long long)m * width + reach + i - m] * out[(long long)m * n + j];
+        out[(long long)i * n + j] = sum;
+    }
+    for (int i = j + 1; i < n; ++i) out[(long long)j * n + i] = out[(long long)i * n + j];
+}

@@ -1,0 +1,10 @@
+// One classical basis function of each leaf of a group, before orthonormalisation: a sub-brick's indicator, times the
+// diagonal, through the closed leaf. slot = group * FUNCTIONS + function; raw [group, FUNCTIONS, L, W].
+const int group = slot / FUNCTIONS, function = slot % FUNCTIONS;
+const int* leaf_of = members.data + group * W;
+double* x = raw.data + slot * (L * W);
+for (int i = 0; i < L; ++i) HP_MEMBERS {
+    const int leaf = leaf_of[w];
+    x[i * W + w] = leaf >= 0 && part.data[i] == function ? diagonal.data[leaf * L + i] : 0.0;
+}
+substitute(factor.data + group * (L * (BW + 1) * W), x);

@@ -1,0 +1,58 @@
+// The rows of Phi^T A Phi that belong to one leaf, lower band: row q, column m at band[q * width + m - q + width - 1].
+// Also the inverse of the leaf's own Phi_i^T A_ii Phi_i [R, R], for the additive form. Masked functions get a 1.
+HP_SHARED double tile[TILE];
+HP_SHARED double image[L];
+HP_SHARED double block[R * R];
+const int n = leaves * L, b = slot;
+const M* phi = basis.data + b * (R * L);
+for (int t = lane; t < R * width; t += lanes) band.data[(long long)b * R * width + t] = 0.0;
+for (int g = 0; g < R; ++g) {
+    load_tile(tile, b, neighbor.data, used.data, [&](int i, int d) { return d < 0 ? double(phi[g * L + i - b * L]) : 0.0; });
+    HP_CELLS image[l] = stencil(tile, at(x, y, z), diagonal.data, conductance.data, n, b * L + l);
+    HP_SYNC;
+    for (int f = lane; f < R; f += lanes) {
+        double sum[8] = {};
+        for (int l = 0; l < L; l += 8)
+            for (int a = 0; a < 8; ++a) sum[a] += double(phi[f * L + l + a]) * image[l + a];
+        for (int a = 1; a < 8; ++a) sum[0] += sum[a];
+        block[f * R + g] = f >= g ? sum[0] : block[g * R + f];
+    }
+    HP_SYNC;
+}
+if (LOCAL && lane == 0) {                                             // Gauss-Jordan on a copy, pivots guarded
+    M* inverse = local_inverse.data + b * (R * R);
+    double a[R * R];
+    for (int t = 0; t < R * R; ++t) a[t] = block[t];
+    for (int k = 0; k < R; ++k) {
+        const double whole = block[k * R + k];
+        const bool lost = !(a[k * R + k] > 1e-11 * whole);
+        const double pivot = 1.0 / (lost ? (whole > 0.0 ? whole : 1.0) : a[k * R + k]);
+        a[k * R + k] = 1.0;
+        for (int j = 0; j < R; ++j) a[k * R + j] *= pivot;
+        for (int i = 0; i < R; ++i)
+            if (i != k) {
+                const double along = a[i * R + k];
+                a[i * R + k] = 0.0;
+                for (int j = 0; j < R; ++j) a[i * R + j] -= along * a[k * R + j];
+            }
+    }
+    for (int f = 0; f < R; ++f)
+        for (int g = 0; g < R; ++g) inverse[f * R + g] = M(0.5 * (a[f * R + g] + a[g * R + f]));
+}
+HP_SYNC;
+for (int t = lane; t < R * R; t += lanes) {
+    const int f = t / R, g = t % R;
+    double* row = band.data + ((long long)b * R + f) * width + width - 1 - (b * R + f);    // indexed by column
+    if (f >= g) row[b * R + g] += f == g && block[t] == 0.0 ? 1.0 : block[t];
+    for (int d = 0; d < DIRECTIONS; ++d) {
+        const int j = neighbor.data[b * DIRECTIONS + d];
+        if (side.data[b * DIRECTIONS + d] != 0 || j > b || (j == b && f < g)) continue;
+        const M* own = phi + f * L;
+        const M* other = basis.data + j * (R * L) + g * L;
+        double sum = 0.0;
+        each_face_cell(b, j, d, used.data, 0, 1, [&](int l, int across) {
+            sum += double(own[l]) * conductance.data[d * n + b * L + l] * double(other[across]);
+        });
+        row[j * R + g] -= sum;
+    }
+}

@@ -1,0 +1,50 @@
+// A brick with one layer of its neighbours' cells around it.
+//
+// tile index: at(x, y, z) with -1 <= x <= BX and so on; a 2D tile has no layer on the first axis. Leaf b has
+// used[3 b + axis] real cells on each axis: the layer behind the last real cell is the neighbour's first, whatever the
+// brick's own size (a periodic axis may end in a partial brick). Directions: 0,1 = z-,z+; 2,3 = y-,y+; 4,5 = x-,x+.
+constexpr int TZ = BZ + 2, TY = BY + 2, HX = DIMS == 3 ? 1 : 0, TX = BX + 2 * HX;
+constexpr int TILE = TX * TY * TZ;
+constexpr int STRIDE[3] = {TY * TZ, TZ, 1};
+auto at = [](int x, int y, int z) { return ((x + HX) * TY + y + 1) * TZ + z + 1; };
+auto cell = [](int x, int y, int z) { return (x * BY + y) * BZ + z; };
+// value(i, d): the quantity at cell i, read across side d of the brick (d = -1: the brick itself). Where the domain ends,
+// the leaf across is the leaf itself: what is read there is finite and multiplied by zero, or told apart by d.
+auto load_tile = [&](auto* tile, int b, const int* neighbor, const int* used, auto value) {
+    const int ux = used[3 * b], uy = used[3 * b + 1], uz = used[3 * b + 2];
+    HP_CELLS tile[at(x, y, z)] = value(b * L + l, -1);
+    HP_SYNC;
+    const int* across = neighbor + b * DIRECTIONS;
+    const int last_z = used[3 * across[0] + 2] - 1, last_y = used[3 * across[2] + 1] - 1;
+    for (int u = lane; u < BX * BY; u += lanes) {
+        const int x = u / BY, y = u % BY;
+        tile[at(x, y, -1)] = value(across[0] * L + cell(x, y, last_z), 0);
+        tile[at(x, y, uz)] = value(across[1] * L + cell(x, y, 0), 1);
+    }
+    for (int u = lane; u < BX * BZ; u += lanes) {
+        const int x = u / BZ, z = u % BZ;
+        tile[at(x, -1, z)] = value(across[2] * L + cell(x, last_y, z), 2);
+        tile[at(x, uy, z)] = value(across[3] * L + cell(x, 0, z), 3);
+    }
+    if (DIMS == 3) {
+        const int last_x = used[3 * across[DIRECTIONS - 2]] - 1;
+        for (int u = lane; u < BY * BZ; u += lanes) {
+            const int y = u / BZ, z = u % BZ;
+            tile[at(-HX, y, z)] = value(across[DIRECTIONS - 2] * L + cell(last_x, y, z), DIRECTIONS - 2);
+            tile[at(ux - 1 + HX, y, z)] = value(across[DIRECTIONS - 1] * L + cell(0, y, z), DIRECTIONS - 1);
+        }
+    }
+    HP_SYNC;
+};
+// Row l of A times the tile: diagonal and conductances are [N] and [DIRECTIONS, N].
+auto stencil = [&](const auto* tile, int h, const auto* diagonal, const auto* conductance, int n, int i) {
+    auto sum = diagonal[i] * tile[h];
+    sum -= conductance[i] * tile[h - 1] + conductance[n + i] * tile[h + 1];
+    sum -= conductance[2 * n + i] * tile[h - TZ] + conductance[3 * n + i] * tile[h + TZ];
+    if (DIMS == 3) {
+        sum -= conductance[(DIRECTIONS - 2) * n + i] * tile[h - STRIDE[0]];
+        sum -= conductance[(DIRECTIONS - 1) * n + i] * tile[h + STRIDE[0]];
+    }
+    return sum;
+};
+(void)stencil; (void)load_tile;

@@ -1,0 +1,55 @@
+// Prelude of every native body: a block of lanes. See kernels/native.py.
+// HP_CELLS { ... } visits the cells of a brick (l, and x, y, z), HP_MEMBERS { ... } the W leaves of a group, one each
+// lane on CUDA, innermost (vectorised) on the CPU.
+#if defined(__CUDA_ARCH__)
+#define HP_SHARED __shared__
+#define HP_SYNC __syncthreads()
+#define HP_CELLS                                                                                                   \
+    for (int l = lane; l < L; l += lanes)                                                                          \
+        for (int z = l % BZ, y = l / BZ % BY, x = l / (BZ * BY), once_ = 1; once_; once_ = 0)
+#define HP_MEMBERS if (lane < W) for (int w = lane, once_ = 1; once_; once_ = 0)
+constexpr int LANES = 256;                          // kernels.native.BLOCK
+const int lane = threadIdx.x;
+constexpr int lanes = LANES;
+constexpr int ACCUMULATORS = 1;
+#else
+#define HP_SHARED
+#define HP_SYNC
+#define HP_CELLS                                                                                                   \
+    for (int x = 0; x < BX; ++x)                                                                                   \
+        for (int y = 0; y < BY; ++y)                                                                               \
+            for (int z = 0, l = (x * BY + y) * BZ; z < BZ; ++z, ++l)
+#define HP_MEMBERS for (int w = 0; w < W; ++w)
+constexpr int LANES = 1;
+constexpr int lane = 0, lanes = 1;
+constexpr int ACCUMULATORS = 8;                     // independent sums, so that a serial loop vectorises
+#endif
+HP_SHARED double block_scratch[LANES];
+// Sum of one value per lane, in a fixed order, known to every lane.
+auto block_sum = [&](double value) -> double {
+#if defined(__CUDA_ARCH__)
+    block_scratch[lane] = value;
+    HP_SYNC;
+    for (int half = lanes / 2; half > 0; half /= 2) {
+        if (lane < half) block_scratch[lane] += block_scratch[lane + half];
+        HP_SYNC;
+    }
+    const double total = block_scratch[0];
+    HP_SYNC;
+    return total;
+#else
+    return value;
+#endif
+};
+// Sum of an array, in a fixed order, known to every lane.
+auto array_sum = [&](const double* values, int n) -> double {
+    double sum = 0.0;
+    for (int i = lane; i < n; i += lanes) sum += values[i];
+    return block_sum(sum);
+};
+auto lane_sum = [&](const double (&accumulator)[ACCUMULATORS]) -> double {
+    double sum = 0.0;
+    for (int a = 0; a < ACCUMULATORS; ++a) sum += accumulator[a];
+    return sum;
+};
+(void)block_scratch; (void)block_sum; (void)array_sum; (void)lane_sum;

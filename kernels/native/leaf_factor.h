@@ -1,0 +1,58 @@
+// L D L^T of the banded leaf matrices of one group, in place of storage [L, BW + 1, W]: entry 0 of a row is 1 / d,
+// entry k the multiplier of row i - k. Couplings to other leaves are not part of a leaf's matrix; CLOSED also takes
+// their conductance off the diagonal (no flux through the leaf's faces) and adds SHIFT of the diagonal. A pivot lost
+// to rounding (an isolated leaf is singular) is replaced by the diagonal, which pins that cell.
+constexpr double SHIFT = 1e-3, LOST = 1e-11;
+constexpr int STRIDES[3] = {1, BZ, BY * BZ};
+const int n = leaves * L;
+double* __restrict__ f = factor.data + slot * (L * (BW + 1) * W);
+const int* group = members.data + slot * W;
+#if defined(__CUDA_ARCH__)
+double diagonal_of[1];
+#define HP_OWN 0
+#else
+double diagonal_of[W];
+#define HP_OWN w
+#endif
+for (int i = 0; i < L; ++i) {
+    const int position[3] = {i % BZ, i / BZ % BY, i / (BY * BZ)};   // last axis first, like the directions
+    double* row = f + i * (BW + 1) * W;
+    for (int k = 1; k <= BW; ++k) HP_MEMBERS row[k * W + w] = 0.0;
+    HP_MEMBERS {
+        const int leaf = group[w], c = leaf * L + i;
+        double value = 1.0;
+        if (leaf >= 0) {
+            const double whole = diagonal.data[c];
+            value = whole;
+            for (int axis = 0; axis < DIMS; ++axis) {
+                const int end = used.data[3 * leaf + 2 - axis] - 1;
+                if (position[axis] > 0) row[STRIDES[axis] * W + w] = -conductance.data[2 * axis * n + c];
+                if (CLOSED && position[axis] == 0) value -= conductance.data[2 * axis * n + c];
+                if (CLOSED && position[axis] == end) value -= conductance.data[(2 * axis + 1) * n + c];
+            }
+            if (CLOSED) value += SHIFT * whole;
+        }
+        diagonal_of[HP_OWN] = value;
+    }
+    const int reach = i < BW ? i : BW;
+    for (int k = reach; k > 0; --k) {
+        const double* other = f + (i - k) * (BW + 1) * W;           // row i - k, finished
+        for (int m = reach; m > k; --m) HP_MEMBERS row[k * W + w] -= row[m * W + w] * other[(m - k) * W + w];
+    }
+#if defined(__CUDA_ARCH__)
+    double pivot[1] = {diagonal_of[0]};
+#else
+    double pivot[W];
+    for (int w = 0; w < W; ++w) pivot[w] = diagonal_of[w];
+#endif
+    for (int k = reach; k > 0; --k) {
+        const double* other = f + (i - k) * (BW + 1) * W;
+        HP_MEMBERS {
+            const double unscaled = row[k * W + w], scaled = unscaled * other[w];
+            pivot[HP_OWN] -= unscaled * scaled;
+            row[k * W + w] = scaled;
+        }
+    }
+    HP_MEMBERS row[w] = 1.0 / (pivot[HP_OWN] > LOST * diagonal_of[HP_OWN] ? pivot[HP_OWN] : diagonal_of[HP_OWN]);
+}
+#undef HP_OWN

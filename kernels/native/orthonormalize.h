@@ -1,0 +1,32 @@
+// The basis of one leaf: the constant first (it carries the null space), then the raw functions, made orthonormal by
+// Gram-Schmidt, twice. A function that depends on the earlier ones, or has no fluid cell, becomes zero: a masked slot.
+constexpr double DEPENDENT = 1e-5;
+const int place = places.data[slot];
+M* phi = basis.data + slot * (R * L);
+HP_SHARED double v[L];
+auto dot = [&](auto a, auto b) -> double {
+    double sum[ACCUMULATORS] = {};
+    HP_CELLS sum[z % ACCUMULATORS] += a(l) * b(l);
+    return block_sum(lane_sum(sum));
+};
+auto current = [&](int l) { return v[l]; };
+for (int function = 0; function < R; ++function) {
+    const double* source = raw.data + ((place / W) * (R > 1 ? R - 1 : 1) + function - 1) * (L * W) + place % W;
+    for (int l = lane; l < L; l += lanes) {
+        const double value = function == 0 ? 1.0 : source[l * W];
+        v[l] = fluid.data[slot * L + l] ? value : 0.0;
+    }
+    HP_SYNC;
+    const double before = dot(current, current);
+    for (int pass = 0; pass < 2; ++pass)
+        for (int e = 0; e < function; ++e) {
+            const M* earlier = phi + e * L;
+            const double along = dot(current, [&](int l) { return double(earlier[l]); });
+            for (int l = lane; l < L; l += lanes) v[l] -= along * double(earlier[l]);
+            HP_SYNC;
+        }
+    const double after = dot(current, current);
+    const double scale = after > DEPENDENT * DEPENDENT * before ? 1.0 / sqrt(after) : 0.0;
+    for (int l = lane; l < L; l += lanes) phi[function * L + l] = M(scale > 0.0 ? scale * v[l] : 0.0);
+    HP_SYNC;
+}

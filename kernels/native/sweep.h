@@ -1,0 +1,73 @@
+// Solves some leaves: y_i = A_ii^-1 (r_i - sum over neighbours of A_ij y_j), W leaves a block.
+//
+// first_visit: leaves of this and later colours still hold the last application's y, so only earlier colours count.
+// Then what the coarse space needs. RESTRICT 1: Phi_i^T r_i. RESTRICT 2 (deflation): of r - A y only the couplings to
+// what changed after a leaf was last solved remain, so each leaf pushes Phi_j^T (-A_ji)(y_i - y_i before) to the
+// neighbours j of later colours (every neighbour when `additive`); slot (i, direction) of `coarse` is its own.
+HP_SHARED M x[L * W];
+const int n = leaves * L;
+const int* group = members.data + (first + slot) * W;
+for (int w = 0; w < W; ++w) {
+    const int b = group[w];
+    for (int l = lane; l < L; l += lanes) x[l * W + w] = b >= 0 ? M(r.data[b * L + l]) : M(0);
+    if (b < 0) continue;
+    if (RESTRICT == 1) {
+        const M* phi = basis.data + b * (R * L);
+        each_sum([&](int f, int l) { return phi[f * L + l] * M(r.data[b * L + l]); },
+                    [&](int f, M sum) { coarse.data[b * R + f] = sum; });
+    }
+    if (coupled) {
+        HP_SYNC;
+        for (int d = 0; d < DIRECTIONS; ++d) {
+            const int j = neighbor.data[b * DIRECTIONS + d];
+            if (side.data[b * DIRECTIONS + d] == 0 && !(first_visit && color.data[j] >= color.data[b]))
+                each_face_cell(b, j, d, used.data, lane, lanes, [&](int l, int across) {
+                    x[l * W + w] += M(conductance.data[d * n + b * L + l]) * y_.data[j * L + across];
+                });
+            HP_SYNC;                                                  // corner cells belong to several faces
+        }
+    }
+}
+HP_SYNC;
+if (DENSE) {
+    constexpr int PARTS = LANES >= L ? LANES / L : 1, TOGETHER = LANES >= L ? 1 : 32;
+    HP_SHARED M partial[PARTS * L];
+    const M* inverse = factor.data + (long long)(group[0]) * (L * L);
+    for (int t = lane; t < PARTS * L / TOGETHER; t += lanes) {
+        const int part = t / (L / TOGETHER), i = t % (L / TOGETHER) * TOGETHER;
+        M sum[TOGETHER] = {};
+        for (int j = part * (L / PARTS); j < (part + 1) * (L / PARTS); ++j)
+            for (int k = 0; k < TOGETHER; ++k) sum[k] += inverse[j * L + i + k] * x[j];
+        for (int k = 0; k < TOGETHER; ++k) partial[part * L + i + k] = sum[k];
+    }
+    HP_SYNC;
+    for (int l = lane; l < L; l += lanes) {
+        M sum = partial[l];
+        for (int part = 1; part < PARTS; ++part) sum += partial[part * L + l];
+        x[l] = sum;
+    }
+    HP_SYNC;
+} else {
+    substitute(factor.data + (first + slot) * (L * (BW + 1) * W), x);
+}
+for (int w = 0; w < W; ++w) {
+    const int b = group[w];
+    if (b < 0) continue;
+    if (RESTRICT == 2) {
+        for (int t = lane; t < DIRECTIONS * R; t += lanes) {
+            const int d = t / R, f = t % R, j = neighbor.data[b * DIRECTIONS + d];
+            if (side.data[b * DIRECTIONS + d] != 0) continue;
+            if (!additive && j != b && color.data[j] < color.data[b]) continue;
+            const M* phi = basis.data + j * (R * L) + f * L;
+            M sum = 0;
+            each_face_cell(b, j, d, used.data, 0, 1, [&](int l, int across) {
+                const M before = first_visit ? M(0) : y_.data[b * L + l];
+                sum += phi[across] * M(conductance.data[d * n + b * L + l]) * (x[l * W + w] - before);
+            });
+            coarse.data[(b * DIRECTIONS + d) * R + f] = sum;
+        }
+        HP_SYNC;
+    }
+    for (int l = lane; l < L; l += lanes) y_.data[b * L + l] = x[l * W + w];
+}
+HP_SYNC;

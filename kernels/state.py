@@ -1,0 +1,35 @@
+"""The solver's scalars on the device: what each entry of the two small state arrays means.
+
+``state`` is fp64, ``counter`` int32. Squares are of vectors scaled so that ||b|| = 1, hence relative.
+"""
+
+RZ = 0  # r.z of the current iterate
+BETA = 1  # r.z over the previous r.z
+RR = 2  # true r.r, at the last check
+BEST = 3  # smallest true r.r so far
+START = 4  # true r.r at the start of this cycle
+TARGET = 5  # r.r at which the cycle ends and the true residual is checked
+TOLERANCE = 6  # squared
+RHS_NORM = 7  # ||b|| after projection, in the caller's units
+SCALE = 8  # 1 / ||b||, or 0
+REDUCTION = 9  # squared: what one cycle may ask of the recurrence at most
+STATE_SIZE = 10
+
+STATUS = 0
+ITERATION = 1
+MAX_ITERATIONS = 2
+CYCLE = 3
+IMPROVED = 4  # 1: the last check found the best iterate so far
+FALLBACK = 5  # 1: the fallback preconditioner was needed
+COUNTER_SIZE = 6
+
+# Status codes; hpsolver.info.Status gives each its sentence.
+RUNNING = 0
+CONVERGED = 1
+ITERATION_LIMIT = 2
+STAGNATED = 3
+BREAKDOWN_OPERATOR = 4
+BREAKDOWN_PRECONDITIONER = 5
+NONFINITE_RHS = 6
+BAD_DENSITY = 7
+NONFINITE_STATE = 8

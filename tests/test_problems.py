@@ -1,0 +1,378 @@
+"""The problem gallery: frames are the ones the measured tables used, and each family looks as its description says."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.ndimage import distance_transform_edt, find_objects, gaussian_filter, label
+
+from hpsolver.problems import DENSITIES, RIGHT_HAND_SIDES, density, frame, rhs
+
+FAMILIES = sorted(DENSITIES)
+SHAPES = [(48, 32), (24, 20, 16)]
+
+
+def heavy_cells(name, shape, seed):
+    """Where the heavy phase is; noiseless, so that the light phase is exactly 1."""
+    return density(name, shape, seed=seed, noise=0) > 1
+
+
+# --- the same frames as in the measured tables -----------------------------------------------------------------------
+
+# Drawn by the scripts that measured the tables: first, one-third, middle and last cell in row-major order, and the sum.
+MEASURED_FRAMES = [
+    (
+        "panel",
+        (6, 5),
+        0,
+        [0.9367289264476973, 1.0521256684721338, 1.0451735090825904, 1.0391987735030666],
+        286.01526446961,
+    ),
+    (
+        "panel",
+        (64, 64),
+        10000,
+        [0.9384248483291462, 0.960536863036314, 0.9983163232966482, 1.0137926386830363],
+        19102.041299393,
+    ),
+    (
+        "bubbles",
+        (32, 32),
+        10000,
+        [0.9473955351595654, 1019.8534147712188, 998.0334713418283, 957.8029687087966],
+        441267.16622773,
+    ),
+    (
+        "bubbles",
+        (16, 16, 16),
+        0,
+        [1.0024527306912656, 0.9438009579217074, 0.9862722406850118, 1.0993066515125374],
+        862610.31528463,
+    ),
+    (
+        "film",
+        (32, 32),
+        0,
+        [0.9495190908230632, 980.2714370788145, 1.0641240616841583, 0.952409211756156],
+        409527.5953763218,
+    ),
+    (
+        "noise",
+        (32, 32),
+        10000,
+        [0.9273569259015852, 0.995416350796083, 1059.1628186210658, 1.0354326201550557],
+        519910.97434399,
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "shape", "seed", "cells", "total"), MEASURED_FRAMES)
+def test_a_seed_gives_the_frame_the_tables_were_measured_on(name, shape, seed, cells, total):
+    rho = density(name, shape, seed=seed)
+    n = rho.size
+    # A relative 1e-14 leaves room for the last bit of exp on another processor, and for nothing else.
+    np.testing.assert_allclose(rho.flat[[0, n // 3, n // 2, n - 1]], cells, rtol=1e-14)
+    assert rho.sum() == pytest.approx(total, rel=1e-12)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_frame_draws_its_right_hand_side_from_the_generator_that_drew_its_density(name, shape):
+    rho, b = frame(name, shape, seed=10001, contrast=50)
+
+    rng = np.random.default_rng(10001)
+    np.testing.assert_array_equal(rho, density(name, shape, seed=rng, contrast=50))
+    drawn = rng.standard_normal(rho.size)
+    drawn -= drawn.mean()
+    np.testing.assert_allclose(b.ravel(), drawn / np.linalg.norm(drawn), atol=1e-15)
+    np.testing.assert_array_equal(rho, density(name, shape, seed=10001, contrast=50))
+
+
+# --- what all densities have in common -------------------------------------------------------------------------------
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    name=st.sampled_from(FAMILIES),
+    kind=st.sampled_from(sorted(RIGHT_HAND_SIDES)),
+    shape=st.lists(st.integers(1, 9), min_size=2, max_size=3),
+    contrast=st.none() | st.floats(1, 1e6),
+    seed=st.integers(0, 2**32),
+)
+def test_every_shape_down_to_one_cell_gives_a_positive_density_and_a_solvable_right_hand_side(
+    name, kind, shape, contrast, seed
+):
+    rho = density(name, shape, seed=seed, contrast=contrast)
+    assert rho.shape == tuple(shape) and rho.dtype == np.float64
+    assert np.isfinite(rho).all() and rho.min() > 0.5
+
+    b = rhs(kind, rho, seed=seed)
+    assert b.shape == tuple(shape) and b.dtype == np.float64
+    assert abs(b.sum()) < 1e-12
+    assert np.linalg.norm(b) == pytest.approx(1, abs=1e-12) or not b.any()
+    assert b.any() or rho.size == 1 or kind == "buoyancy"
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("name", sorted(DENSITIES.keys() - {"panel"}))
+def test_the_two_phases_have_density_one_and_the_contrast(name, shape):
+    np.testing.assert_array_equal(np.unique(density(name, shape, seed=4, noise=0)), [1, 1000])
+    np.testing.assert_array_equal(np.unique(density(name, shape, seed=4, noise=0, contrast=7)), [1, 7])
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_contrast_one_is_a_constant_density(name):
+    np.testing.assert_array_equal(density(name, (16, 16), contrast=1, noise=0), np.ones((16, 16)))
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("name", FAMILIES)
+def test_seeds_give_repeatable_and_different_geometries(name, shape):
+    masks = [heavy_cells(name, shape, seed) for seed in range(6)]
+    np.testing.assert_array_equal(masks[0], heavy_cells(name, shape, 0))
+    for i, mask in enumerate(masks):
+        assert not any(np.array_equal(mask, other) for other in masks[:i])
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_noise_is_relative_independent_per_cell_and_five_percent_by_default(name):
+    clean = density(name, (128, 96), seed=2, noise=0)
+    ratio = density(name, (128, 96), seed=2) / clean - 1
+    assert abs(ratio.mean()) < 0.002
+    assert ratio[clean == 1].std() == pytest.approx(0.05, rel=0.05)
+    assert ratio[clean > 1].std() == pytest.approx(0.05, rel=0.1)  # relative: as large in the heavy phase
+    for axis in (0, 1):
+        assert abs(np.mean(ratio * np.roll(ratio, 1, axis))) < 0.05 * 0.05**2
+    doubled = density(name, (128, 96), seed=2, noise=0.1) / clean - 1
+    np.testing.assert_allclose(doubled, 2 * ratio, atol=1e-13)
+
+
+# --- panel: the paper's barriers -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("contrast", "low", "high"), [(None, 5, 100), (50, 25, 50), (1e6, 5e5, 1e6), (1.5, 1, 1.5)])
+def test_panel_draws_its_heavy_density_log_uniformly(contrast, low, high):
+    drawn = np.array([density("panel", (24, 24), seed=s, contrast=contrast, noise=0).max() for s in range(400)])
+    assert low <= drawn.min() and drawn.max() <= high
+    # Log-uniform: the logarithm, as a fraction of its range, has the quartiles of a uniform variable.
+    fraction = np.log(drawn / low) / np.log(high / low)
+    np.testing.assert_allclose(np.quantile(fraction, [0.25, 0.5, 0.75]), [0.25, 0.5, 0.75], atol=0.08)
+
+
+def lone_walls(shape, seeds):
+    """(normal axis, thickness in cells, holes) of frames with one wall in sight; a hole is (axis, first cell, size)."""
+    ndim = len(shape)
+    for seed in seeds:
+        heavy = heavy_cells("panel", shape, seed)
+        for normal in range(ndim):
+            slices = np.moveaxis(heavy, normal, 0)
+            in_wall = slices.any(axis=tuple(range(1, ndim)))
+            section = slices.any(axis=0)
+            if in_wall.all() or not in_wall.any() or (slices[in_wall] != section).any():
+                continue  # nothing there, or not all of it one prism along this axis
+            if round(section.mean(), 9) not in (1, round(0.8 ** (ndim - 1), 9)):
+                continue  # the side view of a wall, or two walls in one
+            holes = []
+            for axis in range(ndim - 1):
+                empty = ~section.any(axis=tuple(a for a in range(ndim - 1) if a != axis))
+                if empty.any():
+                    holes.append((axis, int(empty.argmax()), int(empty.sum())))
+            yield normal, int(in_wall.sum()), tuple(holes)
+
+
+@pytest.mark.parametrize("shape", [(40, 40), (20, 20, 20)])
+def test_a_panel_wall_is_thin_faces_any_axis_and_is_closed_or_has_a_hole_along_each_free_axis(shape):
+    side, free_axes = shape[0], len(shape) - 1
+    walls = list(lone_walls(shape, range(300)))
+    assert 75 < len(walls) < 150  # a third of the frames have one wall, a few more hide theirs in each other
+
+    normals, thicknesses, holes = zip(*walls, strict=True)
+    assert set(normals) == set(range(len(shape)))
+    assert min(thicknesses) > 0.05 * side - 1
+    assert np.quantile(thicknesses, [0.25, 0.5, 0.75]) / side == pytest.approx([0.0875, 0.125, 0.1625], abs=0.04)
+    assert {len(h) for h in holes} == {0, free_axes}
+    assert 0.12 < sum(not h for h in holes) / len(holes) < 0.38  # one in four is closed
+    places = {(axis, first) for h in holes for axis, first, _ in h}
+    assert places == {(axis, side * k // 10) for axis in range(free_axes) for k in (0, 4, 8)}
+    assert {size for h in holes for *_, size in h} == {side // 5}
+
+
+def test_a_closed_panel_wall_is_in_as_many_frames_as_a_quarter_of_one_to_three_walls_makes():
+    frames_with_one = sum(
+        any(heavy_cells("panel", (20, 20, 20), seed).all(axis=other).any() for other in ((1, 2), (0, 2), (0, 1)))
+        for seed in range(400)
+    )
+    assert frames_with_one / 400 == pytest.approx(np.mean([1 - 0.75**count for count in (1, 2, 3)]), abs=0.07)
+
+
+# --- bubbles, films, noise -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("shape", "radius", "ball_in_cube"), [((60, 150), 6, np.pi / 4), ((30, 60, 75), 6, np.pi / 6)])
+def test_bubbles_are_balls_with_a_radius_of_up_to_a_tenth_or_a_fifth_of_the_first_axis(shape, radius, ball_in_cube):
+    diameters = []
+    for seed in range(12):
+        pieces, _ = label(heavy_cells("bubbles", shape, seed))
+        for number, box in enumerate(find_objects(pieces), start=1):
+            extent = [s.stop - s.start for s in box]
+            inside = all(s.start > 0 and s.stop < size for s, size in zip(box, shape, strict=True))
+            if inside and np.ptp(extent) <= 1 and min(extent) >= 7:  # cut by no side, merged with no other
+                diameters.append(max(extent))
+                assert (pieces[box] == number).mean() == pytest.approx(ball_in_cube, abs=0.15)
+    assert len(diameters) > 20
+    assert max(diameters) in (2 * radius - 1, 2 * radius)
+
+
+@pytest.mark.parametrize("shape", [(96, 96), (128, 48), (48, 128), (40, 40, 40), (64, 32, 24)])
+def test_films_are_thin_and_cross_the_domain_along_every_axis(shape):
+    for seed in range(5):
+        heavy = heavy_cells("film", shape, seed)
+        assert 0.02 < heavy.mean() < 0.6
+        # A film perpendicular to an axis is met by every line along that axis.
+        for axis in range(heavy.ndim):
+            assert heavy.any(axis=axis).mean() > 0.95
+    # Where films do not cross, a heavy cell has a light one within two cells.
+    assert np.quantile(distance_transform_edt(heavy)[heavy], 0.9) <= 2.0
+
+
+@pytest.mark.parametrize("shape", [(128, 96), (40, 24, 32), (5, 64)])
+def test_noise_is_white_noise_smoothed_periodically_over_two_cells_and_cut_at_zero(shape):
+    white = np.random.default_rng(11).standard_normal(shape)
+    expected = gaussian_filter(white, 2.0, mode="wrap") > 0
+    assert (heavy_cells("noise", shape, 11) == expected).mean() > 0.999
+
+
+# --- dam and tank: the last axis is height, index 0 the floor ---------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_dam_is_a_box_of_fluid_in_a_corner_of_the_floor(shape):
+    corners = set()
+    for seed in range(40):
+        heavy = heavy_cells("dam", shape, seed)
+        (box,) = find_objects(label(heavy)[0])
+        assert heavy[box].all()
+        *sides, height = box
+        assert height.start == 0
+        assert 0.4 * shape[-1] <= height.stop <= 0.8 * shape[-1] + 1
+        for side, size in zip(sides, shape[:-1], strict=True):
+            assert 0.2 * size <= side.stop - side.start <= 0.5 * size + 1
+            assert side.start == 0 or side.stop == size
+        corners.add(tuple(side.start == 0 for side in sides))
+    assert len(corners) == 2 ** len(sides)  # every corner gets its turn
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_tank_is_heavy_below_light_in_every_column_with_an_uneven_surface(shape):
+    tilts = []
+    for seed in range(40):
+        heavy = heavy_cells("tank", shape, seed)
+        assert heavy[..., 0].all() and not heavy[..., -1].any()
+        assert (np.diff(heavy.astype(int), axis=-1) <= 0).all()
+        depth = heavy.sum(axis=-1)
+        assert 0.1 * shape[-1] - 1 <= depth.min() and depth.max() <= 0.9 * shape[-1] + 1
+        tilts.append(depth[-1].mean() - depth[0].mean())
+    assert min(tilts) < -1 and max(tilts) > 1
+
+
+# --- right-hand sides ------------------------------------------------------------------------------------------------
+
+
+def neighbour_correlation(b, axis):
+    first, second = (np.take(b, range(k, b.shape[axis] - 1 + k), axis) for k in (0, 1))
+    return np.corrcoef(first.ravel(), second.ravel())[0, 1]
+
+
+@pytest.mark.parametrize("kind", ["random", "divergence"])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_random_right_hand_sides_depend_on_the_seed_and_the_shape_alone(kind, shape):
+    rho = density("bubbles", shape)
+    b = rhs(kind, rho, seed=5)
+    np.testing.assert_array_equal(b, rhs(kind, np.ones(shape), seed=5))
+    assert abs(np.vdot(b, rhs(kind, rho, seed=6))) < 0.1
+    assert np.linalg.norm(b) == pytest.approx(1) and abs(b.sum()) < 1e-12
+
+
+def test_random_is_white_and_normal():
+    b = rhs("random", np.ones((200, 150)), seed=1) * np.sqrt(200 * 150)
+    assert max(abs(neighbour_correlation(b, axis)) for axis in (0, 1)) < 0.02
+    assert np.mean(b**4) == pytest.approx(3, abs=0.15)
+
+
+@pytest.mark.parametrize("shape", [(200, 150), (40, 36, 44)])
+def test_divergence_is_what_flows_through_the_faces_a_cell_shares(shape):
+    b = rhs("divergence", np.ones(shape), seed=1)
+    inside = b[tuple(slice(1, -1) for _ in shape)]
+    faces = 2 * len(shape)
+    for axis in range(len(shape)):
+        # What leaves a cell through a face enters its neighbour; one face in `faces` is shared.
+        assert neighbour_correlation(inside, axis) == pytest.approx(-1 / faces, abs=0.02)
+        # No flow through the walls: a cell at one has a face less, and as much less variance.
+        at_walls = np.concatenate([np.take(b, k, axis).ravel() for k in (0, -1)])
+        assert at_walls.var() / inside.var() == pytest.approx(1 - 1 / faces, abs=0.1)
+
+
+def test_buoyancy_is_minus_the_gradient_along_height():
+    # Two heavy cells under two light ones: the differences are 0, -1.5, -1.5, 0, one-sided at floor and ceiling.
+    column = np.array([4.0, 4.0, 1.0, 1.0])
+    b = rhs("buoyancy", np.tile(column, (3, 1)))
+    np.testing.assert_allclose(b, np.tile(np.array([-1, 1, 1, -1]) / np.sqrt(12), (3, 1)))
+    np.testing.assert_allclose(
+        rhs("buoyancy", np.tile(column, (2, 3, 1)))[1, 2], np.array([-1, 1, 1, -1]) / np.sqrt(24)
+    )
+
+
+@pytest.mark.parametrize(
+    "rho",
+    [
+        np.full((6, 5), 3.7),
+        np.broadcast_to(np.linspace(1, 1000, 6)[:, None], (6, 5)),  # varies across, not along height
+        np.broadcast_to(np.linspace(1, 1000, 7), (6, 7)),  # a constant gradient is all mean
+        np.full((4, 3, 1), 2.0),
+    ],
+)
+def test_buoyancy_that_moves_nothing_is_zero_and_not_nan(rho):
+    np.testing.assert_array_equal(rhs("buoyancy", rho), np.zeros(rho.shape))
+
+
+# --- what is refused -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("call", "named"),
+    [
+        (lambda: density("bubles", (8, 8)), ["'bubles'", *DENSITIES]),
+        (lambda: frame("bubles", (8, 8), seed=0), ["'bubles'", *DENSITIES]),
+        (lambda: rhs("gravity", np.ones((8, 8))), ["'gravity'", *RIGHT_HAND_SIDES]),
+        (lambda: density("film", (8, 8), contrast=0.5), ["contrast", "0.5", "1 to 1e+06"]),
+        (lambda: density("film", (8, 8), contrast=2e6), ["contrast", "2000000.0", "1 to 1e+06"]),
+        (lambda: density("panel", (8, 8), contrast=float("nan")), ["contrast", "nan", "1 to 1e+06"]),
+        (lambda: density("film", (8, 8), contrast="high"), ["contrast", "'high'", "1 to 1e+06"]),
+        (lambda: density("film", (8, 8), noise=-0.1), ["noise", "-0.1", "0 to 0.1"]),
+        (lambda: density("film", (8, 8), noise=0.5), ["noise", "0.5", "0 to 0.1"]),
+        (lambda: density("film", (8,)), ["(8,)", "2 or 3", "at least 1"]),
+        (lambda: density("film", (8, 8, 8, 8)), ["(8, 8, 8, 8)", "2 or 3"]),
+        (lambda: density("film", (8, 0)), ["(8, 0)", "at least 1"]),
+        (lambda: density("film", (8.0, 8)), ["(8.0, 8)", "integers"]),
+        (lambda: density("film", 64), ["64", "2 or 3 integers"]),
+        (lambda: rhs("random", np.ones(8)), ["(8,)", "2 or 3"]),
+        (lambda: rhs("buoyancy", np.array([[1.0, np.nan]])), ["density", "finite"]),
+    ],
+)
+def test_a_wrong_argument_is_refused_with_its_value_and_what_is_allowed(call, named):
+    with pytest.raises(ValueError) as refusal:
+        call()
+    for text in named:
+        assert text in str(refusal.value)
+
+
+def test_importing_the_gallery_loads_neither_scipy_nor_torch_nor_matplotlib():
+    check = "import sys, hpsolver.problems; print(sorted({'scipy', 'torch', 'matplotlib'} & sys.modules.keys()))"
+    ran = subprocess.run(
+        [sys.executable, "-c", check], cwd=Path(__file__).parents[1], capture_output=True, text=True, check=True
+    )
+    assert ran.stdout.strip().splitlines()[-1] == "[]"

@@ -1,0 +1,1 @@
+"""Weights of the neural preconditioner, installed as package data."""

@@ -41,7 +41,7 @@ class ConjugateGradients:
         self.system = system
         T, N = system.krylov_type, system.size
         self._kernels = krylov(system.shape, T)
-        self.r, self.z, self.p, self.p_old, self.q = (system.zeros(N, T) for _ in range(5))
+        self.r, self.z, self.p_even, self.p_odd, self.q = (system.zeros(N, T) for _ in range(5))
         self.x, self.x_best = system.zeros(N, wp.float64), system.zeros(N, wp.float64)
         self._pq, self._rr = system.zeros(system.slots, wp.float64), system.zeros(system.slots, wp.float64)
         self._rz = system.zeros(max(system.slots, system.leaves), wp.float64)
@@ -100,9 +100,10 @@ class ConjugateGradients:
         system, kernels, device = self.system, self._kernels, self.system.device
         blocks = [system.slots, system.leaves]
         operator = [system.neighbor, system.used, system.krylov_conductance, system.krylov_diagonal]
-        inputs = [*blocks, self.state, *operator, self.z, self.p_old, self.p, self.q, self._pq]
+        scalars, directions = [self.state, self.counter], [self.p_even, self.p_odd, self.q]
+        inputs = [*blocks, *scalars, *operator, self.z, *directions, self._pq]
         launch(kernels.direction, system.slots, inputs, device)
-        inputs = [*blocks, self.state, self.inner, self._pq, self.p, self.q, self.x, self.r, self.p_old, self._rr]
+        inputs = [*blocks, *scalars, self.inner, self._pq, *directions, self.x, self.r, self._rr]
         launch(kernels.advance, system.slots, inputs, device)
         preconditioner.apply(self.r, self.z, self._rz)
         sums = [self._pq, self._rr, system.slots, self._rz, preconditioner.products]

@@ -10,6 +10,7 @@ import numpy as np
 import warp as wp
 
 from hpsolver.kernels.assembly import staging
+from hpsolver.kernels.native import launch
 
 from . import arrays
 from .arrays import Array
@@ -85,7 +86,6 @@ class Solver:
         self._stopwatch = Stopwatch(self.device)
         self._replay: Callable[[], None] | None = None
         self._info: StepInfo | None = None
-        self._every_cell = wp.ones(self.system.size, dtype=wp.uint8, device=self.device)
 
     def step(self, density: Array, rhs: Array, *, out: Array | None = None) -> Array:
         """Solves one frame.
@@ -144,19 +144,18 @@ class Solver:
         return self._info
 
     def matrix(self) -> scipy.sparse.csr_matrix:
-        """A of the last frame as SciPy CSR, row-major cell order; for inspection (needs SciPy, waits for the device)."""
+        """A of the last frame as SciPy CSR, row-major cell order, for inspection (needs SciPy)."""
         return self.system.matrix()
 
     def _pack(self, source: arrays.Adopted, vector: wp.array) -> None:
         system = self.system
-        pack = staging(arrays.DTYPES[source.dtype], self.grid.dimension).pack
-        inputs = [source.view, system.cell, system.fluid, vector]
-        wp.launch(pack, dim=system.size, inputs=inputs, device=self.device)
+        pack = staging(system.shape, arrays.DTYPES[source.dtype]).pack
+        launch(pack, system.leaves, [source.view, system.origin, system.used, system.fluid, vector], self.device)
 
     def _unpack(self, target: arrays.Adopted, out: Array) -> None:
-        unpack = staging(arrays.DTYPES[target.dtype], self.grid.dimension).unpack
-        inputs = [self._pressure, self.system.cell, target.view]
-        wp.launch(unpack, dim=self.system.size, inputs=inputs, device=self.device)
+        system = self.system
+        unpack = staging(system.shape, arrays.DTYPES[target.dtype]).unpack
+        launch(unpack, system.leaves, [self._pressure, system.origin, system.used, target.view], self.device)
         if target.kind == "numpy" and self.device.is_cuda:
             np.copyto(out, target.view.numpy())
 

@@ -50,7 +50,7 @@ class Stopwatch:
         wp.launch(set_mark, dim=1, inputs=[which, self._marks], device=self._device)
 
     def read(self) -> dict[str, float]:
-        """Milliseconds: ``update``, ``solve``, ``total``. On the CPU ``total`` includes staging; waits for the device."""
+        """Milliseconds: ``update``, ``solve``, ``total``. On the CPU ``total`` includes staging."""
         marks = self._marks.numpy()
         update, solve = np.diff(marks.astype(np.float64))
         if self._device.is_cuda:

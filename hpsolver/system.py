@@ -8,7 +8,7 @@ import numpy as np
 import warp as wp
 
 from hpsolver.kernels import regions as region_kernels
-from hpsolver.kernels.assembly import assembly, to_float
+from hpsolver.kernels.assembly import ROUND_CHUNK, assembly, to_float
 from hpsolver.kernels.native import Shape, launch
 
 from .bricks import Bricks, make_bricks
@@ -36,7 +36,8 @@ class System:
         conductance, diagonal: A in fp64, [directions * N] and [N]; see ``hpsolver.kernels.assembly``.
         krylov_conductance, krylov_diagonal: the same in the Krylov type (the same arrays where that is fp64).
         fluid: [N] uint8, 1 for cells of the fluid, 0 for solid and padding.
-        neighbor, side, used, cell: the brick order (``Bricks``) on the device.
+        neighbor, side, used: the brick order (``Bricks``) on the device.
+        origin: [leaves, 3] int32, first cell of each leaf.
         mean: [regions] fp64, the means last subtracted by ``project``.
         slots: blocks, hence partial sums, of a reduction.
     """
@@ -55,7 +56,8 @@ class System:
         self.neighbor = self._on_device(self.bricks.neighbor)
         self.side = self._on_device(self.bricks.side)
         self.used = self._on_device(self.bricks.used)
-        self.cell = self._on_device(self.bricks.cell)
+        origin = self.bricks.coordinates * np.array(self.bricks.extent)
+        self.origin = self._on_device(origin.astype(np.int32))
 
         self.density = self.zeros(self.size, wp.float64)
         self.rhs = self.zeros(self.size, wp.float64)
@@ -98,7 +100,7 @@ class System:
 
     def round(self, source: wp.array, target: wp.array) -> None:
         """Records: fp64 source -> fp32 target."""
-        wp.launch(to_float, dim=source.size, inputs=[source, target], device=self.device)
+        launch(to_float, -(-source.size // ROUND_CHUNK), [source.size, source, target], self.device)
 
     def project_rhs(self) -> None:
         """Records: subtracts from the right-hand side its mean over each singular region, kept in ``mean``."""

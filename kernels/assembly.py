@@ -12,62 +12,34 @@ from .native import Shape, array, block_kernel, body, module_name
 
 
 @functools.cache
-def staging(dtype: type, dimension: int) -> SimpleNamespace:
-    """Kernels that read or write a caller's [grid shape] array of ``dtype``, any strides.
+def staging(shape: Shape, S: type) -> SimpleNamespace:
+    """Kernels that read or write a caller's [grid shape] array of type ``S``, any strides. Blocks: leaves.
 
-    ``pack(field, cell, mask, vector)``: vector[i] = field[cell i] where mask[i], else 0; fp64.
-    ``unpack(vector, cell, field)``: the inverse.
-    Launched with one thread for each of the N cells.
+    ``pack``: vector = field where ``mask``, else 0; fp64.
+    ``unpack``: field = vector.
+    ``origin`` [leaves, 3] is each leaf's first cell, ``used`` [leaves, 3] its extent.
     """
-    module = module_name("staging", dtype, dimension)
-    if dimension == 2:
-
-        @wp.kernel(module=module, enable_backward=False)
-        def pack(
-            field: wp.array2d(dtype=dtype),
-            cell: wp.array[wp.int32],
-            mask: wp.array[wp.uint8],
-            vector: wp.array[wp.float64],
-        ):
-            i = wp.tid()
-            value = wp.float64(0.0)
-            if mask[i] != wp.uint8(0):
-                n = field.shape[1]
-                value = wp.float64(field[cell[i] // n, cell[i] % n])
-            vector[i] = value
-
-        @wp.kernel(module=module, enable_backward=False)
-        def unpack(vector: wp.array[wp.float64], cell: wp.array[wp.int32], field: wp.array2d(dtype=dtype)):
-            i = wp.tid()
-            if cell[i] >= 0:
-                n = field.shape[1]
-                field[cell[i] // n, cell[i] % n] = field.dtype(vector[i])
-
-    else:
-
-        @wp.kernel(module=module, enable_backward=False)
-        def pack(
-            field: wp.array3d(dtype=dtype),
-            cell: wp.array[wp.int32],
-            mask: wp.array[wp.uint8],
-            vector: wp.array[wp.float64],
-        ):
-            i = wp.tid()
-            value = wp.float64(0.0)
-            if mask[i] != wp.uint8(0):
-                n = field.shape[2]
-                m = field.shape[1]
-                value = wp.float64(field[cell[i] // (m * n), cell[i] // n % m, cell[i] % n])
-            vector[i] = value
-
-        @wp.kernel(module=module, enable_backward=False)
-        def unpack(vector: wp.array[wp.float64], cell: wp.array[wp.int32], field: wp.array3d(dtype=dtype)):
-            i = wp.tid()
-            if cell[i] >= 0:
-                n = field.shape[2]
-                m = field.shape[1]
-                field[cell[i] // (m * n), cell[i] // n % m, cell[i] % n] = field.dtype(vector[i])
-
+    module = module_name("staging", shape, S)
+    field = wp.array(dtype=S, ndim=shape.dimension)
+    pack = block_kernel(
+        module,
+        "pack",
+        body("pack", shape=shape, S=S),
+        field=field,
+        origin=array(wp.int32),
+        used=array(wp.int32),
+        mask=array(wp.uint8),
+        vector=array(wp.float64),
+    )
+    unpack = block_kernel(
+        module,
+        "unpack",
+        body("unpack", shape=shape, S=S),
+        vector=array(wp.float64),
+        origin=array(wp.int32),
+        used=array(wp.int32),
+        field=field,
+    )
     return SimpleNamespace(pack=pack, unpack=unpack)
 
 
@@ -103,8 +75,21 @@ def assembly(shape: Shape, harmonic: bool) -> SimpleNamespace:
     return SimpleNamespace(assemble=assemble)
 
 
-@wp.kernel(enable_backward=False)
-def to_float(source: wp.array[wp.float64], target: wp.array[wp.float32]):
-    """target = source, rounded. One thread per entry."""
-    i = wp.tid()
-    target[i] = wp.float32(source[i])
+ROUND_CHUNK = 4096
+
+_ROUND = """
+const int end = (slot + 1) * CHUNK < n ? (slot + 1) * CHUNK : n;
+const double* __restrict__ from = source.data;
+float* __restrict__ to = target.data;
+for (int i = slot * CHUNK + lane; i < end; i += lanes) to[i] = static_cast<float>(from[i]);
+"""
+
+to_float = block_kernel(
+    "hpsolver.round",
+    "to_float",
+    body(CHUNK=ROUND_CHUNK) + _ROUND,
+    n=wp.int32,
+    source=array(wp.float64),
+    target=array(wp.float32),
+)
+"""target [n] = source, rounded. Blocks: ceil(n / ROUND_CHUNK)."""

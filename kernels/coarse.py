@@ -128,6 +128,7 @@ def coarse_solution(shape: Shape, T: type, M: type, R: int, pushed: bool, local:
     ``multiply``: result = matrix c, dense. Blocks: ceil(n / ROWS).
     ``restrict``: c = Phi^T r. Blocks: leaves.
     ``prolong``: z = y + Phi result and r.z. Blocks: slots.
+    ``prolong_add``: x += Phi result. Blocks: leaves.
     With ``pushed``, c is summed from what the leaf sweeps pushed, [leaves, directions, R].
     """
     module = module_name("coarse", shape, T, M, R, "pushed" if pushed else "restricted", int(local))
@@ -173,20 +174,9 @@ def coarse_solution(shape: Shape, T: type, M: type, R: int, pushed: bool, local:
         z_=array(T),
         rz_slots=F64,
     )
-    return SimpleNamespace(substitute=substitute, multiply=multiply, restrict=restrict, prolong=prolong)
-
-
-@functools.cache
-def prolong_add(M: type, R: int, L: int) -> wp.Kernel:
-    """x += Phi y_coarse. One thread per cell."""
-
-    @wp.kernel(enable_backward=False, module=module_name("prolong_add", M, R, L))
-    def prolong_add(basis: wp.array(dtype=M), y_coarse: wp.array(dtype=M), x: wp.array[wp.float64]):
-        i = wp.tid()
-        b = i // L
-        value = wp.float64(0.0)
-        for f in range(R):
-            value += wp.float64(basis[(b * R + f) * L + i % L]) * wp.float64(y_coarse[b * R + f])
-        x[i] = x[i] + value
-
-    return prolong_add
+    prolong_add = block_kernel(
+        module, "prolong_add", body("prolong_add", **constants), basis=real, y_coarse=real, x_=F64
+    )
+    return SimpleNamespace(
+        substitute=substitute, multiply=multiply, restrict=restrict, prolong=prolong, prolong_add=prolong_add
+    )

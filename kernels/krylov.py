@@ -4,7 +4,7 @@ All vectors have N = leaves * L entries in brick order. A reduction leaves one p
 next kernel that needs the sum adds the slots in a fixed order, so results repeat bit for bit. T is the type of the
 Krylov vectors; the iterate x and the right-hand side stay in double precision.
 
-Notation: r residual, z = M r, p search direction, q = A p (Saad, Iterative Methods for Sparse Linear Systems, alg. 9.1).
+Notation: r residual, z = M r, p search direction, q = A p (Saad, Iterative Methods for Sparse Linear Systems, 9.1).
 """
 
 import functools
@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import warp as wp
 
 from .native import Shape, array, block_kernel, body, module_name
-from .state import BETA, RZ
+from .state import BETA, ITERATION, RZ
 
 F64 = array(wp.float64)
 I32 = array(wp.int32)
@@ -23,8 +23,8 @@ I32 = array(wp.int32)
 def krylov(shape: Shape, T: type) -> SimpleNamespace:
     """Blocks: ``slots`` for every kernel here.
 
-    ``direction``: p = z + beta p_old, q = A p, p.q.
-    ``advance``: x += alpha p, r -= alpha q, p_old = p, r.r; a no-op unless ``active`` and alpha > 0.
+    ``direction``: p = z + beta p_old, q = A p, p.q. p and p_old are p_odd and p_even in an even iteration, and so on.
+    ``advance``: x += alpha p, r -= alpha q, r.r; a no-op unless ``active`` and alpha > 0.
     ``residual``: r = b - A x in double precision, r.r.
     ``scale``: z = r * weight, r.z (Jacobi and the identity).
     ``dot``: u.v.
@@ -34,34 +34,36 @@ def krylov(shape: Shape, T: type) -> SimpleNamespace:
     direction = block_kernel(
         module,
         "direction",
-        body("halo", "direction", shape=shape, T=T, BETA=BETA),
+        body("halo", "direction", shape=shape, T=T, BETA=BETA, ITERATION=ITERATION),
         slots=wp.int32,
         leaves=wp.int32,
         state=F64,
+        counter=I32,
         neighbor=I32,
         used=I32,
         conductance=VEC,
         diagonal=VEC,
         z_=VEC,
-        p_old=VEC,
-        p=VEC,
+        p_even=VEC,
+        p_odd=VEC,
         q=VEC,
         pq_slots=F64,
     )
     advance = block_kernel(
         module,
         "advance",
-        body("advance", shape=shape, T=T, RZ=RZ),
+        body("advance", shape=shape, T=T, RZ=RZ, ITERATION=ITERATION),
         slots=wp.int32,
         leaves=wp.int32,
         state=F64,
+        counter=I32,
         active=I32,
         pq_slots=F64,
-        p=VEC,
+        p_even=VEC,
+        p_odd=VEC,
         q=VEC,
         x_=F64,
         r=VEC,
-        p_old=VEC,
         rr_slots=F64,
     )
     residual = block_kernel(

@@ -38,7 +38,7 @@ def make(preconditioner: str | Preconditioner) -> Preconditioner:
 
 def available() -> dict[str, str | None]:
     """Maps every name to None where it can be used here, else to the reason why not."""
-    return {name: None for name in NAMES}
+    return dict.fromkeys(NAMES)
 
 
 __all__ = ["NAMES", "BlockJacobi", "Identity", "Jacobi", "Preconditioner", "Schwarz", "available", "make"]

@@ -179,8 +179,7 @@ class Schwarz(Preconditioner):
         system = self.system
         launch(self._start.restrict, system.leaves, [self._basis, r, self._start_rhs], system.device)
         self._solve_coarse(self._start, self._start_rhs)
-        add = kernels.prolong_add(system.preconditioner_type, self.coarse_size, system.bricks.leaf_size)
-        wp.launch(add, dim=system.size, inputs=[self._basis, self._coarse, x], device=system.device)
+        launch(self._start.prolong_add, system.leaves, [self._basis, self._coarse, x], system.device)
 
     def _solve_coarse(self, solution, rhs: wp.array) -> None:
         system = self.system

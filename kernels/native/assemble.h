@@ -7,20 +7,22 @@ double bad[ACCUMULATORS] = {};
 for (int b = slot; b < leaves; b += slots) {
     load_tile(tile, b, neighbor.data, used.data, [&](int i, int d) -> double {
         if (d >= 0 && side.data[b * DIRECTIONS + d] != 0) return side.data[b * DIRECTIONS + d] == 2 ? AT_OPEN : AT_WALL;
-        return fluid.data[i] ? density.data[i] : AT_WALL;
+        if (!fluid.data[i]) return AT_WALL;
+        const double rho = density.data[i];
+        return HARMONIC ? (rho > 0.0 ? 1.0 / rho : AT_WALL) : rho;
     });
     HP_CELLS {
         const int h = at(x, y, z), i = b * L + l;
-        const double rho = tile[h];
-        const bool valid = rho > 0.0 && rho < 1e300;
+        const double own = tile[h];                           // rho, or 1 / rho: the harmonic rule averages that
+        const bool valid = own > 0.0 && own < 1e300;
         bad[z % ACCUMULATORS] += fluid.data[i] && !valid ? 1.0 : 0.0;
         double sum = 0.0;
         for (int d = 0; d < DIRECTIONS; ++d) {
             const double across = tile[h + (d % 2 ? 1 : -1) * STRIDE[2 - d / 2]], s = scale[2 - d / 2];
-            const double mean = HARMONIC ? 0.5 / rho + 0.5 / across : 2.0 / (rho + across);
+            const double mean = HARMONIC ? 0.5 * (own + across) : 2.0 / (own + across);
             const double c = valid && across > 0.0 ? s * mean : 0.0;
             conductance.data[d * n + i] = c;
-            sum += valid && across == AT_OPEN ? 2.0 * s / rho : c;
+            sum += valid && across == AT_OPEN ? (HARMONIC ? 2.0 * s * own : 2.0 * s / own) : c;
         }
         diagonal.data[i] = valid && sum > 0.0 ? sum : 1.0;    // padding, solid and isolated cells: identity
     }

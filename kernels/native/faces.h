@@ -1,14 +1,18 @@
 // The cells of a leaf's face in one direction and those across it.
 constexpr int EXTENT[3] = {BZ, BY, BX}, STEP[3] = {1, BZ, BY * BZ};     // last axis first, like the directions
-// visit(l, across): own cell l, cell `across` of the neighbour, for the face's cells (real or padding) begin, begin +
-// stride, ...
-auto each_face_cell = [&](int b, int j, int direction, const int* used, int begin, int stride, auto visit) {
-    const int axis = direction / 2, first = axis == 0 ? 1 : 0, second = axis == 2 ? 1 : 2;
-    const int own_end = used[3 * b + 2 - axis] - 1, other_end = used[3 * j + 2 - axis] - 1;
-    const int own = (direction % 2 ? own_end : 0) * STEP[axis], other = (direction % 2 ? 0 : other_end) * STEP[axis];
-    for (int t = begin; t < EXTENT[first] * EXTENT[second]; t += stride) {
-        const int on_face = t / EXTENT[first] * STEP[second] + t % EXTENT[first] * STEP[first];
-        visit(own + on_face, other + on_face);
-    }
+constexpr int FACE = DIMS == 3 ? 32 : 16;                                // most cells a face has
+struct Face {
+    int own, other, cells, length, step, row;
+    // Item t of the face: its own cell, and the neighbour's.
+    HP_INLINE int place(int t) const { return t / length * row + t % length * step; }
+    HP_INLINE int here(int t) const { return own + place(t); }
+    HP_INLINE int there(int t) const { return other + place(t); }
 };
-(void)each_face_cell;
+// The face of leaf b towards its neighbour j. In a loop over directions that is unrolled, all but the offsets are
+// compile-time constants.
+auto face_of = [&](int b, int j, int direction, const int* used) -> Face {
+    const int axis = direction / 2, first = axis == 0 ? 1 : 0, second = axis == 2 ? 1 : 2;
+    const int own = direction % 2 ? used[3 * b + 2 - axis] - 1 : 0, other = direction % 2 ? 0 : used[3 * j + 2 - axis] - 1;
+    return {own * STEP[axis], other * STEP[axis], EXTENT[first] * EXTENT[second], EXTENT[first], STEP[first], STEP[second]};
+};
+(void)face_of;

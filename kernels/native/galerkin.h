@@ -3,6 +3,7 @@
 HP_SHARED double tile[TILE];
 HP_SHARED double image[L];
 HP_SHARED double block[R * R];
+HP_SHARED double across[FACE * R];
 const int n = leaves * L, b = slot;
 const M* phi = basis.data + b * (R * L);
 for (int t = lane; t < R * width; t += lanes) band.data[(long long)b * R * width + t] = 0.0;
@@ -21,7 +22,7 @@ for (int g = 0; g < R; ++g) {
 }
 if (LOCAL && lane == 0) {                                             // Gauss-Jordan on a copy, pivots guarded
     M* inverse = local_inverse.data + b * (R * R);
-    double a[R * R];
+    HP_SHARED double a[R * R];
     for (int t = 0; t < R * R; ++t) a[t] = block[t];
     for (int k = 0; k < R; ++k) {
         const double whole = block[k * R + k];
@@ -42,17 +43,26 @@ if (LOCAL && lane == 0) {                                             // Gauss-J
 HP_SYNC;
 for (int t = lane; t < R * R; t += lanes) {
     const int f = t / R, g = t % R;
-    double* row = band.data + ((long long)b * R + f) * width + width - 1 - (b * R + f);    // indexed by column
-    if (f >= g) row[b * R + g] += f == g && block[t] == 0.0 ? 1.0 : block[t];
-    for (int d = 0; d < DIRECTIONS; ++d) {
-        const int j = neighbor.data[b * DIRECTIONS + d];
-        if (side.data[b * DIRECTIONS + d] != 0 || j > b || (j == b && f < g)) continue;
-        const M* own = phi + f * L;
-        const M* other = basis.data + j * (R * L) + g * L;
-        double sum = 0.0;
-        each_face_cell(b, j, d, used.data, 0, 1, [&](int l, int across) {
-            sum += double(own[l]) * conductance.data[d * n + b * L + l] * double(other[across]);
-        });
-        row[j * R + g] -= sum;
+    if (f >= g) band.data[((long long)b * R + f) * width + width - 1 - f + g] = f == g && block[t] == 0.0 ? 1.0 : block[t];
+}
+HP_SYNC;
+#pragma unroll
+for (int d = 0; d < DIRECTIONS; ++d) {
+    const int j = neighbor.data[b * DIRECTIONS + d];
+    if (side.data[b * DIRECTIONS + d] != 0 || j > b) continue;
+    const Face face = face_of(b, j, d, used.data);
+    for (int t = lane; t < R * face.cells; t += lanes) {              // conductance times the neighbour's function
+        const int g = t / face.cells, s = t % face.cells;
+        across[s * R + g] = conductance.data[d * n + b * L + face.here(s)] * double(basis.data[(j * R + g) * L + face.there(s)]);
     }
+    HP_SYNC;
+    for (int f = 0; f < R; ++f) {
+        double* row = band.data + ((long long)b * R + f) * width + width - 1 - f - (b - j) * R;    // block (b, j)
+        for (int g = lane; g < R; g += lanes) {
+            double sum = 0.0;
+            for (int s = 0; s < face.cells; ++s) sum += double(phi[f * L + face.here(s)]) * across[s * R + g];
+            if (j < b || f >= g) row[g] -= sum;
+        }
+    }
+    HP_SYNC;
 }

@@ -1,5 +1,5 @@
 // The basis of one leaf: the constant first (it carries the null space), then the raw functions, made orthonormal by
-// Gram-Schmidt, twice. A function that depends on the earlier ones, or has no fluid cell, becomes zero: a masked slot.
+// Gram-Schmidt; only their span and a fair conditioning matter, so once is enough. A function that depends on the earlier ones, or has no fluid cell, becomes zero: a masked slot.
 constexpr double DEPENDENT = 1e-5;
 const int place = places.data[slot];
 M* phi = basis.data + slot * (R * L);
@@ -18,13 +18,12 @@ for (int function = 0; function < R; ++function) {
     }
     HP_SYNC;
     const double before = dot(current, current);
-    for (int pass = 0; pass < 2; ++pass)
-        for (int e = 0; e < function; ++e) {
-            const M* earlier = phi + e * L;
-            const double along = dot(current, [&](int l) { return double(earlier[l]); });
-            for (int l = lane; l < L; l += lanes) v[l] -= along * double(earlier[l]);
-            HP_SYNC;
-        }
+    for (int e = 0; e < function; ++e) {
+        const M* earlier = phi + e * L;
+        const double along = dot(current, [&](int l) { return double(earlier[l]); });
+        for (int l = lane; l < L; l += lanes) v[l] -= along * double(earlier[l]);
+        HP_SYNC;
+    }
     const double after = dot(current, current);
     const double scale = after > DEPENDENT * DEPENDENT * before ? 1.0 / sqrt(after) : 0.0;
     for (int l = lane; l < L; l += lanes) phi[function * L + l] = M(scale > 0.0 ? scale * v[l] : 0.0);

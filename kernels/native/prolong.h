@@ -2,13 +2,16 @@
 double rz[ACCUMULATORS] = {};
 for (int b = slot; b < leaves; b += slots) {
     const M* __restrict__ phi = basis.data + b * (R * L);
-    HP_CELLS {
-        const int i = b * L + l;
-        M sum = y_.data[i];
-        for (int f = 0; f < R; ++f) sum += phi[f * L + l] * y_coarse.data[b * R + f];
-        const T value = T(sum);
-        z_.data[i] = value;
-        rz[z % ACCUMULATORS] += double(r.data[i]) * double(value);
+    for (int l = lane * STRIP; l < L; l += lanes * STRIP) {
+        M sum[STRIP];
+        for (int v = 0; v < STRIP; ++v) sum[v] = y_.data[b * L + l + v];
+        for (int f = 0; f < R; ++f)
+            for (int v = 0; v < STRIP; ++v) sum[v] += phi[f * L + l + v] * y_coarse.data[b * R + f];
+        for (int v = 0; v < STRIP; ++v) {
+            const T value = T(sum[v]);
+            z_.data[b * L + l + v] = value;
+            rz[v % ACCUMULATORS] += double(r.data[b * L + l + v]) * double(value);
+        }
     }
 }
 const double total = block_sum(lane_sum(rz));

@@ -5,6 +5,7 @@
 // what changed after a leaf was last solved remain, so each leaf pushes Phi_j^T (-A_ji)(y_i - y_i before) to the
 // neighbours j of later colours (every neighbour when `additive`); slot (i, direction) of `coarse` is its own.
 HP_SHARED M x[L * W];
+HP_SHARED M change[DIRECTIONS * FACE];
 const int n = leaves * L;
 const int* group = members.data + (first + slot) * W;
 for (int w = 0; w < W; ++w) {
@@ -17,14 +18,21 @@ for (int w = 0; w < W; ++w) {
                     [&](int f, M sum) { coarse.data[b * R + f] = sum; });
     }
     if (coupled) {
-        HP_SYNC;
+#pragma unroll
         for (int d = 0; d < DIRECTIONS; ++d) {
             const int j = neighbor.data[b * DIRECTIONS + d];
-            if (side.data[b * DIRECTIONS + d] == 0 && !(first_visit && color.data[j] >= color.data[b]))
-                each_face_cell(b, j, d, used.data, lane, lanes, [&](int l, int across) {
-                    x[l * W + w] += M(conductance.data[d * n + b * L + l]) * y_.data[j * L + across];
-                });
-            HP_SYNC;                                                  // corner cells belong to several faces
+            const bool counts = side.data[b * DIRECTIONS + d] == 0 && !(first_visit && color.data[j] >= color.data[b]);
+            const Face face = face_of(b, j, d, used.data);
+            HP_SHARE(t, d * FACE, face.cells)
+                change[d * FACE + t] = counts ? M(conductance.data[d * n + b * L + face.here(t)]) *
+                                                    y_.data[j * L + face.there(t)] : M(0);
+        }
+        HP_SYNC;
+#pragma unroll
+        for (int d = 0; d < DIRECTIONS; ++d) {                           // in turn: corner cells belong to several faces
+            const Face face = face_of(b, b, d, used.data);
+            HP_SHARE(t, 0, face.cells) x[face.here(t) * W + w] += change[d * FACE + t];
+            HP_SYNC;
         }
     }
 }
@@ -54,17 +62,29 @@ for (int w = 0; w < W; ++w) {
     const int b = group[w];
     if (b < 0) continue;
     if (RESTRICT == 2) {
-        for (int t = lane; t < DIRECTIONS * R; t += lanes) {
-            const int d = t / R, f = t % R, j = neighbor.data[b * DIRECTIONS + d];
-            if (side.data[b * DIRECTIONS + d] != 0) continue;
-            if (!additive && j != b && color.data[j] < color.data[b]) continue;
-            const M* phi = basis.data + j * (R * L) + f * L;
-            M sum = 0;
-            each_face_cell(b, j, d, used.data, 0, 1, [&](int l, int across) {
+#pragma unroll
+        for (int d = 0; d < DIRECTIONS; ++d) {
+            const Face face = face_of(b, b, d, used.data);
+            HP_SHARE(t, d * FACE, face.cells) {
+                const int l = face.here(t);
                 const M before = first_visit ? M(0) : y_.data[b * L + l];
-                sum += phi[across] * M(conductance.data[d * n + b * L + l]) * (x[l * W + w] - before);
-            });
-            coarse.data[(b * DIRECTIONS + d) * R + f] = sum;
+                change[d * FACE + t] = M(conductance.data[d * n + b * L + l]) * (x[l * W + w] - before);
+            }
+        }
+        HP_SYNC;
+#pragma unroll
+        for (int d = 0; d < DIRECTIONS; ++d) {
+            const int j = neighbor.data[b * DIRECTIONS + d];
+            const bool pushes = side.data[b * DIRECTIONS + d] == 0 &&
+                                (additive || j == b || color.data[j] > color.data[b]);
+            if (!pushes) continue;
+            const Face face = face_of(b, j, d, used.data);
+            const M* phi = basis.data + j * (R * L);
+            HP_SHARE(f, d * R, R) {
+                M sum = 0;
+                for (int t = 0; t < face.cells; ++t) sum += phi[f * L + face.there(t)] * change[d * FACE + t];
+                coarse.data[(b * DIRECTIONS + d) * R + f] = sum;
+            }
         }
         HP_SYNC;
     }

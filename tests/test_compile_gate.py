@@ -1,0 +1,126 @@
+"""Every kernel compiles for CUDA, with no GPU and no driver, without spilling registers or using too much memory."""
+
+import itertools
+import json
+import re
+import subprocess
+import sysconfig
+from pathlib import Path
+
+import pytest
+import warp as wp
+from hpsolver.kernels import assembly, coarse, control, diagonal, krylov, leaves, native, regions
+
+from hpsolver import Solver, problems
+from hpsolver.bricks import EXTENTS
+from hpsolver.preconditioners import NAMES, Schwarz
+from hpsolver.stopwatch import set_mark
+
+ARCHITECTURES = [75, 80, 90, 120]
+SHARED_LIMIT = 48 * 1024
+HALFWIDTH = {2: 8, 3: 16}
+
+FIXED = [
+    assembly.to_float,
+    coarse.band_factor,
+    coarse.band_inverse,
+    coarse.band_diagonal,
+    control.step,
+    regions.chunk_sums,
+    set_mark,
+]
+"""One kernel of each module without a configuration."""
+
+
+def kernels_of(group) -> list[wp.Kernel]:
+    return [value for value in vars(group).values() if isinstance(value, wp.Kernel)]
+
+
+def configured(dimension: int, T: type, M: type) -> list[wp.Kernel]:
+    """What a GPU uses for one dimension and precision: dense leaves of 128 cells, 8 coarse functions."""
+    shape, BW, W, R = native.Shape(dimension, EXTENTS[dimension, 128]), HALFWIDTH[dimension], leaves.GROUP_CUDA, 8
+    groups = [
+        krylov.krylov(shape, T),
+        assembly.assembly(shape, True),
+        assembly.assembly(shape, False),
+        assembly.staging(shape, T),
+        leaves.factorization(shape, BW, W),
+    ]
+    singles = [diagonal.reciprocal(T), coarse.fold(M, R)]
+    for local, mode in ((False, leaves.PUSH), (True, leaves.RESTRICT)):
+        groups.append(coarse.coarsening(shape, BW, W, M, R, local))
+        groups.append(coarse.coarse_solution(shape, T, M, R, not local, local))
+        singles.append(leaves.sweeping(shape, BW, 1, T, M, R, mode, True))
+    singles.append(leaves.sweeping(shape, BW, 1, T, M, 1, leaves.NO_COARSE, True))
+    return [*itertools.chain.from_iterable(map(kernels_of, groups)), *singles]
+
+
+def gated_kernels() -> list[wp.Kernel]:
+    """Mixed precision in full; the other precisions share its kernels or differ in one type."""
+    pairs = [(wp.float64, wp.float32), (wp.float32, wp.float32)]
+    return FIXED + [k for dimension in (2, 3) for T, M in pairs for k in configured(dimension, T, M)]
+
+
+@pytest.fixture(scope="module")
+def artifacts(tmp_path_factory) -> list[Path]:
+    modules = {kernel.module.name: kernel.module for kernel in gated_kernels()}
+    folder = tmp_path_factory.mktemp("cubins")
+    files = []
+    for name, module in modules.items():
+        target = folder / name
+        files += wp.compile_aot_module(module, device=None, arch=ARCHITECTURES, module_dir=target, use_ptx=False)
+    return [Path(file) for file in files]
+
+
+def test_every_kernel_compiles_for_every_architecture(artifacts):
+    cubins = [file for file in artifacts if file.suffix == ".cubin"]
+    modules = {kernel.module.name for kernel in gated_kernels()}
+    assert len(cubins) == len(ARCHITECTURES) * len(modules)
+
+
+def test_no_kernel_spills_registers_or_exceeds_shared_memory(artifacts):
+    tool = Path(sysconfig.get_paths()["purelib"]) / "nvidia/cu13/bin/cuobjdump"
+    if not tool.exists():
+        pytest.skip("cuobjdump is not installed (pip package nvidia-cuda-cuobjdump): resource usage cannot be read")
+    for cubin in (file for file in artifacts if file.suffix == ".cubin"):
+        report = subprocess.run(
+            [tool, "--dump-resource-usage", cubin], capture_output=True, text=True, check=True
+        ).stdout
+        usage = re.findall(r"Function (\S+):\s+REG:(\d+) STACK:(\d+) SHARED:(\d+) LOCAL:(\d+)", report)
+        assert usage, f"{cubin.name}: no kernel found in\n{report}"
+        for name, registers, stack, shared, local in usage:
+            where = f"{cubin.name}: {name}"
+            assert int(registers) <= 255, where
+            assert int(stack) == 0, f"{where} uses {stack} bytes of stack: spilled, or a local array"
+            assert int(local) == 0, f"{where} spills {local} bytes"
+            assert int(shared) <= SHARED_LIMIT, f"{where} uses {shared} bytes of shared memory"
+        for meta in cubin.parent.glob("*.meta"):
+            for name, size in json.loads(meta.read_text()).items():
+                assert not name.endswith("_smem_bytes") or size <= SHARED_LIMIT, f"{meta.name}: {name} = {size}"
+
+
+CPU_ONLY = {"substitute"}
+"""Kernels of the banded coarse solve, which a GPU replaces by ``multiply``."""
+
+
+def test_no_kernel_of_the_solver_is_left_out_of_the_gate(monkeypatch):
+    """Whatever a frame launches on the CPU is in the gate, by name, or is known to be the CPU's alone."""
+    launched = set()
+
+    def spied(launch):
+        def call(kernel, *args, **kwargs):
+            launched.add(kernel.key)
+            return launch(kernel, *args, **kwargs)
+
+        return call
+
+    monkeypatch.setattr(wp, "launch", spied(wp.launch))
+    monkeypatch.setattr(wp, "launch_tiled", spied(wp.launch_tiled))
+    variants = [*NAMES, Schwarz(deflated=False, sweep="additive", dense=True), Schwarz(dense=True)]
+    density, rhs = problems.frame("panel", (32, 16), seed=0)
+    for preconditioner in variants:
+        solver = Solver((32, 16), preconditioner=preconditioner, device="cpu")
+        solver.step(density, rhs)
+    gated = {kernel.key for kernel in gated_kernels()}
+    gated |= {key for kernel in FIXED for key in kernel.module.kernels}
+    assert launched - gated - CPU_ONLY == set()

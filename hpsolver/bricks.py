@@ -69,6 +69,11 @@ class Bricks:
         """Half-bandwidth of a leaf's matrix in brick order: the stride of its slowest axis."""
         return self.extent[2] if self.dimension == 2 else self.extent[1] * self.extent[2]
 
+    @property
+    def face_size(self) -> int:
+        """Most cells a face of a leaf has."""
+        return self.leaf_size // min(self.extent[3 - self.dimension :])
+
     @functools.cached_property
     def leaf_reach(self) -> int:
         """Largest distance, in leaf numbers, between neighbouring leaves: the bandwidth of the leaf graph."""

@@ -167,20 +167,28 @@ def _write(path: str, array: np.ndarray) -> None:
 
 
 def _info() -> int:
-    from importlib import metadata
-
     import warp as wp
 
     from hpsolver import preconditioners
 
     packages = ("hpsolver", "warp-lang", "torch", "numpy")
-    _print_table({"python": platform.python_version(), **{name: metadata.version(name) for name in packages}})
+    _print_table({"python": platform.python_version(), **{name: _version(name) for name in packages}})
     print("\ndevices")
     _print_table({device.alias: device.name for device in wp.get_devices()}, indent=2)
     print("\npreconditioners")
     reasons = preconditioners.available()
     _print_table({name: f"no: {reason}" if reason else "yes" for name, reason in reasons.items()}, indent=2)
     return OK
+
+
+def _version(package: str) -> str:
+    """The installed version, read without importing the package."""
+    from importlib import metadata
+
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "not installed"
 
 
 def _print_table(lines: dict[str, object], indent: int = 0) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 
 from hpsolver.kernels.regions import CHUNK
 
+from .bricks import Bricks
 from .grid import Grid
 
 
@@ -44,26 +45,14 @@ class Regions:
 def find_regions(grid: Grid, solid: np.ndarray | None) -> Regions:
     """Labels the fluid cells' connected components and keeps the singular ones.
 
-    Components are found by repeatedly taking the smallest label among neighbours and following it to its root;
-    walls between cells are solid cells, a periodic axis joins its ends.
+    Walls between cells are solid cells; a periodic axis joins its ends.
     """
     fluid = np.ones(grid.shape, dtype=bool) if solid is None else ~solid
-    root = np.where(fluid, np.arange(grid.cells).reshape(grid.shape), grid.cells)
-    pairs = [_faces(root, fluid, axis, grid.periodic(axis)) for axis in range(grid.dimension)]
-    low = np.concatenate([pair[0] for pair in pairs])
-    high = np.concatenate([pair[1] for pair in pairs])
-    parent = np.arange(grid.cells + 1)
-    while True:
-        a, b = parent[low], parent[high]
-        apart = a != b
-        if not apart.any():
-            break
-        np.minimum.at(parent, np.maximum(a, b)[apart], np.minimum(a, b)[apart])
-        while not np.array_equal(parent, parent[parent]):
-            parent = parent[parent]
-    component = parent[:-1].reshape(grid.shape)
+    number = np.arange(grid.cells).reshape(grid.shape)
+    pairs = [_faces(number, fluid, axis, grid.periodic(axis)) for axis in range(grid.dimension)]
+    component = _components(grid.cells, pairs).reshape(grid.shape)
 
-    touches_open = np.zeros(grid.cells + 1, dtype=bool)
+    touches_open = np.zeros(grid.cells, dtype=bool)
     for axis, (first, last) in enumerate(grid.boundary):
         for word, end in ((first, 0), (last, -1)):
             if word == "open":
@@ -73,6 +62,40 @@ def find_regions(grid: Grid, solid: np.ndarray | None) -> Regions:
     labels = np.full(grid.shape, -1, dtype=np.int32)
     labels[singular] = label.ravel()
     return Regions(labels, len(names))
+
+
+def find_pieces(grid: Grid, bricks: Bricks, solid: np.ndarray | None) -> np.ndarray:
+    """[N] uint8 in brick order: 1, 2, ... for the connected pieces of fluid inside each leaf, 0 for solid and padding.
+
+    Each piece gets a constant function of its own in the coarse space, so that the constant of any region is in it.
+    """
+    fluid = bricks.to_bricks(np.ones(grid.shape, dtype=bool) if solid is None else ~solid)
+    if solid is None or not solid.any():
+        return fluid.astype(np.uint8)
+    boxes = (bricks.leaves, *bricks.extent)
+    number = np.arange(bricks.size).reshape(boxes)
+    pairs = [_faces(number, fluid.reshape(boxes), axis, False) for axis in (1, 2, 3)]
+    component = _components(bricks.size, pairs).reshape(bricks.leaves, -1)
+    pieces = np.zeros(component.shape, dtype=np.uint8)
+    for leaf, inside in enumerate(fluid.reshape(component.shape)):
+        _, piece = np.unique(component[leaf][inside], return_inverse=True)
+        pieces[leaf, inside] = piece + 1
+    return pieces.ravel()
+
+
+def _components(count: int, pairs: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
+    """[count] smallest number in each one's connected component; ``pairs`` are the links. Labels take the smaller of
+    two linked roots and are followed to their own root, until nothing changes."""
+    low, high = (np.concatenate(ends) for ends in zip(*pairs, strict=True))
+    parent = np.arange(count)
+    while True:
+        a, b = parent[low], parent[high]
+        apart = a != b
+        if not apart.any():
+            return parent
+        np.minimum.at(parent, np.maximum(a, b)[apart], np.minimum(a, b)[apart])
+        while not np.array_equal(parent, parent[parent]):
+            parent = parent[parent]
 
 
 def _faces(number: np.ndarray, fluid: np.ndarray, axis: int, periodic: bool) -> tuple[np.ndarray, np.ndarray]:

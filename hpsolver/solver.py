@@ -132,6 +132,9 @@ class Solver:
             if mask.shape != self.grid.shape:
                 raise ValueError(f"solid mask: shape must be {self.grid.shape}, got {mask.shape}")
         self.system.set_solid(mask)
+        self.preconditioner = self.preconditioner.bind(self.system)
+        if self.fallback:
+            self.fallback = self.fallback.bind(self.system)
         self._replay = None
 
     @property

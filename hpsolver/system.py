@@ -13,7 +13,7 @@ from hpsolver.kernels.native import Shape, launch
 
 from .bricks import Bricks, make_bricks
 from .grid import Grid
-from .regions import Regions, find_regions
+from .regions import Regions, find_pieces, find_regions
 
 if TYPE_CHECKING:
     import scipy.sparse
@@ -38,6 +38,7 @@ class System:
         fluid: [N] uint8, 1 for cells of the fluid, 0 for solid and padding.
         neighbor, side, used: the brick order (``Bricks``) on the device.
         origin: [leaves, 3] int32, first cell of each leaf.
+        regions, region_label, pieces: the fluid's connectivity, on the host, the latter two [N] (``hpsolver.regions``).
         mean: [regions] fp64, the means last subtracted by ``project``.
         slots: blocks, hence partial sums, of a reduction.
     """
@@ -79,9 +80,11 @@ class System:
         fluid = np.ones(self.grid.shape, np.uint8) if solid is None else (~solid).astype(np.uint8)
         self.fluid = self._on_device(self.bricks.to_bricks(fluid))
         self.regions: Regions = find_regions(self.grid, solid)
+        label = self.bricks.to_bricks(self.regions.label, padding=-1)
+        self.region_label = label
+        self.pieces = find_pieces(self.grid, self.bricks, solid)
         self.mean: wp.array | None = None
         if self.regions.count:
-            label = self.bricks.to_bricks(self.regions.label, padding=-1)
             lists = {name: self._on_device(values) for name, values in self.regions.chunks(label).items()}
             self._region, self._cells, self._start = lists["region"], lists["cells"], lists["start"]
             self._first, self._region_size = lists["first"], lists["size"]
@@ -134,7 +137,7 @@ class System:
         real = np.flatnonzero(cell >= 0)
         conductance = self.conductance.numpy().reshape(-1, self.size)
         # A cell without any face is a region of its own: the device keeps 1 there, A's row is zero.
-        alone = (self.bricks.to_bricks(self.regions.label, padding=-1) >= 0) & ~conductance.any(axis=0)
+        alone = (self.region_label >= 0) & ~conductance.any(axis=0)
         diagonal = np.where(alone, 0.0, self.diagonal.numpy())
         rows, columns, values = [cell[real]], [cell[real]], [diagonal[real]]
         for c, neighbor in zip(conductance, number, strict=True):

@@ -15,6 +15,9 @@ from .native import Shape, array, block_kernel, body, module_name
 DENSE_LIMIT = 4096
 """Rows of the largest dense coarse inverse: its right-hand side must fit a block's shared memory in either type."""
 
+COLUMNS = 64
+"""Columns of the dense coarse inverse one block computes: few, so that many blocks share the work."""
+
 ROWS = 32
 """Rows of the dense coarse matrix one block multiplies."""
 
@@ -27,7 +30,8 @@ def coarsening(shape: Shape, halfwidth: int, W: int, M: type, R: int, local: boo
 
     ``classical``: raw basis functions, one inverse step of the sub-bricks' indicators. Blocks: groups * (R - 1).
     ``orthonormalize``: raw functions -> basis. Blocks: leaves.
-    ``galerkin``: basis -> band and, if ``local``, [leaves, R, R] inverses of the leaves' own blocks. Blocks: leaves.
+    ``galerkin``: basis -> band, the neighbours' functions on each leaf's faces, ``face_basis`` [leaves, directions,
+    FACE, R], and, if ``local``, [leaves, R, R] inverses of the leaves' own blocks. Blocks: leaves.
     """
     module = module_name("coarsening", shape, W, M, R, int(local))
     basis = array(M)
@@ -35,6 +39,7 @@ def coarsening(shape: Shape, halfwidth: int, W: int, M: type, R: int, local: boo
         module,
         "classical",
         body("band_substitute", "basis_solve", shape=shape, BW=halfwidth, W=W, FUNCTIONS=max(R - 1, 1)),
+        changed=I32,
         members=I32,
         part=I32,
         diagonal=F64,
@@ -45,8 +50,10 @@ def coarsening(shape: Shape, halfwidth: int, W: int, M: type, R: int, local: boo
         module,
         "orthonormalize",
         body("orthonormalize", shape=shape, W=W, M=M, R=R),
+        changed=I32,
         places=I32,
-        fluid=array(wp.uint8),
+        pieces=array(wp.uint8),
+        piece_count=I32,
         raw=F64,
         basis=basis,
     )
@@ -56,14 +63,19 @@ def coarsening(shape: Shape, halfwidth: int, W: int, M: type, R: int, local: boo
         body("halo", "faces", "galerkin", shape=shape, M=M, R=R, LOCAL=local),
         leaves=wp.int32,
         width=wp.int32,
+        changed=I32,
         neighbor=I32,
         side=I32,
         used=I32,
         conductance=F64,
         diagonal=F64,
+        pinned=array(wp.uint8),
+        pins=array(wp.uint8),
         basis=basis,
         band=F64,
+        scale=F64,
         local_inverse=basis,
+        face_basis=basis,
     )
     return SimpleNamespace(classical=classical, orthonormalize=orthonormalize, galerkin=galerkin)
 
@@ -74,29 +86,50 @@ band_factor = block_kernel(
     body("band_factor"),
     n=wp.int32,
     width=wp.int32,
-    diagonal=F64,
+    leaves=wp.int32,
+    changed=I32,
+    scale=F64,
     band=F64,
+    factor=F64,
     column=F64,
 )
-"""band -> its L D L^T in place; ``column`` [width] is scratch, ``diagonal`` [n] the matrix' own. Blocks: 1."""
+"""factor = L D L^T of band; ``column`` [width] is scratch. Skipped when no leaf changed. Blocks: 1."""
 
 band_inverse = block_kernel(
     "hpsolver.band",
     "band_inverse",
-    body("band_inverse"),
+    body("band_inverse", COLUMNS=COLUMNS),
     n=wp.int32,
     width=wp.int32,
+    leaves=wp.int32,
+    changed=I32,
     band=F64,
     inverse=F64,
 )
-"""Dense inverse [n, n] from the factored band. Blocks: ceil(n / lanes)."""
+"""Dense inverse [n, n] from the factored band. Skipped when no leaf changed. Blocks: ceil(n / COLUMNS)."""
 
 
-@wp.kernel(enable_backward=False, module="hpsolver.band")
-def band_diagonal(width: wp.int32, band: wp.array[wp.float64], diagonal: wp.array[wp.float64]):
-    """diagonal [n] of the band. One thread per row."""
-    q = wp.tid()
-    diagonal[q] = band[q * width + width - 1]
+def _project(name: str, transposed: bool) -> wp.Kernel:
+    return block_kernel(
+        "hpsolver.band",
+        name,
+        body("project_rows", COLUMNS=COLUMNS, TRANSPOSED=transposed),
+        n=wp.int32,
+        leaves=wp.int32,
+        changed=I32,
+        regions=wp.int32,
+        first=I32,
+        unknowns=I32,
+        weight=F64,
+        matrix=F64,
+    )
+
+
+project_rows = _project("project_rows", False)
+"""Takes the constants of singular regions out of a dense matrix' rows. Blocks: ceil(n / COLUMNS)."""
+
+project_columns = _project("project_columns", True)
+"""The same for its columns."""
 
 
 @functools.cache

@@ -27,8 +27,9 @@ F64, I32 = array(wp.float64), array(wp.int32)
 
 @functools.cache
 def factorization(shape: Shape, halfwidth: int, W: int) -> SimpleNamespace:
-    """Setup kernels, in double precision.
+    """Setup kernels, in double precision. All but the first skip what only depends on unchanged leaves.
 
+    ``find_changes``: leaves whose rows of A differ from ``seen`` [directions + 1, N], the last frame's. Blocks: leaves.
     ``factor``, ``factor_closed``: L D L^T of the leaves, or of the leaves with closed faces. Blocks: groups.
     ``invert``: [leaves, L, L] dense inverses from the factors. Blocks: leaves.
     """
@@ -40,8 +41,10 @@ def factorization(shape: Shape, halfwidth: int, W: int) -> SimpleNamespace:
             name,
             body("leaf_factor", shape=shape, BW=halfwidth, W=W, CLOSED=closed),
             leaves=wp.int32,
+            changed=I32,
             members=I32,
             used=I32,
+            pinned=array(wp.uint8),
             conductance=F64,
             diagonal=F64,
             factor=F64,
@@ -51,11 +54,27 @@ def factorization(shape: Shape, halfwidth: int, W: int) -> SimpleNamespace:
         module,
         "invert",
         body("leaf_inverse", shape=shape, BW=halfwidth, W=W),
+        changed=I32,
         places=I32,
         factor=F64,
         inverse=F64,
     )
-    return SimpleNamespace(factor=factor("factor", False), factor_closed=factor("factor_closed", True), invert=invert)
+    find_changes = block_kernel(
+        module,
+        "find_changes",
+        body("changes", shape=shape),
+        leaves=wp.int32,
+        conductance=F64,
+        diagonal=F64,
+        seen=F64,
+        changed=I32,
+    )
+    return SimpleNamespace(
+        find_changes=find_changes,
+        factor=factor("factor", False),
+        factor_closed=factor("factor_closed", True),
+        invert=invert,
+    )
 
 
 @functools.cache
@@ -86,6 +105,7 @@ def sweeping(shape: Shape, halfwidth: int, W: int, T: type, M: type, R: int, mod
         conductance=F64,
         factor=array(M),
         basis=array(M),
+        face_basis=array(M),
         r=array(T),
         y_=array(M),
         coarse=array(M),

@@ -24,7 +24,7 @@ FIXED = [
     assembly.to_float,
     coarse.band_factor,
     coarse.band_inverse,
-    coarse.band_diagonal,
+    coarse.project_rows,
     control.step,
     regions.chunk_sums,
     set_mark,

@@ -214,7 +214,7 @@ def test_a_closed_panel_wall_is_in_as_many_frames_as_a_quarter_of_one_to_three_w
 
 @pytest.mark.parametrize(("shape", "radius", "ball_in_cube"), [((60, 150), 6, np.pi / 4), ((30, 60, 75), 6, np.pi / 6)])
 def test_bubbles_are_balls_with_a_radius_of_up_to_a_tenth_or_a_fifth_of_the_first_axis(shape, radius, ball_in_cube):
-    diameters = []
+    diameters, fills = [], []
     for seed in range(12):
         pieces, _ = label(heavy_cells("bubbles", shape, seed))
         for number, box in enumerate(find_objects(pieces), start=1):
@@ -222,9 +222,11 @@ def test_bubbles_are_balls_with_a_radius_of_up_to_a_tenth_or_a_fifth_of_the_firs
             inside = all(s.start > 0 and s.stop < size for s, size in zip(box, shape, strict=True))
             if inside and np.ptp(extent) <= 1 and min(extent) >= 7:  # cut by no side, merged with no other
                 diameters.append(max(extent))
-                assert (pieces[box] == number).mean() == pytest.approx(ball_in_cube, abs=0.15)
+                fills.append((pieces[box] == number).mean())
+    # Quantiles, because a pair in contact can have the extent of a single bubble.
     assert len(diameters) > 20
-    assert max(diameters) in (2 * radius - 1, 2 * radius)
+    assert np.median(fills) == pytest.approx(ball_in_cube, abs=0.05)
+    assert np.quantile(diameters, 0.9) in (2 * radius - 1, 2 * radius)
 
 
 @pytest.mark.parametrize("shape", [(96, 96), (128, 48), (48, 128), (40, 40, 40), (64, 32, 24)])
@@ -279,6 +281,22 @@ def test_a_tank_is_heavy_below_light_in_every_column_with_an_uneven_surface(shap
     assert min(tilts) < -1 and max(tilts) > 1
 
 
+def test_the_surface_of_a_tank_is_a_plane_with_one_standing_wave_on_it():
+    x = (np.arange(200) + 0.5) / 200
+    amplitudes = []
+    for seed in range(20):
+        surface = heavy_cells("tank", (200, 500), seed).sum(axis=-1) / 500
+        fits = []
+        for mode in (1, 2, 3, 4):
+            basis = np.stack([np.ones(200), x, np.cos(np.pi * mode * x)], axis=1)
+            fit = np.linalg.lstsq(basis, surface, rcond=None)[0]
+            fits.append((np.abs(basis @ fit - surface).max(), fit[2]))
+        error, amplitude = min(fits)
+        assert error < 1 / 500  # a cell
+        amplitudes.append(amplitude)
+    assert 0.05 < max(amplitudes) < 0.11
+
+
 # --- right-hand sides ------------------------------------------------------------------------------------------------
 
 
@@ -311,9 +329,10 @@ def test_divergence_is_what_flows_through_the_faces_a_cell_shares(shape):
     for axis in range(len(shape)):
         # What leaves a cell through a face enters its neighbour; one face in `faces` is shared.
         assert neighbour_correlation(inside, axis) == pytest.approx(-1 / faces, abs=0.02)
-        # No flow through the walls: a cell at one has a face less, and as much less variance.
-        at_walls = np.concatenate([np.take(b, k, axis).ravel() for k in (0, -1)])
-        assert at_walls.var() / inside.var() == pytest.approx(1 - 1 / faces, abs=0.1)
+        # No flow through the walls: a cell at one has a face less and as much less variance, and gains nothing.
+        at_walls = np.stack([np.take(b, wall, axis).ravel() for wall in (0, -1)]) / inside.std()
+        assert at_walls.var() == pytest.approx(1 - 1 / faces, abs=0.1)
+        assert np.abs(at_walls.mean(axis=1)).max() < 0.2
 
 
 def test_buoyancy_is_minus_the_gradient_along_height():
@@ -331,7 +350,7 @@ def test_buoyancy_is_minus_the_gradient_along_height():
     [
         np.full((6, 5), 3.7),
         np.broadcast_to(np.linspace(1, 1000, 6)[:, None], (6, 5)),  # varies across, not along height
-        np.broadcast_to(np.linspace(1, 1000, 7), (6, 7)),  # a constant gradient is all mean
+        np.broadcast_to(np.linspace(0.1, 0.7, 7), (6, 7)),  # a constant gradient is mean and rounding
         np.full((4, 3, 1), 2.0),
     ],
 )

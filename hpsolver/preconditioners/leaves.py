@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
+
 import numpy as np
 import warp as wp
 
@@ -10,12 +13,23 @@ from hpsolver.kernels.native import launch
 from hpsolver.system import System
 
 
+@dataclass(frozen=True)
+class CoarseArrays:
+    """What a leaf sweep reads and writes of the coarse space (``hpsolver.kernels.coarse``)."""
+
+    basis: wp.array
+    face_basis: wp.array
+    rhs: wp.array
+
+
 class Leaves:
     """All leaves' factors, in the form the device likes (``hpsolver.kernels.leaves``), and their solves.
 
     Attributes:
         W: leaves factored together.
         members, places: [groups * W] leaf numbers, -1 for none; [leaves] where each leaf stands.
+        changed: [leaves] int32, 1 for leaves whose rows of A are not last frame's; the others keep what they have.
+        pinned: [N] uint8, one cell of each singular region that lies inside one leaf, whose matrix it makes singular.
         y: [N] the last sweep's result.
     """
 
@@ -47,7 +61,11 @@ class Leaves:
         self._inverse = system.zeros(bricks.leaves * L * L if self.dense else 1, wp.float64)
         exact = self._inverse if self.dense else self._factor
         self._operator = exact if M is wp.float64 else system.zeros(exact.size, M)
+        rows = (bricks.directions + 1) * system.size
+        self._seen = wp.full(rows, math.nan, dtype=wp.float64, device=device)
+        self.changed = system.zeros(bricks.leaves, wp.int32)
         self.y = system.zeros(system.size, M)
+        self.pinned = wp.array(pinned_cells(system), dtype=wp.uint8, device=device)
         self._setup = kernels.factorization(system.shape, BW, self.W)
         W = 1 if self.dense else self.W
         self._sweep = kernels.sweeping(system.shape, BW, W, system.krylov_type, M, R, mode, self.dense)
@@ -59,12 +77,15 @@ class Leaves:
 
     def update(self) -> None:
         """Records: factors of the assembled matrix."""
+        system = self.system
+        inputs = [system.leaves, system.conductance, system.diagonal, self._seen, self.changed]
+        launch(self._setup.find_changes, system.leaves, inputs, system.device)
         self.factor(self._setup.factor, self._factor)
         if self.dense:
-            inputs = [self.places, self._factor, self._inverse]
-            launch(self._setup.invert, self.system.leaves, inputs, self.system.device)
+            inputs = [self.changed, self.places, self._factor, self._inverse]
+            launch(self._setup.invert, system.leaves, inputs, system.device)
         if self._operator.dtype is wp.float32:
-            self.system.round(self._inverse if self.dense else self._factor, self._operator)
+            system.round(self._inverse if self.dense else self._factor, self._operator)
 
     def closed_factor(self, target: wp.array) -> None:
         """Records: factors of the leaves with closed faces, for the classical basis."""
@@ -72,28 +93,44 @@ class Leaves:
 
     def factor(self, kernel: wp.Kernel, target: wp.array) -> None:
         system = self.system
-        inputs = [system.leaves, self.members, system.used, system.conductance, system.diagonal, target]
+        operator = [system.used, self.pinned, system.conductance, system.diagonal]
+        inputs = [system.leaves, self.changed, self.members, *operator, target]
         launch(kernel, self.groups, inputs, system.device)
 
     def factor_size(self) -> int:
         return self._factor.size
 
-    def solve(self, r: wp.array, basis: wp.array, coarse: wp.array) -> None:
+    def solve(self, r: wp.array, coarse: CoarseArrays) -> None:
         """Records: y = B r, one sweep or a symmetric one over the colours, and the coarse right-hand side."""
         for color in range(self.colors):
-            self._sweep_color(color, True, r, basis, coarse)
+            self._sweep_color(color, True, r, coarse)
         for color in reversed(range(self.colors - 1)):
-            self._sweep_color(color, False, r, basis, coarse)
+            self._sweep_color(color, False, r, coarse)
 
-    def _sweep_color(self, color: int, first_visit: bool, r: wp.array, basis: wp.array, coarse: wp.array) -> None:
+    def _sweep_color(self, color: int, first_visit: bool, r: wp.array, coarse: CoarseArrays) -> None:
         system = self.system
         begins = self._first_leaf if self.dense else self._first_group
         coupled = color > 0 or not first_visit
         flags = [int(begins[color]), int(coupled), int(first_visit), int(self.colors == 1)]
         graph = [self._color, system.neighbor, system.side, system.used, system.conductance]
         members = self._by_color if self.dense else self.members
-        inputs = [system.leaves, *flags, members, *graph, self._operator, basis, r, self.y, coarse]
+        inputs = [system.leaves, *flags, members, *graph, self._operator, coarse.basis, coarse.face_basis]
+        inputs += [r, self.y, coarse.rhs]
         launch(self._sweep, int(begins[color + 1] - begins[color]), inputs, system.device)
+
+
+def pinned_cells(system: System) -> np.ndarray:
+    """[N] uint8: the first cell of each singular region that lies inside a single leaf."""
+    pinned = np.zeros(system.size, dtype=np.uint8)
+    cells = np.flatnonzero(system.region_label >= 0)
+    label, leaf = system.region_label[cells], cells // system.bricks.leaf_size
+    names, first = np.unique(label, return_index=True)
+    lowest = np.full(len(names), system.leaves)
+    highest = np.zeros(len(names), dtype=int)
+    np.minimum.at(lowest, label, leaf)
+    np.maximum.at(highest, label, leaf)
+    pinned[cells[first[lowest == highest]]] = 1
+    return pinned
 
 
 def _groups(colors: tuple[np.ndarray, ...], W: int) -> tuple[np.ndarray, np.ndarray]:

@@ -19,10 +19,11 @@ import warp as wp
 
 from hpsolver.kernels import coarse as kernels
 from hpsolver.kernels.leaves import NO_COARSE, PUSH, RESTRICT
-from hpsolver.kernels.native import BLOCK, launch
+from hpsolver.kernels.native import launch
 
 from .base import Preconditioner
-from .leaves import Leaves
+from .constants import RegionConstants
+from .leaves import CoarseArrays, Leaves
 
 COARSE_SIZES = (1, 2, 4, 8, 16, 32)
 SWEEPS = ("additive", "redblack")
@@ -46,7 +47,8 @@ class BlockJacobi(Preconditioner):
         system = self.system
         M = system.preconditioner_type
         self._leaves = Leaves(system, False, NO_COARSE, 1, self._dense)
-        self._nothing, self._basis = system.zeros(system.leaves, M), system.zeros(system.size, M)
+        self._nothing = system.zeros(system.leaves, M)
+        self._coarse = CoarseArrays(system.zeros(system.size, M), self._nothing, self._nothing)
         self._kernels = kernels.coarse_solution(system.shape, system.krylov_type, M, 1, False, False)
 
     def update(self) -> None:
@@ -54,8 +56,8 @@ class BlockJacobi(Preconditioner):
 
     def apply(self, r: wp.array, z: wp.array, rz: wp.array) -> None:
         system = self.system
-        self._leaves.solve(r, self._basis, self._nothing)
-        inputs = [system.slots, system.leaves, self._basis, self._leaves.y, self._nothing, r, z, rz]
+        self._leaves.solve(r, self._coarse)
+        inputs = [system.slots, system.leaves, self._coarse.basis, self._leaves.y, self._nothing, r, z, rz]
         launch(self._kernels.prolong, system.slots, inputs, system.device)
 
 
@@ -109,6 +111,7 @@ class Schwarz(Preconditioner):
                 f"schwarz with {R} functions a leaf needs a dense coarse matrix of {self._rows} rows here, allowed: "
                 f"{kernels.DENSE_LIMIT}; use fewer (coarse_size), larger leaves, or another preconditioner"
             )
+        self._constants = RegionConstants(system, R)
         W, groups = self._leaves.W, self._leaves.groups
         functions = max(R - 1, 1)
         self._closed = system.zeros(self._leaves.factor_size(), wp.float64)
@@ -116,17 +119,20 @@ class Schwarz(Preconditioner):
         self._basis = system.zeros(system.leaves * R * L, M)
         self._part = wp.array(sub_bricks(bricks.extent, R), dtype=wp.int32, device=system.device)
         self._band = system.zeros(self._rows * self._width, wp.float64)
-        self._band_diagonal = system.zeros(self._rows, wp.float64)
+        self._scale = system.zeros(self._rows, wp.float64)
+        self._band_factor = system.zeros(self._band.size, wp.float64)
         self._column = system.zeros(self._width, wp.float64)
         self._local_inverse = system.zeros(self._rows * R, M)
         pushes = system.leaves * (bricks.directions if self.deflated else 1) * R
-        self._coarse_rhs, self._coarse = system.zeros(pushes, M), system.zeros(self._rows, M)
+        faces = system.leaves * bricks.directions * bricks.face_size * R
+        self._arrays = CoarseArrays(self._basis, system.zeros(faces, M), system.zeros(pushes, M))
+        self._coarse = system.zeros(self._rows, M)
         self._start_rhs = system.zeros(self._rows, M)
         if self.dense:
             self._inverse = system.zeros(self._rows**2, wp.float64)
             self._matrix = system.zeros(self._rows**2, M)
         else:
-            self._substitution = self._band if M is wp.float64 else system.zeros(self._band.size, M)
+            self._substitution = self._band_factor if M is wp.float64 else system.zeros(self._band.size, M)
 
         local = not self.deflated
         T = system.krylov_type
@@ -143,35 +149,38 @@ class Schwarz(Preconditioner):
         self._leaves.update()
         self._update_basis()
 
-        inputs = [system.leaves, self._width, system.neighbor, system.side, system.used]
-        inputs += [system.conductance, system.diagonal, self._basis, self._band, self._local_inverse]
+        changed = self._leaves.changed
+        inputs = [system.leaves, self._width, changed, system.neighbor, system.side, system.used]
+        inputs += [system.conductance, system.diagonal, self._leaves.pinned, self._constants.pins, self._basis]
+        inputs += [self._band, self._scale, self._local_inverse, self._arrays.face_basis]
         launch(self._setup.galerkin, system.leaves, inputs, system.device)
-        inputs = [self._width, self._band, self._band_diagonal]
-        wp.launch(kernels.band_diagonal, dim=self._rows, inputs=inputs, device=system.device)
-        inputs = [self._rows, self._width, self._band_diagonal, self._band, self._column]
+        shape = [self._rows, self._width, system.leaves, changed]
+        inputs = [*shape, self._scale, self._band, self._band_factor, self._column]
         launch(kernels.band_factor, 1, inputs, system.device)
         if self.dense:
-            inputs = [self._rows, self._width, self._band, self._inverse]
-            launch(kernels.band_inverse, -(-self._rows // BLOCK), inputs, system.device)
+            inputs = [*shape, self._band_factor, self._inverse]
+            launch(kernels.band_inverse, -(-self._rows // kernels.COLUMNS), inputs, system.device)
+            self._constants.project(self._inverse, changed)
             local = int(not self.deflated)
             inputs = [self._rows, local, self._inverse, self._local_inverse, self._matrix]
             wp.launch(kernels.fold(M, R), dim=(self._rows, self._rows), inputs=inputs, device=system.device)
         elif M is wp.float32:
-            system.round(self._band, self._substitution)
+            system.round(self._band_factor, self._substitution)
 
     def _update_basis(self) -> None:
         system, leaves = self.system, self._leaves
         if self.coarse_size > 1:
             leaves.closed_factor(self._closed)
-            inputs = [leaves.members, self._part, system.diagonal, self._closed, self._raw]
+            inputs = [leaves.changed, leaves.members, self._part, system.diagonal, self._closed, self._raw]
             launch(self._setup.classical, leaves.groups * (self.coarse_size - 1), inputs, system.device)
-        inputs = [leaves.places, system.fluid, self._raw, self._basis]
+        constants = self._constants
+        inputs = [leaves.changed, leaves.places, constants.pieces, constants.count, self._raw, self._basis]
         launch(self._setup.orthonormalize, system.leaves, inputs, system.device)
 
     def apply(self, r: wp.array, z: wp.array, rz: wp.array) -> None:
         system = self.system
-        self._leaves.solve(r, self._basis, self._coarse_rhs)
-        self._solve_coarse(self._correction, self._coarse_rhs)
+        self._leaves.solve(r, self._arrays)
+        self._solve_coarse(self._correction, self._arrays.rhs)
         inputs = [system.slots, system.leaves, self._basis, self._leaves.y, self._coarse, r, z, rz]
         launch(self._correction.prolong, system.slots, inputs, system.device)
 

@@ -14,7 +14,7 @@ for (int b = slot; b < leaves; b += slots) {
     HP_CELLS {
         const int h = at(x, y, z), i = b * L + l;
         const double own = tile[h];                           // rho, or 1 / rho: the harmonic rule averages that
-        const bool valid = own > 0.0 && own < 1e300;
+        const bool valid = fluid.data[i] && own > 0.0 && own < 1e300;
         bad[z % ACCUMULATORS] += fluid.data[i] && !valid ? 1.0 : 0.0;
         double sum = 0.0;
         for (int d = 0; d < DIRECTIONS; ++d) {

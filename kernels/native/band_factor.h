@@ -1,13 +1,18 @@
-// L D L^T of a banded symmetric matrix in place, one block for all of it: multipliers below the diagonal, 1 / d on it.
-// Layout as in galerkin.h. A pivot lost to rounding (the constant of a singular problem) is replaced by the diagonal,
-// which pins that unknown.
-constexpr double LOST = 1e-11;
+// L D L^T of a banded symmetric matrix, one block for all of it: multipliers below the diagonal, 1 / d on it.
+// Layout as in galerkin.h. Singular regions are pinned already; a pivot lost all the same is replaced by the
+// unknown's scale.
+constexpr double LOST = 1e-14;
 const int reach = width - 1;
-double* a = band.data;
+double stale = 0.0;
+for (int b = lane; b < leaves; b += lanes) stale += changed.data[b];
+if (block_sum(stale) == 0.0) return;                                   // the factor at hand is of this very matrix
+double* a = factor.data;
+for (int t = lane; t < n * width; t += lanes) a[t] = band.data[t];
+HP_SYNC;
 for (int j = 0; j < n; ++j) {
     const int count = n - 1 - j < reach ? n - 1 - j : reach;
     double* below = column.data;                                       // column j below the diagonal, unscaled
-    const double d = a[(long long)j * width + reach], whole = diagonal.data[j];
+    const double d = a[(long long)j * width + reach], whole = scale.data[j];
     const double inverse = 1.0 / (d > LOST * whole ? d : whole);
     for (int t = lane; t < count; t += lanes) below[t] = a[(long long)(j + 1 + t) * width + reach - 1 - t];
     HP_SYNC;

@@ -1,10 +1,13 @@
-// Dense inverse [n, n] from band_factor.h's result; lane owns column j = slot * lanes + lane. Rows i >= j, then
+// Dense inverse [n, n] from band_factor.h's result; a lane owns a column, a block COLUMNS of them. Rows i >= j, then
 // mirrored: entry (j, i) is nobody else's.
+double stale = 0.0;
+for (int b = lane; b < leaves; b += lanes) stale += changed.data[b];
+if (block_sum(stale) == 0.0) return;
 const int reach = width - 1;
 const double* a = band.data;
 double* out = inverse.data;
-const int j = slot * lanes + lane;
-if (j < n) {
+const int last_column = (slot + 1) * COLUMNS < n ? (slot + 1) * COLUMNS : n;
+for (int j = slot * COLUMNS + lane; j < last_column; j += lanes) {
     for (int i = j; i < n; ++i) {
         double sum = i == j ? 1.0 : 0.0;
         for (int m = i - reach > j ? i - reach : j; m < i; ++m)

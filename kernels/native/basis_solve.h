@@ -2,6 +2,9 @@
 // diagonal, through the closed leaf. slot = group * FUNCTIONS + function; raw [group, FUNCTIONS, L, W].
 const int group = slot / FUNCTIONS, function = slot % FUNCTIONS;
 const int* leaf_of = members.data + group * W;
+int stale = 0;
+for (int w = 0; w < W; ++w) stale |= leaf_of[w] >= 0 ? changed.data[leaf_of[w]] : 0;
+if (!stale) return;
 double* x = raw.data + slot * (L * W);
 for (int i = 0; i < L; ++i) HP_MEMBERS {
     const int leaf = leaf_of[w];

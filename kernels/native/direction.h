@@ -16,10 +16,11 @@ for (int b = slot; b < leaves; b += slots) {
         load_tile(tile, b, neighbor.data, used.data, [&](int i, int) -> T { return from_z[i] + beta * from_p[i]; });
     HP_CELLS {
         const int h = at(x, y, z), i = b * L + l;
-        const T product = stencil(tile, h, diagonal.data, conductance.data, n, i);
-        to_p[i] = tile[h];
+        const T own = beta == T(0) ? from_z[i] : from_z[i] + beta * from_p[i];
+        const T product = stencil(tile, h, own, diagonal.data, conductance.data, n, i);
+        to_p[i] = own;
         to_q[i] = product;
-        pq[z % ACCUMULATORS] += double(tile[h]) * double(product);
+        pq[z % ACCUMULATORS] += double(own) * double(product);
     }
     HP_SYNC;
 }

@@ -1,6 +1,6 @@
 // The cells of a leaf's face in one direction and those across it.
 constexpr int EXTENT[3] = {BZ, BY, BX}, STEP[3] = {1, BZ, BY * BZ};     // last axis first, like the directions
-constexpr int FACE = DIMS == 3 ? 32 : 16;                                // most cells a face has
+constexpr int SHORTEST = DIMS == 3 && BX < BZ ? BX : BY < BZ ? BY : BZ, FACE = L / SHORTEST;   // most cells of a face
 struct Face {
     int own, other, cells, length, step, row;
     // Item t of the face: its own cell, and the neighbour's.

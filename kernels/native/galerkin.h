@@ -1,15 +1,22 @@
 // The rows of Phi^T A Phi that belong to one leaf, lower band: row q, column m at band[q * width + m - q + width - 1].
+// On each face, conductance times the neighbour's functions, face_basis [leaves, directions, FACE, R].
 // Also the inverse of the leaf's own Phi_i^T A_ii Phi_i [R, R], for the additive form. Masked functions get a 1.
+// scale [n] is the diagonal part alone, phi.(D phi): a pinned unknown gets it on top, since an unpinned singular region
+// would leave a zero pivot. The leaf's own block has its pinned cells, as the leaf's solve has.
+// Rows that no changed leaf touches stay.
 HP_SHARED double tile[TILE];
 HP_SHARED double image[L];
 HP_SHARED double block[R * R];
-HP_SHARED double across[FACE * R];
+constexpr double LOST = 1e-14;
 const int n = leaves * L, b = slot;
 const M* phi = basis.data + b * (R * L);
+int stale = changed.data[b];
+for (int d = 0; d < DIRECTIONS; ++d) stale |= changed.data[neighbor.data[b * DIRECTIONS + d]];
+if (!stale) return;
 for (int t = lane; t < R * width; t += lanes) band.data[(long long)b * R * width + t] = 0.0;
 for (int g = 0; g < R; ++g) {
     load_tile(tile, b, neighbor.data, used.data, [&](int i, int d) { return d < 0 ? double(phi[g * L + i - b * L]) : 0.0; });
-    HP_CELLS image[l] = stencil(tile, at(x, y, z), diagonal.data, conductance.data, n, b * L + l);
+    HP_CELLS image[l] = stencil(tile, at(x, y, z), tile[at(x, y, z)], diagonal.data, conductance.data, n, b * L + l);
     HP_SYNC;
     for (int f = lane; f < R; f += lanes) {
         double sum[8] = {};
@@ -20,14 +27,23 @@ for (int g = 0; g < R; ++g) {
     }
     HP_SYNC;
 }
+for (int f = lane; f < R; f += lanes) {
+    double sum = 0.0;
+    for (int l = 0; l < L; ++l) sum += double(phi[f * L + l]) * double(phi[f * L + l]) * diagonal.data[b * L + l];
+    scale.data[b * R + f] = sum > 0.0 ? sum : 1.0;
+}
+HP_SYNC;
 if (LOCAL && lane == 0) {                                             // Gauss-Jordan on a copy, pivots guarded
     M* inverse = local_inverse.data + b * (R * R);
     HP_SHARED double a[R * R];
     for (int t = 0; t < R * R; ++t) a[t] = block[t];
+    for (int l = 0; l < L; ++l)
+        if (pinned.data[b * L + l])
+            for (int t = 0; t < R * R; ++t)
+                a[t] += diagonal.data[b * L + l] * double(phi[t / R * L + l]) * double(phi[t % R * L + l]);
     for (int k = 0; k < R; ++k) {
-        const double whole = block[k * R + k];
-        const bool lost = !(a[k * R + k] > 1e-11 * whole);
-        const double pivot = 1.0 / (lost ? (whole > 0.0 ? whole : 1.0) : a[k * R + k]);
+        const double whole = scale.data[b * R + k];
+        const double pivot = 1.0 / (a[k * R + k] > LOST * whole ? a[k * R + k] : whole);
         a[k * R + k] = 1.0;
         for (int j = 0; j < R; ++j) a[k * R + j] *= pivot;
         for (int i = 0; i < R; ++i)
@@ -43,24 +59,30 @@ if (LOCAL && lane == 0) {                                             // Gauss-J
 HP_SYNC;
 for (int t = lane; t < R * R; t += lanes) {
     const int f = t / R, g = t % R;
-    if (f >= g) band.data[((long long)b * R + f) * width + width - 1 - f + g] = f == g && block[t] == 0.0 ? 1.0 : block[t];
+    const int q = b * R + f;
+    double value = block[t];
+    if (f == g && value <= LOST * scale.data[q]) value = 0.0;
+    if (f == g && (pins.data[q] || value == 0.0)) value += scale.data[q];
+    if (f >= g) band.data[(long long)q * width + width - 1 - f + g] = value;
 }
 HP_SYNC;
 #pragma unroll
 for (int d = 0; d < DIRECTIONS; ++d) {
     const int j = neighbor.data[b * DIRECTIONS + d];
-    if (side.data[b * DIRECTIONS + d] != 0 || j > b) continue;
+    if (side.data[b * DIRECTIONS + d] != 0) continue;
     const Face face = face_of(b, j, d, used.data);
-    for (int t = lane; t < R * face.cells; t += lanes) {              // conductance times the neighbour's function
-        const int g = t / face.cells, s = t % face.cells;
-        across[s * R + g] = conductance.data[d * n + b * L + face.here(s)] * double(basis.data[(j * R + g) * L + face.there(s)]);
+    M* across = face_basis.data + (b * DIRECTIONS + d) * (FACE * R);
+    for (int t = lane; t < R * face.cells; t += lanes) {
+        const int s = t / R, g = t % R;
+        across[t] = M(conductance.data[d * n + b * L + face.here(s)] * double(basis.data[(j * R + g) * L + face.there(s)]));
     }
     HP_SYNC;
+    if (j > b) continue;
     for (int f = 0; f < R; ++f) {
         double* row = band.data + ((long long)b * R + f) * width + width - 1 - f - (b - j) * R;    // block (b, j)
         for (int g = lane; g < R; g += lanes) {
             double sum = 0.0;
-            for (int s = 0; s < face.cells; ++s) sum += double(phi[f * L + face.here(s)]) * across[s * R + g];
+            for (int s = 0; s < face.cells; ++s) sum += double(phi[f * L + face.here(s)]) * double(across[s * R + g]);
             if (j < b || f >= g) row[g] -= sum;
         }
     }

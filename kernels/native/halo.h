@@ -36,9 +36,10 @@ auto load_tile = [&](auto* tile, int b, const int* neighbor, const int* used, au
     }
     HP_SYNC;
 };
-// Row l of A times the tile: diagonal and conductances are [N] and [DIRECTIONS, N].
-auto stencil = [&](const auto* tile, int h, const auto* diagonal, const auto* conductance, int n, int i) {
-    auto sum = diagonal[i] * tile[h];
+// Row i of A times the tile around h: diagonal and conductances are [N] and [DIRECTIONS, N]. The row's own value is given
+// apart, since a padding cell next to the last real one has its place in the tile taken by the layer.
+auto stencil = [&](const auto* tile, int h, auto own, const auto* diagonal, const auto* conductance, int n, int i) {
+    auto sum = diagonal[i] * own;
     sum -= conductance[i] * tile[h - 1] + conductance[n + i] * tile[h + 1];
     sum -= conductance[2 * n + i] * tile[h - TZ] + conductance[3 * n + i] * tile[h + TZ];
     if (DIMS == 3) {

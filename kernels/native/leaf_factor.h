@@ -1,12 +1,16 @@
 // L D L^T of the banded leaf matrices of one group, in place of storage [L, BW + 1, W]: entry 0 of a row is 1 / d,
 // entry k the multiplier of row i - k. Couplings to other leaves are not part of a leaf's matrix; CLOSED also takes
-// their conductance off the diagonal (no flux through the leaf's faces) and adds SHIFT of the diagonal. A pivot lost
-// to rounding (an isolated leaf is singular) is replaced by the diagonal, which pins that cell.
-constexpr double SHIFT = 1e-3, LOST = 1e-11;
+// their conductance off the diagonal (no flux through the leaf's faces) and adds SHIFT of the diagonal. A region inside
+// one leaf makes it singular: its pinned cell counts twice on the diagonal. A group without a
+// changed leaf keeps its factors.
+constexpr double SHIFT = 1e-3, LOST = 1e-14;                              // a lost pivot: never expected, never fatal
 constexpr int STRIDES[3] = {1, BZ, BY * BZ};
 const int n = leaves * L;
 double* __restrict__ f = factor.data + slot * (L * (BW + 1) * W);
 const int* group = members.data + slot * W;
+int stale = 0;
+for (int w = 0; w < W; ++w) stale |= group[w] >= 0 ? changed.data[group[w]] : 0;
+if (!stale) return;
 #if defined(__CUDA_ARCH__)
 double diagonal_of[1];
 #define HP_OWN 0
@@ -31,6 +35,7 @@ for (int i = 0; i < L; ++i) {
                 if (CLOSED && position[axis] == end) value -= conductance.data[(2 * axis + 1) * n + c];
             }
             if (CLOSED) value += SHIFT * whole;
+            else if (pinned.data[c]) value += whole;
         }
         diagonal_of[HP_OWN] = value;
     }

@@ -1,5 +1,6 @@
 // Dense inverse [L, L] of one leaf from its factor; lane j owns column j. Only rows i >= j are computed and mirrored,
-// so the result is symmetric to the last bit.
+// so the result is symmetric to the last bit. An unchanged leaf keeps its inverse.
+if (!changed.data[slot]) return;
 const int place = places.data[slot], w = place % W;
 const double* f = factor.data + (place / W) * (L * (BW + 1) * W) + w;
 double* out = inverse.data + (long long)slot * L * L;

@@ -1,7 +1,9 @@
-// The basis of one leaf: the constant first (it carries the null space), then the raw functions, made orthonormal by
+// The basis of one leaf: the constants of its pieces first (they carry the null space), then as many raw functions as
+// there is room for, made orthonormal by
 // Gram-Schmidt; only their span and a fair conditioning matter, so once is enough. A function that depends on the earlier ones, or has no fluid cell, becomes zero: a masked slot.
 constexpr double DEPENDENT = 1e-5;
-const int place = places.data[slot];
+if (!changed.data[slot]) return;
+const int place = places.data[slot], constants = piece_count.data[slot];
 M* phi = basis.data + slot * (R * L);
 HP_SHARED double v[L];
 auto dot = [&](auto a, auto b) -> double {
@@ -11,10 +13,10 @@ auto dot = [&](auto a, auto b) -> double {
 };
 auto current = [&](int l) { return v[l]; };
 for (int function = 0; function < R; ++function) {
-    const double* source = raw.data + ((place / W) * (R > 1 ? R - 1 : 1) + function - 1) * (L * W) + place % W;
+    const double* source = raw.data + ((place / W) * (R > 1 ? R - 1 : 1) + function - constants) * (L * W) + place % W;
     for (int l = lane; l < L; l += lanes) {
-        const double value = function == 0 ? 1.0 : source[l * W];
-        v[l] = fluid.data[slot * L + l] ? value : 0.0;
+        const int piece = pieces.data[slot * L + l] < R ? pieces.data[slot * L + l] : R;
+        v[l] = function < constants ? (piece == function + 1 ? 1.0 : 0.0) : (piece ? source[l * W] : 0.0);
     }
     HP_SYNC;
     const double before = dot(current, current);

@@ -6,7 +6,7 @@ for (int b = slot; b < leaves; b += slots) {
     load_tile(tile, b, neighbor.data, used.data, [&](int i, int) -> double { return x_.data[i]; });
     HP_CELLS {
         const int i = b * L + l;
-        const double residual = rhs.data[i] - stencil(tile, at(x, y, z), diagonal.data, conductance.data, n, i);
+        const double residual = rhs.data[i] - stencil(tile, at(x, y, z), x_.data[i], diagonal.data, conductance.data, n, i);
         r.data[i] = T(residual);
         rr[z % ACCUMULATORS] += residual * residual;
     }

@@ -8,9 +8,12 @@ HP_SHARED M x[L * W];
 HP_SHARED M change[DIRECTIONS * FACE];
 const int n = leaves * L;
 const int* group = members.data + (first + slot) * W;
+const T* from[W];
+for (int w = 0; w < W; ++w) from[w] = r.data + (group[w] < 0 ? 0 : group[w]) * L;   // an empty place solves for nobody
+for (int l = lane; l < L; l += lanes)
+    for (int w = 0; w < W; ++w) x[l * W + w] = M(from[w][l]);
 for (int w = 0; w < W; ++w) {
     const int b = group[w];
-    for (int l = lane; l < L; l += lanes) x[l * W + w] = b >= 0 ? M(r.data[b * L + l]) : M(0);
     if (b < 0) continue;
     if (RESTRICT == 1) {
         const M* phi = basis.data + b * (R * L);
@@ -68,7 +71,7 @@ for (int w = 0; w < W; ++w) {
             HP_SHARE(t, d * FACE, face.cells) {
                 const int l = face.here(t);
                 const M before = first_visit ? M(0) : y_.data[b * L + l];
-                change[d * FACE + t] = M(conductance.data[d * n + b * L + l]) * (x[l * W + w] - before);
+                change[d * FACE + t] = x[l * W + w] - before;
             }
         }
         HP_SYNC;
@@ -79,12 +82,10 @@ for (int w = 0; w < W; ++w) {
                                 (additive || j == b || color.data[j] > color.data[b]);
             if (!pushes) continue;
             const Face face = face_of(b, j, d, used.data);
-            const M* phi = basis.data + j * (R * L);
-            HP_SHARE(f, d * R, R) {
-                M sum = 0;
-                for (int t = 0; t < face.cells; ++t) sum += phi[f * L + face.there(t)] * change[d * FACE + t];
-                coarse.data[(b * DIRECTIONS + d) * R + f] = sum;
-            }
+            const M* phi = face_basis.data + (b * DIRECTIONS + d) * (FACE * R);
+            M* sum = coarse.data + (b * DIRECTIONS + d) * R;
+            HP_SHARE(f, d * R, R) sum[f] = M(0);
+            for (int t = 0; t < face.cells; ++t) HP_SHARE(f, d * R, R) sum[f] += phi[t * R + f] * change[d * FACE + t];
         }
         HP_SYNC;
     }

@@ -1,0 +1,110 @@
+"""The operator and its solutions against independent SciPy references."""
+
+import numpy as np
+import oracle
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hpsolver import Solver, Status
+from hpsolver.preconditioners import BlockJacobi, Schwarz
+
+BOUNDARIES = {
+    2: ["wall", "open", "periodic", (("wall", "open"), "wall"), ("periodic", ("open", "wall")), ("open", "periodic")],
+    3: ["wall", "open", "periodic", ("wall", "periodic", ("wall", "open")), ("periodic", "wall", "wall")],
+}
+SHAPES = {
+    2: [(1, 1), (1, 9), (16, 8), (17, 9), (24, 24), (48, 16), (33, 5), (20, 30)],
+    3: [(3, 4, 5), (8, 4, 4), (9, 5, 6)],
+}
+PRECONDITIONERS = {
+    "jacobi": lambda: "jacobi",
+    "block_jacobi": lambda: BlockJacobi(),
+    "leaves of 64": lambda: Schwarz(leaf_size=64),
+    "additive": lambda: Schwarz(deflated=False, sweep="additive"),
+    "deflated": lambda: Schwarz(sweep="additive"),
+    "redblack": lambda: Schwarz(),
+    "dense": lambda: Schwarz(dense=True),
+    "dense additive": lambda: Schwarz(deflated=False, sweep="additive", dense=True),
+}
+
+
+@st.composite
+def problems(draw):
+    dimension = draw(st.sampled_from([2, 2, 3]))
+    shape = draw(st.sampled_from(SHAPES[dimension]))
+    rng = np.random.default_rng(draw(st.integers(0, 2**20)))
+    contrast = draw(st.sampled_from([1.0, 100.0, 1e4]))
+    density = np.where(rng.random(shape) < 0.3, contrast, 1.0) * (1 + 0.05 * rng.random(shape))
+    solid = rng.random(shape) < 0.2 if draw(st.booleans()) else None
+    options = {
+        "spacing": tuple(rng.uniform(0.5, 2.0, dimension)),
+        "boundary": draw(st.sampled_from(BOUNDARIES[dimension])),
+        "face_average": draw(st.sampled_from(["harmonic", "arithmetic"])),
+    }
+    return density, rng.standard_normal(shape), solid, options, draw(st.sampled_from(sorted(PRECONDITIONERS)))
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(problems())
+def test_operator_and_solution_equal_the_direct_reference(problem):
+    density, rhs, solid, options, name = problem
+    preconditioner = PRECONDITIONERS[name]()
+    solver = Solver(density.shape, preconditioner=preconditioner, tolerance=1e-9, precision="float64", **options)
+    if solid is not None:
+        solver.set_solid(solid)
+    p = solver.step(density, rhs)
+    A = oracle.assemble(density, solid=solid, **options)
+    assert abs(solver.matrix() - A).max() <= 1e-13 * abs(A).max()
+    expected, b = oracle.solve(A, rhs, solid)
+    assert solver.info.status is Status.CONVERGED
+    assert not solver.info.fallback
+    residual = np.linalg.norm(b - A @ p.ravel() * (1 if solid is None else ~solid.ravel()))
+    assert residual <= 1e-9 * np.linalg.norm(b) * (1 + 1e-6) + 1e-300
+    scale = max(abs(expected).max(), 1e-300)
+    assert abs(p - expected).max() <= 1e-4 * scale
+
+
+@pytest.mark.parametrize("shape", [(16, 16), (8, 8, 8)])
+def test_manufactured_solution_converges_at_second_order(shape):
+    """-div(grad p) with p = prod cos(pi x_i) between walls."""
+    errors = []
+    for refinement in (1, 2):
+        cells = tuple(n * refinement for n in shape)
+        axes = np.meshgrid(*[(np.arange(n) + 0.5) / n for n in cells], indexing="ij")
+        exact = np.prod([np.cos(np.pi * x) for x in axes], axis=0)
+        solver = Solver(cells, spacing=tuple(1.0 / n for n in cells), tolerance=1e-10, precision="float64")
+        p = solver.step(np.ones(cells), len(cells) * np.pi**2 * exact)
+        solver.info.raise_for_status()
+        errors.append(abs(p - exact).max())
+    assert 3.6 < errors[0] / errors[1] < 4.4
+
+
+@pytest.mark.parametrize("scale", [1e-20, 1e20])
+def test_solution_scales_with_the_right_hand_side(scale):
+    rng = np.random.default_rng(0)
+    density, rhs = rng.uniform(1, 10, (32, 24)), rng.standard_normal((32, 24))
+    solver = Solver((32, 24))
+    p = solver.step(density, rhs)
+    assert np.allclose(solver.step(density, scale * rhs), scale * p, rtol=1e-4, atol=0)
+
+
+def test_warm_start_repeats_a_frame_without_iterating():
+    rng = np.random.default_rng(0)
+    density, rhs = rng.uniform(1, 10, (32, 24)), rng.standard_normal((32, 24))
+    solver = Solver((32, 24), warm_start=True)
+    first = solver.step(density, rhs)
+    assert np.allclose(solver.step(density, rhs), first, atol=1e-12)
+    assert solver.info.iterations == 0
+
+
+def test_float32_reaches_a_true_residual_of_1e_6_through_restarts():
+    from hpsolver import problems
+
+    density, rhs = problems.frame("panel", (64, 64), seed=3)
+    solver = Solver((64, 64), precision="float32", tolerance=1e-6)
+    p = solver.step(density, rhs)
+    A = oracle.assemble(density)
+    assert solver.info.status is Status.CONVERGED
+    b = rhs.ravel() - rhs.mean()
+    assert np.linalg.norm(b - A @ p.ravel()) <= 1.0001e-6 * np.linalg.norm(b)

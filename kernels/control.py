@@ -137,7 +137,9 @@ def check(
                 counter[STATUS] = ITERATION_LIMIT
                 outer[0] = 0
             elif stuck:
-                if counter[STATUS] == RUNNING:
+                # p.Ap <= 0 in a later cycle, where the first made progress, is rounding and not the operator.
+                rounding = counter[STATUS] == BREAKDOWN_OPERATOR and counter[CYCLE] > 1
+                if counter[STATUS] == RUNNING or rounding:
                     counter[STATUS] = STAGNATED
                 outer[0] = 0
             else:

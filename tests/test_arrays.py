@@ -1,0 +1,107 @@
+"""Arrays of every accepted kind go in and come out; others are refused with a message that helps."""
+
+import numpy as np
+import pytest
+import torch
+import warp as wp
+
+from hpsolver import Solver, problems
+
+SHAPE = (20, 12)
+DENSITY, RHS = problems.frame("panel", SHAPE, seed=1)
+
+
+@pytest.fixture(scope="module")
+def solver():
+    return Solver(SHAPE)
+
+
+@pytest.fixture(scope="module")
+def expected(solver):
+    return solver.step(DENSITY, RHS)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("kind", ["numpy", "torch", "warp"])
+def test_result_has_the_kind_and_dtype_of_the_right_hand_side(solver, expected, kind, dtype):
+    convert = {
+        "numpy": lambda a: a.astype(dtype),
+        "torch": lambda a: torch.tensor(a, dtype=getattr(torch, dtype)),
+        "warp": lambda a: wp.array(a, dtype=getattr(wp, dtype), device="cpu"),
+    }[kind]
+    density, rhs = convert(DENSITY), convert(RHS)
+    p = solver.step(density, rhs)
+    assert type(p) is type(rhs) and p.dtype == rhs.dtype
+    values = p.numpy() if kind != "numpy" else p
+    assert np.allclose(values, expected, atol=1e-4 * abs(expected).max())
+
+
+@pytest.mark.parametrize(
+    "view",
+    [np.asfortranarray, lambda a: np.repeat(a, 2, axis=0)[::2], lambda a: a[::-1, ::-1].copy()[::-1, ::-1]],
+    ids=["fortran", "strided", "reversed"],
+)
+def test_strides_do_not_matter_and_inputs_stay_as_they_are(solver, expected, view):
+    density, rhs = view(DENSITY), view(RHS)
+    rhs.flags.writeable = False
+    assert np.array_equal(solver.step(density, rhs), expected)
+    assert np.array_equal(density, DENSITY) and np.array_equal(rhs, RHS)
+
+
+def test_out_is_filled_and_returned(solver, expected):
+    out = np.empty(SHAPE)
+    assert solver.step(DENSITY, RHS, out=out) is out
+    assert np.array_equal(out, expected)
+
+
+def test_tensors_that_require_gradients_are_read(solver, expected):
+    p = solver.step(torch.tensor(DENSITY, requires_grad=True), torch.tensor(RHS, requires_grad=True))
+    assert not p.requires_grad
+    assert np.array_equal(p.numpy(), expected)
+
+
+@pytest.mark.parametrize(
+    ("density", "error", "message"),
+    [
+        (DENSITY.tolist(), TypeError, "list"),
+        (DENSITY.astype(int), TypeError, "int64"),
+        (DENSITY.astype("float16"), TypeError, "float16"),
+        (DENSITY.astype(">f8"), TypeError, "byte-swapped"),
+        (DENSITY.astype(complex), TypeError, "complex128"),
+        (DENSITY.ravel(), ValueError, r"\(20, 12\)"),
+        (DENSITY.T, ValueError, r"\(12, 20\)"),
+        (torch.tensor(DENSITY).to_sparse(), TypeError, "sparse"),
+    ],
+)
+def test_unusable_arrays_are_refused_by_name(solver, density, error, message):
+    with pytest.raises(error, match=message):
+        solver.step(density, RHS)
+
+
+def test_read_only_out_is_refused(solver):
+    out = np.empty(SHAPE)
+    out.flags.writeable = False
+    with pytest.raises(ValueError, match="read-only"):
+        solver.step(DENSITY, RHS, out=out)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"shape": (8,)}, ValueError, "2 or 3 axes"),
+        ({"shape": (8, 0)}, ValueError, "at least 1"),
+        ({"shape": (8, 2.5)}, TypeError, "2.5"),
+        ({"spacing": 0.0}, ValueError, "spacing"),
+        ({"boundary": "slip"}, ValueError, "wall, open, periodic"),
+        ({"boundary": (("periodic", "wall"), "wall")}, ValueError, "both sides"),
+        ({"face_average": "mean"}, ValueError, "harmonic, arithmetic"),
+        ({"preconditioner": "amg"}, ValueError, "schwarz"),
+        ({"preconditioner": 3}, TypeError, "int"),
+        ({"tolerance": 2.0}, ValueError, "tolerance"),
+        ({"max_iterations": -1}, ValueError, "max_iterations"),
+        ({"precision": "half"}, ValueError, "mixed"),
+    ],
+)
+def test_unusable_options_are_refused_with_what_is_allowed(options, error, message):
+    with pytest.raises(error, match=message):
+        Solver(**{"shape": (8, 8), **options})

@@ -1,0 +1,51 @@
+"""Iteration counts of the skeleton at 1e-8 in float64 (design, section 5), and launches per iteration."""
+
+import numpy as np
+import pytest
+import warp as wp
+
+from hpsolver import Solver, problems
+from hpsolver.preconditioners import Schwarz
+
+PANELS = [(32, 32), (64, 32), (64, 64), (128, 64), (128, 128)]
+VARIANTS = {
+    "additive": {"deflated": False, "sweep": "additive"},
+    "deflated": {"deflated": True, "sweep": "additive"},
+    "redblack": {"deflated": True, "sweep": "redblack"},
+}
+CASES = [
+    *[("panel", shape, None, {"additive": 24, "deflated": 19, "redblack": 13}) for shape in PANELS],
+    ("bubbles", (16, 16, 16), 1e3, {"additive": 34, "deflated": 25}),
+    ("bubbles", (32, 16, 16), 1e3, {"additive": 34, "deflated": 25}),
+    ("noise", (128, 64), 1e3, {"additive": 36, "deflated": 27}),
+    ("noise", (64, 64), 1e3, {"redblack": 18}),
+    ("film", (64, 64), 1e3, {"redblack": 18}),
+]
+
+
+@pytest.mark.parametrize(("family", "shape", "contrast", "bounds"), CASES, ids=lambda v: str(v).replace(" ", ""))
+def test_iterations_stay_within_bounds(family, shape, contrast, bounds):
+    for variant, bound in bounds.items():
+        solver = Solver(shape, preconditioner=Schwarz(**VARIANTS[variant]), tolerance=1e-8, precision="float64")
+        counts = []
+        for seed in range(10000, 10004):
+            solver.step(*problems.frame(family, shape, seed=seed, contrast=contrast))
+            solver.info.raise_for_status()
+            counts.append(solver.info.iterations)
+        assert np.mean(counts) <= bound, f"{variant}: {counts}, mean {np.mean(counts)}"
+
+
+@pytest.mark.parametrize(
+    ("preconditioner", "limit"),
+    [("jacobi", 4), *[(Schwarz(**VARIANTS[v]), n) for v, n in (("additive", 6), ("deflated", 6), ("redblack", 9))]],
+)
+def test_launches_per_iteration_stay_within_budget(monkeypatch, preconditioner, limit):
+    solver = Solver((32, 32), preconditioner=preconditioner)
+    solver.step(*problems.frame("panel", (32, 32), seed=0))
+    count = []
+    original = wp.launch
+    monkeypatch.setattr(wp, "launch", lambda *a, **k: (count.append(1), original(*a, **k)))
+    monkeypatch.setattr(wp, "launch_tiled", lambda *a, **k: count.append(1))
+    solver._pcg.iterate(solver.preconditioner)
+    assert len(count) == 3 + solver.preconditioner.launches
+    assert len(count) <= limit

@@ -1,0 +1,58 @@
+"""A captured frame is the eager frame, bit for bit, however often it is replayed."""
+
+import numpy as np
+import pytest
+import warp as wp
+
+from hpsolver import Solver, problems
+from hpsolver.capture import capture_pieces
+from hpsolver.preconditioners import Schwarz
+
+SHAPE = (32, 32)
+FRAMES = [problems.frame("panel", SHAPE, seed=s) for s in range(3)]
+
+
+@pytest.mark.parametrize("preconditioner", ["jacobi", "schwarz"])
+def test_replay_equals_eager_and_repeats(preconditioner):
+    replayed, eager = (Solver(SHAPE, preconditioner=preconditioner) for _ in range(2))
+    for frame in [*FRAMES, FRAMES[0]]:
+        eager._replay = None  # the first step runs eagerly, then captures
+        assert np.array_equal(replayed.step(*frame), eager.step(*frame))
+        assert replayed.info.iterations == eager.info.iterations
+
+
+def test_host_driven_pieces_give_the_same_answer_as_one_graph():
+    whole, pieces = (Solver(SHAPE, preconditioner="jacobi") for _ in range(2))
+    whole.step(*FRAMES[0]), pieces.step(*FRAMES[0])
+    pieces._replay = capture_pieces(pieces._frame, pieces.device)
+    for frame in FRAMES:
+        assert np.array_equal(whole.step(*frame), pieces.step(*frame))
+        assert whole.info.iterations == pieces.info.iterations
+
+
+def test_leaves_that_did_not_change_give_what_a_fresh_solver_gives():
+    density, rhs = FRAMES[0]
+    moved = density.copy()
+    moved[20:24, 3:6] *= 50.0
+    for options in ({}, {"dense": True}, {"deflated": False, "sweep": "additive"}):
+        solver = Solver(SHAPE, preconditioner=Schwarz(**options))
+        for frame in (density, density, moved, density):
+            assert np.array_equal(
+                solver.step(frame, rhs), Solver(SHAPE, preconditioner=Schwarz(**options)).step(frame, rhs)
+            )
+
+
+def test_a_thousand_frames_allocate_nothing(monkeypatch):
+    solver = Solver(SHAPE)
+    out = np.empty(SHAPE)
+    for frame in FRAMES:
+        solver.step(*frame, out=out)
+
+    def refuse(*args, **kwargs):
+        raise AssertionError("allocation inside a frame")
+
+    for name in ("zeros", "empty", "full", "ones"):
+        monkeypatch.setattr(wp, name, refuse)
+    for k in range(1000):
+        solver.step(*FRAMES[k % 3], out=out)
+    assert solver.info.converged

@@ -2,8 +2,8 @@
 
     python -m hpsolver.examples.plug_in
 
-The "existing code" makes its velocity divergence-free with fixed Jacobi sweeps at constant density, as small stable-fluids
-codes do. The lines marked  # hpsolver  replace them; arrays stay on the device.
+The "existing code" makes its velocity divergence-free with fixed Jacobi sweeps at constant density, as small
+stable-fluids codes do. The lines marked  # hpsolver  replace them; arrays stay on the device.
 """
 
 from __future__ import annotations

@@ -10,12 +10,13 @@ if (advances) {
     double* __restrict__ to_x = x_.data;
     T* __restrict__ to_r = r.data;
     for (int b = slot; b < leaves; b += slots) {
-        HP_CELLS {
+        for (int l = lane * STRIP; l < L; l += lanes * STRIP) {
             const int i = b * L + l;
-            to_x[i] += alpha * double(from_p[i]);
-            const T residual = to_r[i] - step * from_q[i];
-            to_r[i] = residual;
-            rr[z % ACCUMULATORS] += double(residual) * double(residual);
+            T residual[STRIP];
+            for (int v = 0; v < STRIP; ++v) to_x[i + v] += alpha * double(from_p[i + v]);
+            for (int v = 0; v < STRIP; ++v) residual[v] = to_r[i + v] - step * from_q[i + v];
+            for (int v = 0; v < STRIP; ++v) to_r[i + v] = residual[v];
+            for (int v = 0; v < STRIP; ++v) rr[v % ACCUMULATORS] += double(residual[v]) * double(residual[v]);
         }
     }
 }

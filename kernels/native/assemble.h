@@ -1,6 +1,7 @@
 // Face conductances and diagonal of A from the density, brick by brick (design: section 2).
 constexpr double AT_WALL = 0.0, AT_OPEN = -1.0;
 HP_SHARED double tile[TILE];
+clear_tile(tile);
 const int n = leaves * L;
 const double scale[3] = {scale_x, scale_y, scale_z};          // 1 / h^2 per axis
 double bad[ACCUMULATORS] = {};

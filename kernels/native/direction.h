@@ -1,8 +1,11 @@
 // p = z + beta p_old; q = A p; p.q per slot. Neighbours' values are formed again from p_old, so p goes to the other of
 // two buffers; which is which alternates with the iteration. beta = 0 starts afresh, whatever p_old holds.
 HP_SHARED T tile[TILE];
+clear_tile(tile);
 const int n = leaves * L;
 const T* __restrict__ from_z = z_.data;
+const T* __restrict__ from_diagonal = diagonal.data;
+const T* __restrict__ from_conductance = conductance.data;
 const bool odd = counter.data[ITERATION] % 2;
 const T* __restrict__ from_p = odd ? p_odd.data : p_even.data;
 T* __restrict__ to_p = odd ? p_even.data : p_odd.data;
@@ -14,13 +17,15 @@ for (int b = slot; b < leaves; b += slots) {
         load_tile(tile, b, neighbor.data, used.data, [&](int i, int) -> T { return from_z[i]; });
     else
         load_tile(tile, b, neighbor.data, used.data, [&](int i, int) -> T { return from_z[i] + beta * from_p[i]; });
-    HP_CELLS {
+    HP_ROWS {
+        constexpr int V = HP_ROW_LENGTH;
         const int h = at(x, y, z), i = b * L + l;
-        const T own = beta == T(0) ? from_z[i] : from_z[i] + beta * from_p[i];
-        const T product = stencil(tile, h, own, diagonal.data, conductance.data, n, i);
-        to_p[i] = own;
-        to_q[i] = product;
-        pq[z % ACCUMULATORS] += double(own) * double(product);
+        T own[V], product[V];
+        for (int v = 0; v < V; ++v) own[v] = beta == T(0) ? from_z[i + v] : from_z[i + v] + beta * from_p[i + v];
+        for (int v = 0; v < V; ++v) product[v] = stencil(tile, h + v, own[v], from_diagonal, from_conductance, n, i + v);
+        for (int v = 0; v < V; ++v) to_p[i + v] = own[v];
+        for (int v = 0; v < V; ++v) to_q[i + v] = product[v];
+        for (int v = 0; v < V; ++v) pq[v % ACCUMULATORS] += double(own[v]) * double(product[v]);
     }
     HP_SYNC;
 }

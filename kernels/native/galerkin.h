@@ -14,6 +14,7 @@ int stale = changed.data[b];
 for (int d = 0; d < DIRECTIONS; ++d) stale |= changed.data[neighbor.data[b * DIRECTIONS + d]];
 if (!stale) return;
 for (int t = lane; t < R * width; t += lanes) band.data[(long long)b * R * width + t] = 0.0;
+clear_tile(tile);
 for (int g = 0; g < R; ++g) {
     load_tile(tile, b, neighbor.data, used.data, [&](int i, int d) { return d < 0 ? double(phi[g * L + i - b * L]) : 0.0; });
     HP_CELLS image[l] = stencil(tile, at(x, y, z), tile[at(x, y, z)], diagonal.data, conductance.data, n, b * L + l);

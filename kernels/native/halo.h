@@ -8,11 +8,17 @@ constexpr int TILE = TX * TY * TZ;
 constexpr int STRIDE[3] = {TY * TZ, TZ, 1};
 auto at = [](int x, int y, int z) { return ((x + HX) * TY + y + 1) * TZ + z + 1; };
 auto cell = [](int x, int y, int z) { return (x * BY + y) * BZ + z; };
+// A partial brick leaves places of the tile unwritten that its padding rows read, times zero: clear the tile once a block,
+// so that what they read is finite.
+auto clear_tile = [&](auto* tile) {
+    for (int t = lane; t < TILE; t += lanes) tile[t] = 0;
+    HP_SYNC;
+};
 // value(i, d): the quantity at cell i, read across side d of the brick (d = -1: the brick itself). Where the domain ends,
 // the leaf across is the leaf itself: what is read there is finite and multiplied by zero, or told apart by d.
 auto load_tile = [&](auto* tile, int b, const int* neighbor, const int* used, auto value) {
     const int ux = used[3 * b], uy = used[3 * b + 1], uz = used[3 * b + 2];
-    HP_CELLS tile[at(x, y, z)] = value(b * L + l, -1);
+    HP_ROWS for (int v = 0; v < HP_ROW_LENGTH; ++v) tile[at(x, y, z) + v] = value(b * L + l + v, -1);
     HP_SYNC;
     const int* across = neighbor + b * DIRECTIONS;
     const int last_z = used[3 * across[0] + 2] - 1, last_y = used[3 * across[2] + 1] - 1;
@@ -48,4 +54,4 @@ auto stencil = [&](const auto* tile, int h, auto own, const auto* diagonal, cons
     }
     return sum;
 };
-(void)stencil; (void)load_tile;
+(void)stencil; (void)load_tile; (void)clear_tile;

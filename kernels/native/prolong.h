@@ -7,11 +7,10 @@ for (int b = slot; b < leaves; b += slots) {
         for (int v = 0; v < STRIP; ++v) sum[v] = y_.data[b * L + l + v];
         for (int f = 0; f < R; ++f)
             for (int v = 0; v < STRIP; ++v) sum[v] += phi[f * L + l + v] * y_coarse.data[b * R + f];
-        for (int v = 0; v < STRIP; ++v) {
-            const T value = T(sum[v]);
-            z_.data[b * L + l + v] = value;
-            rz[v % ACCUMULATORS] += double(r.data[b * L + l + v]) * double(value);
-        }
+        T value[STRIP];
+        for (int v = 0; v < STRIP; ++v) value[v] = T(sum[v]);
+        for (int v = 0; v < STRIP; ++v) z_.data[b * L + l + v] = value[v];
+        for (int v = 0; v < STRIP; ++v) rz[v % ACCUMULATORS] += double(r.data[b * L + l + v]) * double(value[v]);
     }
 }
 const double total = block_sum(lane_sum(rz));

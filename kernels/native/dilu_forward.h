@@ -12,10 +12,10 @@ for (int b = slot; b < leaves; b += slots) {
         constexpr int V = HP_ROW_LENGTH;
         const int h = at(x, y, z), i = b * L + l, first = odd + x + y + z;
         const T black[2] = {T(first & 1), T(1 - (first & 1))};
-        T sum[V];
+        T sum[V], value[V];
         for (int v = 0; v < V; ++v) sum[v] = others(tile, h + v, from_coupling, n, i + v);
-        for (int v = 0; v < V; ++v)
-            to_y[i + v] = T(from_weight[i + v]) * (from_r[i + v] + black[v & 1] * sum[v]);
+        for (int v = 0; v < V; ++v) value[v] = T(from_weight[i + v]) * (from_r[i + v] + black[v & 1] * sum[v]);
+        for (int v = 0; v < V; ++v) to_y[i + v] = value[v];
     }
     HP_SYNC;
 }

@@ -9,8 +9,8 @@ for (int b = slot; b < leaves; b += slots) {
 #pragma unroll
         for (int d = 0; d < DIRECTIONS; ++d) {
             const double c = conductance.data[d * n + i];
-            ratio.data[d * n + i] = c > 0.0 ? float(c / diagonal.data[i]) : 0.0f;
-            ratio.data[(DIRECTIONS + d) * n + i] = c > 0.0 ? float(c / tile[h + NEIGHBOR[d]]) : 0.0f;
+            ratio.data[d * n + i] = c > 0.0 ? static_cast<float>(c / diagonal.data[i]) : 0.0f;
+            ratio.data[(DIRECTIONS + d) * n + i] = c > 0.0 ? static_cast<float>(c / tile[h + NEIGHBOR[d]]) : 0.0f;
             const Edge edge = edge_of(ratio.data, n, d, i);
 #pragma unroll
             for (int k = 0; k < 3; ++k) node.feature[k] += edge.feature[k];

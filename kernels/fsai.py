@@ -16,7 +16,7 @@ _FILL = """
 for (int i = slot * LANES + lane; i < n; i += slots * LANES) {
     for (int d = 0; d < DIRECTIONS; ++d)
         if (place.data[d * n + i] >= 0) values.data[place.data[d * n + i]] = 0.0;
-    for (int d = 0; d < DIRECTIONS; ++d)                      // two faces share an entry on a periodic axis of two cells
+    for (int d = 0; d < DIRECTIONS; ++d)                      // a periodic axis of two cells: two faces, one entry
         if (place.data[d * n + i] >= 0) values.data[place.data[d * n + i]] -= conductance.data[d * n + i];
     values.data[place.data[DIRECTIONS * n + i]] = diagonal.data[i];
 }
@@ -52,7 +52,9 @@ if (lane == 0) uy_slots.data[slot] = total;
 
 @functools.cache
 def fill(shape: Shape) -> wp.Kernel:
-    """values = A at ``place`` [directions + 1, N], each face's entry (-1: none) and last the diagonal's. Blocks: slots.
+    """values = A, entry by entry. Blocks: ``slots``.
+
+    ``place`` [directions + 1, N] is where in values each face's coupling stands, -1 for nowhere, and last the diagonal.
     """
     return block_kernel(
         module_name("fsai_fill", shape),

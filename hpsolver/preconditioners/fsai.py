@@ -46,7 +46,7 @@ class FSAI(Preconditioner):
     launches = 2
 
     def __init__(self, row_size: int = 8):
-        if not isinstance(row_size, Integral) or not 1 <= row_size <= MAX_ROW_SIZE:
+        if not isinstance(row_size, Integral) or isinstance(row_size, bool) or not 1 <= row_size <= MAX_ROW_SIZE:
             raise ValueError(f"row_size must be an integer from 1 to {MAX_ROW_SIZE}, got {row_size!r}")
         self.row_size = int(row_size)
 
@@ -55,6 +55,7 @@ class FSAI(Preconditioner):
         T, M = system.krylov_type, system.preconditioner_type
         self._fill, self._products = kernels.fill(system.shape), kernels.products(T, M)
         self._product = system.zeros(system.size, T)
+        density = wp.clone(system.density)
         system.density.fill_(1.0)
         system.assemble()
         self._matrix, self._place = self._pattern()
@@ -68,6 +69,8 @@ class FSAI(Preconditioner):
             regularize_refit=True,
             validate_topology=False,
         )
+        system.density.assign(density)
+        system.assemble()
 
     def _pattern(self) -> tuple[wp.sparse.BsrMatrix, wp.array]:
         """A's entries in brick order, sorted by row, and where each face and diagonal is among them (-1: nowhere)."""
@@ -106,6 +109,6 @@ class FSAI(Preconditioner):
 
     @property
     def repaired_rows(self) -> int:
-        """Rows of G that the last frame's values left without a usable local matrix; reading it waits for the device."""
+        """Rows of G whose local matrix the last frame left unusable; reading it waits for the device."""
         _, _, failed, regularized = self.inverse.update_status.numpy()
         return int(failed + regularized)

@@ -1,1 +1,0 @@
-"""The networks and their training. Needs Torch; using trained weights does not."""

@@ -1,23 +1,128 @@
 """The examples run, check themselves, and draw what they say."""
 
+import builtins
+
+import numpy as np
 import pytest
 from PIL import Image
 
+from hpsolver import Solver
 from hpsolver.examples import plug_in, rising_bubbles
 
-
-def test_rising_bubbles_passes_its_own_check_and_draws(tmp_path, capsys):
-    assert rising_bubbles.main(["--shape", "32x24", "--frames", "8", "--out", str(tmp_path)]) == 0
-    assert "check passed" in capsys.readouterr().out
-    for name in ("rising_bubbles.gif", "frame.png", "convergence.png"):
-        Image.open(tmp_path / name).verify()
+TINY = ["--shape", "32x32", "--frames", "8"]
+PICTURES = ("rising_bubbles.gif", "frame.png", "convergence.png")
 
 
-@pytest.mark.parametrize("arguments", [["--shape", "wide"], ["--shape", "4x4"], ["--frames", "1"], ["--contrast", "0"]])
+@pytest.fixture(scope="module")
+def late_flow():
+    """A 1000:1 flow half way up, torn bubbles and all, and its solver."""
+    flow, solver = rising_bubbles.Flow((32, 32), 1000.0), Solver((32, 32), max_iterations=5000)
+    for _ in range(80):
+        flow.advance()
+        flow.project(solver.step(flow.density, flow.rhs))
+    return flow, solver
+
+
+def test_rising_bubbles_passes_its_own_check(capsys):
+    assert rising_bubbles.main([*TINY, "--no-pictures"]) == 0
+    output = capsys.readouterr().out
+    assert "check passed" in output and "mass drift" in output
+    assert "| schwarz |" in output and "| jacobi |" in output
+
+
+def test_rising_bubbles_draws(tmp_path):
+    assert rising_bubbles.main([*TINY, "--out", str(tmp_path / "new")]) == 0
+    for name in PICTURES:
+        with Image.open(tmp_path / "new" / name) as picture:
+            picture.verify()
+    with Image.open(tmp_path / "new" / PICTURES[0]) as film:
+        assert film.n_frames == 5  # the start and every second frame
+
+
+def test_rising_bubbles_runs_without_matplotlib(tmp_path, capsys, monkeypatch):
+    real_import = builtins.__import__
+
+    def no_matplotlib(name, *args, **kwargs):
+        if name.partition(".")[0] == "matplotlib":
+            raise ModuleNotFoundError("No module named 'matplotlib'", name="matplotlib")
+        return real_import(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "__import__", no_matplotlib)
+    assert rising_bubbles.main([*TINY, "--out", str(tmp_path)]) == 0
+    assert "pictures skipped: matplotlib is not installed" in capsys.readouterr().out
+
+
+def test_rising_bubbles_with_one_solver_only(capsys):
+    assert rising_bubbles.main([*TINY, "--no-pictures", "--preconditioner", "jacobi", "--contrast", "100"]) == 0
+    assert capsys.readouterr().out.count("| jacobi |") == 1
+
+
+def test_rising_bubbles_fails_its_check_when_frames_do_not_converge(capsys, monkeypatch):
+    monkeypatch.setattr(rising_bubbles, "MAX_ITERATIONS", 2)
+    assert rising_bubbles.main([*TINY, "--no-pictures"]) == 1
+    error = capsys.readouterr().err
+    assert "CHECK FAILED: schwarz, frame 1: max_iterations" in error
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--shape", "wide"],
+        ["--shape", "4x4"],
+        ["--frames", "1"],
+        ["--contrast", "0"],
+        ["--contrast", "nan"],
+        ["--preconditioner", "magic"],
+        ["--device", "abacus"],
+        ["--out", __file__],
+    ],
+    ids=" ".join,
+)
 def test_rising_bubbles_refuses_bad_options(arguments, capsys):
-    with pytest.raises(SystemExit):
+    with pytest.raises(SystemExit) as exit_code:
         rising_bubbles.main(arguments)
-    assert arguments[0] in capsys.readouterr().err
+    assert exit_code.value.code == 2
+    assert arguments[1] in capsys.readouterr().err
+
+
+def test_divergence_left_by_the_projection_is_the_solvers_residual(late_flow):
+    flow, solver = late_flow
+    flow.advance()
+    before = np.linalg.norm(flow.divergence())
+    flow.project(solver.step(flow.density, flow.rhs))
+    assert solver.info.converged
+    assert np.linalg.norm(flow.divergence()) / before == pytest.approx(solver.info.residual, rel=1e-6)
+
+
+def test_the_fraction_keeps_its_mass_and_its_edge(late_flow):
+    flow, _ = late_flow
+    start, now = rising_bubbles.bubbles(flow.shape), flow.fraction.numpy()
+    assert 0.0 <= now.min() and now.max() <= 1.0
+    assert now.sum() == pytest.approx(start.sum(), rel=1e-6)
+    assert ((now > 0.01) & (now < 0.99)).mean() < 0.2
+    height = np.arange(32) + 0.5
+    rise = ((1 - now) @ height).sum() / (1 - now).sum() - ((1 - start) @ height).sum() / (1 - start).sum()
+    assert rise > 3.0  # cells
+
+
+def test_a_disc_drawn_out_by_a_vortex_comes_back_without_loss():
+    """Pure transport in a velocity free of divergence, then in its reverse (Rider and Kothe's single vortex)."""
+    n, steps = 64, 150
+    flow = rising_bubbles.Flow((n, n), 10.0)
+    x, z = np.meshgrid(np.arange(n) + 0.5, np.arange(n) + 0.5, indexing="ij")
+    disc = np.clip(0.5 + np.hypot(x - 0.5 * n, z - 0.75 * n) - 0.15 * n, 0.0, 1.0)
+    flow.fraction.assign(disc)
+    bump = np.sin(np.pi * np.arange(n + 1) / n) ** 2
+    stream = 0.4 * n / np.pi * np.outer(bump, bump)
+    for sign in (1.0, -1.0):
+        flow.u.assign(sign * np.diff(stream, axis=1))
+        flow.w.assign(-sign * np.diff(stream, axis=0))
+        for _ in range(steps):
+            flow.carry_fraction(1.0)
+        now = flow.fraction.numpy().copy()
+        assert now.sum() == pytest.approx(disc.sum(), rel=1e-12)
+        error = abs(now - disc).sum() / (1 - disc).sum()
+        assert error > 1.0 if sign > 0 else error < 0.1
 
 
 def test_plug_in_leaves_no_divergence(capsys):

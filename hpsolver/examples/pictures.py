@@ -1,69 +1,104 @@
-"""The pictures of the rising-bubbles example."""
+"""The pictures of the rising-bubbles example; without Matplotlib or Pillow it only says so."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import warp as wp
 
-from .flow import Flow
+if TYPE_CHECKING:
+    from .rising_bubbles import Contestant
+
+LIGHT, HEAVY = (250, 240, 215), (20, 65, 115)  # told apart by brightness alone
+COLORS = ("#0072B2", "#D55E00")  # Okabe and Ito: safe for the colour-blind
 
 
-def write_pictures(folder: Path, flow: Flow, pressure: wp.array, fractions: list[np.ndarray], records: list) -> None:
-    """Writes rising_bubbles.gif, frame.png and convergence.png; says so if Matplotlib or Pillow is missing."""
+def write_pictures(
+    folder: Path,
+    fractions: list[np.ndarray],
+    snapshot: dict[str, Any],
+    contestants: list[Contestant],
+    tolerance: float,
+) -> None:
+    """Writes rising_bubbles.gif, frame.png and convergence.png.
+
+    Args:
+        folder: where to.
+        fractions: heavy fraction [shape] of each picture of the film.
+        snapshot: ``frame`` (its number) and ``density``, ``pressure``, ``divergence`` after projection, each [shape].
+        contestants: the solvers with their records.
+        tolerance: what they solved to.
+    """
     try:
-        import matplotlib
-
-        matplotlib.use("Agg")
+        from matplotlib.figure import Figure  # not pyplot: the caller's backend stays as it is
         from PIL import Image
     except ModuleNotFoundError as error:
-        print(f"no pictures: {error.name} is not installed (pip install 'hpsolver[bench]')")
+        print(f"pictures skipped: {error.name} is not installed (pip install 'hpsolver[bench]')")
         return
-    folder.mkdir(parents=True, exist_ok=True)
-    images = [Image.fromarray(_colors(f)).resize((640, 640 * f.shape[1] // f.shape[0])) for f in fractions]
-    images[0].save(folder / "rising_bubbles.gif", save_all=True, append_images=images[1:], duration=50, loop=0)
-    _draw_frame(folder / "frame.png", flow, pressure)
-    _draw_convergence(folder / "convergence.png", records)
-    print(f"pictures in {folder}/: rising_bubbles.gif, frame.png, convergence.png")
+    _film(Image, fractions, folder / "rising_bubbles.gif")
+    figure = Figure(figsize=(7, 9.4), layout="constrained")
+    _frame(figure, snapshot)
+    figure.savefig(folder / "frame.png", dpi=110)
+    figure = Figure(figsize=(11, 3.8), layout="constrained")
+    _convergence(figure, contestants, tolerance)
+    figure.savefig(folder / "convergence.png", dpi=110)
+    print(f"pictures in {folder}: rising_bubbles.gif, frame.png, convergence.png")
 
 
-def _colors(fraction: np.ndarray) -> np.ndarray:
-    """[height, width, 3] uint8: light fluid pale, heavy fluid dark blue, up is up."""
-    light, heavy = np.array([245, 240, 225]), np.array([25, 60, 110])
-    blend = fraction.T[::-1, :, None]
-    return (light + blend * (heavy - light)).astype(np.uint8)
+def _film(image: Any, fractions: Iterable[np.ndarray], path: Path) -> None:
+    """Light fluid pale, heavy fluid dark blue, up is up; a fraction is a palette entry, so nothing is dithered."""
+    blend = np.linspace(0, 1, 256)[:, None]
+    palette = (LIGHT + blend * np.subtract(HEAVY, LIGHT)).astype(np.uint8).ravel().tolist()
+    pictures = []
+    for fraction in fractions:
+        levels = np.ascontiguousarray(np.rint(255 * fraction.T[::-1]).astype(np.uint8))
+        height, width = levels.shape
+        scale = max(1, 640 // width)
+        picture = image.fromarray(levels).resize((scale * width, scale * height), image.Resampling.BICUBIC)
+        picture.putpalette(palette)
+        pictures.append(picture)
+    pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=50, loop=0)
 
 
-def _draw_frame(path: Path, flow: Flow, pressure: wp.array) -> None:
-    import matplotlib.pyplot as plt
-
-    panels = [
-        ("density", flow.density.numpy(), "cividis"),
-        ("pressure", pressure.numpy(), "viridis"),
-        ("divergence after projection", flow.divergence(), "PuOr"),
+def _frame(figure: Any, snapshot: dict[str, Any]) -> None:
+    density, divergence = snapshot["density"], snapshot["divergence"]
+    width, height = density.shape
+    light, heavy = density.min(), density.max()
+    limit = abs(divergence).max() or 1.0
+    panels = [  # last: colour of the interface, drawn where the field does not show it
+        ("density", density, "heavy fluid = 1", {"cmap": "cividis"}, None),
+        ("pressure", snapshot["pressure"], "zero mean", {"cmap": "viridis"}, "white"),
+        ("div u after projection", divergence, "", {"cmap": "PuOr", "vmin": -limit, "vmax": limit}, "gray"),
     ]
-    figure, axes = plt.subplots(1, 3, figsize=(15, 3.6), layout="constrained")
-    for axis, (title, values, colors) in zip(axes, panels, strict=True):
-        limit = {"vmin": -abs(values).max(), "vmax": abs(values).max()} if colors == "PuOr" else {}
-        image = axis.imshow(values.T, origin="lower", cmap=colors, **limit)
-        axis.set(title=title, xlabel="x [cells]", ylabel="height [cells]")
-        figure.colorbar(image, ax=axis, shrink=0.8)
-    figure.savefig(path, dpi=110)
-    plt.close(figure)
+    axes = figure.subplots(len(panels), sharex=True)
+    for axis, (title, values, label, colors, interface) in zip(axes, panels, strict=True):
+        image = axis.imshow(values.T, origin="lower", extent=(0, width, 0, height), **colors)
+        if interface and heavy > light:
+            cells = np.arange(width) + 0.5, np.arange(height) + 0.5
+            axis.contour(*cells, density.T, [0.5 * (light + heavy)], colors=interface, linewidths=0.7)
+        axis.set(title=title, ylabel="height [cells]")
+        figure.colorbar(image, ax=axis, label=label)
+    axes[-1].set_xlabel("x [cells]")
+    figure.suptitle(f"frame {snapshot['frame']}, density {heavy / light:.0f}:1")
 
 
-def _draw_convergence(path: Path, records: list) -> None:
-    import matplotlib.pyplot as plt
+def _convergence(figure: Any, contestants: list[Contestant], tolerance: float) -> None:
+    from matplotlib.ticker import LogLocator, NullFormatter
 
-    figure, axes = plt.subplots(1, 2, figsize=(11, 3.8), layout="constrained")
-    for record in records:
-        axes[0].semilogy(record.iterations, label=record.name)
-        axes[1].semilogy(record.milliseconds, label=record.name)
-    axes[0].set(title="PCG iterations to a true residual of 1e-6", xlabel="frame", ylabel="iterations")
-    axes[1].set(title="pressure solve, update included", xlabel="frame", ylabel="ms")
+    axes = figure.subplots(1, 2)
+    for contestant, color in zip(contestants, COLORS, strict=False):
+        for axis, values in zip(axes, (contestant.iterations, contestant.milliseconds), strict=True):
+            label = f"{contestant.name}, median {np.nanmedian(values):.3g}"
+            axis.semilogy(np.arange(len(values)) + 1, values, color=color, label=label)
+    axes[0].set(title=f"PCG iterations to a true residual of {tolerance:g}", xlabel="frame", ylabel="iterations")
+    axes[1].set(title="pressure solve, preconditioner update included", xlabel="frame", ylabel="ms")
     for axis in axes:
-        axis.legend()
+        low, high = axis.get_ylim()
+        axis.set_ylim(low / 1.5, high * 3)  # room for the legend
+        axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.yaxis.set_major_formatter("{x:g}")
+        axis.yaxis.set_minor_formatter(NullFormatter())
+        axis.legend(loc="upper right", ncols=2)
         axis.grid(alpha=0.3)
-    figure.savefig(path, dpi=110)
-    plt.close(figure)

@@ -2,18 +2,60 @@
 
     python -m hpsolver.examples.plug_in
 
-The "existing code" makes its velocity divergence-free with fixed Jacobi sweeps at constant density, as small
-stable-fluids codes do. The lines marked  # hpsolver  replace them; arrays stay on the device.
+The existing code is a small stable-fluids smoke: it transports, lets hot smoke rise, and takes the divergence away with
+a fixed number of Jacobi sweeps. The lines marked  # hpsolver  replace these; every array stays on the device.
 """
 
 from __future__ import annotations
+
+import sys
 
 import numpy as np
 import warp as wp
 
 from hpsolver import Solver  # hpsolver
 
-N, SWEEPS = 64, 50
+N, FRAMES, SWEEPS = 64, 50, 50
+DT, BUOYANCY = wp.constant(0.5), wp.constant(0.1)
+# Where entry (0, 0) of a field lies, in cells from the tank's corner.
+CELL, U_FACE, V_FACE = (wp.constant(wp.vec2(*p)) for p in ((0.5, 0.5), (0.0, 0.5), (0.5, 0.0)))
+
+
+@wp.func
+def sample(field: wp.array2d[float], p: wp.vec2) -> float:
+    """Bilinear value at p in index units, clamped to the array."""
+    x = wp.clamp(p[0], 0.0, float(field.shape[0] - 1))
+    y = wp.clamp(p[1], 0.0, float(field.shape[1] - 1))
+    i = wp.min(int(x), field.shape[0] - 2)
+    j = wp.min(int(y), field.shape[1] - 2)
+    low = wp.lerp(field[i, j], field[i + 1, j], x - float(i))
+    high = wp.lerp(field[i, j + 1], field[i + 1, j + 1], x - float(i))
+    return wp.lerp(low, high, y - float(j))
+
+
+@wp.func
+def departure(u: wp.array2d[float], v: wp.array2d[float], p: wp.vec2) -> wp.vec2:
+    """Where what is now at p was one time step ago."""
+    return p - DT * wp.vec2(sample(u, p - U_FACE), sample(v, p - V_FACE))
+
+
+@wp.kernel(enable_backward=False)
+def transport(
+    u: wp.array2d[float],
+    v: wp.array2d[float],
+    smoke: wp.array2d[float],
+    u_new: wp.array2d[float],
+    v_new: wp.array2d[float],
+    smoke_new: wp.array2d[float],
+):
+    i, j = wp.tid()
+    corner = wp.vec2(float(i), float(j))
+    smoke_new[i, j] = sample(smoke, departure(u, v, corner + CELL) - CELL)
+    if i > 0:
+        u_new[i, j] = sample(u, departure(u, v, corner + U_FACE) - U_FACE)
+    if j > 0:
+        lift = BUOYANCY * 0.5 * (smoke[i, j] + smoke[i, j - 1])
+        v_new[i, j] = sample(v, departure(u, v, corner + V_FACE) - V_FACE) + DT * lift
 
 
 @wp.kernel(enable_backward=False)
@@ -39,50 +81,65 @@ def subtract_gradient(p: wp.array2d[float], u: wp.array2d[float], v: wp.array2d[
         v[i, j] = v[i, j] - (p[i, j] - p[i, j - 1])
 
 
-def swirl() -> tuple[wp.array, wp.array]:
-    """A random velocity on a staggered grid between walls."""
-    rng = np.random.default_rng(0)
-    u, v = rng.standard_normal((N + 1, N)), rng.standard_normal((N, N + 1))
-    u[[0, -1]], v[:, [0, -1]] = 0.0, 0.0
-    return wp.array(u, dtype=float), wp.array(v, dtype=float)
+class StableFluids:
+    """The existing code: velocity u [N + 1, N], v [N, N + 1] on faces, smoke and pressure times dt [N, N] in cells."""
+
+    def __init__(self):
+        puff = np.zeros((N, N))
+        puff[N * 3 // 8 : N * 5 // 8, N // 8 : N // 4] = 1.0
+        self.smoke, self.smoke_new = (wp.array(puff, dtype=float) for _ in range(2))
+        self.u, self.u_new = (wp.zeros((N + 1, N), dtype=float) for _ in range(2))
+        self.v, self.v_new = (wp.zeros((N, N + 1), dtype=float) for _ in range(2))
+        self.b, self.p, self.p_new = (wp.zeros((N, N), dtype=float) for _ in range(3))
+
+    def step(self) -> float:
+        """One frame; returns the divergence left as a fraction of what there was before the projection."""
+        fields = [self.u, self.v, self.smoke, self.u_new, self.v_new, self.smoke_new]
+        wp.launch(transport, dim=(N, N), inputs=fields)
+        self.u, self.v, self.smoke, self.u_new, self.v_new, self.smoke_new = fields[3:] + fields[:3]
+        before = self.divergence()
+        wp.launch(negative_divergence, dim=(N, N), inputs=[self.u, self.v, self.b])
+        self.solve_pressure()
+        wp.launch(subtract_gradient, dim=(N, N), inputs=[self.p, self.u, self.v])
+        return self.divergence() / before
+
+    def solve_pressure(self) -> None:
+        self.p.zero_()
+        for _ in range(SWEEPS):
+            wp.launch(jacobi_sweep, dim=(N, N), inputs=[self.p, self.b, self.p_new])
+            self.p, self.p_new = self.p_new, self.p
+
+    def divergence(self) -> float:
+        """2-norm, on the host: for the report only."""
+        return float(np.linalg.norm(np.diff(self.u.numpy(), axis=0) + np.diff(self.v.numpy(), axis=1)))
 
 
-def project_by_sweeps(u: wp.array, v: wp.array) -> None:
-    b, p, p_new = (wp.zeros((N, N), dtype=float) for _ in range(3))
-    wp.launch(negative_divergence, dim=(N, N), inputs=[u, v, b])
-    for _ in range(SWEEPS):
-        wp.launch(jacobi_sweep, dim=(N, N), inputs=[p, b, p_new])
-        p, p_new = p_new, p
-    wp.launch(subtract_gradient, dim=(N, N), inputs=[p, u, v])
+class PluggedIn(StableFluids):
+    """The same code with its pressure from hpsolver."""
 
+    def __init__(self):
+        super().__init__()
+        self.solver = Solver((N, N), boundary="wall")  # hpsolver
+        self.density = wp.full((N, N), 1.0, dtype=float)  # hpsolver: any density > 0 per cell will do
 
-def project_by_hpsolver(u: wp.array, v: wp.array, solver: Solver, density: wp.array) -> None:
-    b = wp.zeros((N, N), dtype=float)
-    wp.launch(negative_divergence, dim=(N, N), inputs=[u, v, b])
-    p = solver.step(density, b)  # hpsolver
-    wp.launch(subtract_gradient, dim=(N, N), inputs=[p, u, v])
-
-
-def divergence_left(u: wp.array, v: wp.array) -> float:
-    return float(np.linalg.norm(np.diff(u.numpy(), axis=0) + np.diff(v.numpy(), axis=1)))
+    def solve_pressure(self) -> None:
+        self.solver.step(self.density, self.b, out=self.p)  # hpsolver
 
 
 def main() -> int:
-    """Runs both projections on the same velocity; returns 0 when hpsolver leaves no divergence."""
-    u, v = swirl()
-    before = divergence_left(u, v)
-    project_by_sweeps(u, v)
-    swept = divergence_left(u, v) / before
-
-    u, v = swirl()
-    solver = Solver((N, N), boundary="wall")  # hpsolver
-    density = wp.full((N, N), 1.0, dtype=float)  # hpsolver
-    project_by_hpsolver(u, v, solver, density)
-    solved = divergence_left(u, v) / before
-
-    print(f"divergence left by {SWEEPS} Jacobi sweeps: {swept:.1e}")
-    print(f"divergence left by hpsolver ({solver.info.iterations} iterations): {solved:.1e}")
-    return 0 if solver.info.converged and solved < 1e-5 else 1
+    """Runs both codes; returns 0 when hpsolver converged and left next to no divergence, else 1."""
+    swept, plugged = StableFluids(), PluggedIn()
+    left_swept = max(swept.step() for _ in range(FRAMES))
+    left_plugged = max(plugged.step() for _ in range(FRAMES))
+    info = plugged.solver.info
+    print(f"divergence left, worst of {FRAMES} frames, as a fraction of that before the projection:")
+    print(f"  {SWEEPS} Jacobi sweeps           {left_swept:.1e}")
+    print(f"  hpsolver, {info.iterations:2d} iterations    {left_plugged:.1e}")
+    # The solver leaves 1e-6 of it; what single precision rounds away in u and v comes on top.
+    if info.converged and left_plugged < 1e-4 and left_plugged < left_swept:
+        return 0
+    print(f"CHECK FAILED: {info.status.name.lower()}, divergence left {left_plugged:.1e}", file=sys.stderr)
+    return 1
 
 
 if __name__ == "__main__":

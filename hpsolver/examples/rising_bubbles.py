@@ -75,11 +75,11 @@ def level_of(a: Real, b: Real, area: Real) -> Real:
 @wp.func
 def carried(f: Field, i: int, k: int, di: int, dk: int, courant: Real) -> Real:
     """Heavy volume that crosses the face below cell (i, k) along (di, dk), signed like the Courant number."""
-    if courant == ZERO:  # walls among them: one side of those has no cell
-        return ZERO
     if courant > ZERO:
         i = i - di
         k = k - dk
+    if i < 0 or k < 0 or i >= f.shape[0] or k >= f.shape[1]:  # nothing comes through a wall
+        return ZERO
     fraction = f[i, k]
     along = row(f, i - di, k - dk, dk, di) - row(f, i + di, k + dk, dk, di)
     across = row(f, i - dk, k - di, di, dk) - row(f, i + dk, k + di, di, dk)

@@ -75,6 +75,8 @@ def level_of(a: Real, b: Real, area: Real) -> Real:
 @wp.func
 def carried(f: Field, i: int, k: int, di: int, dk: int, courant: Real) -> Real:
     """Heavy volume that crosses the face below cell (i, k) along (di, dk), signed like the Courant number."""
+    if courant == ZERO:  # no strip, hence no area to ask for
+        return ZERO
     if courant > ZERO:
         i = i - di
         k = k - dk

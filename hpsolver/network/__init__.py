@@ -1,0 +1,1 @@
+"""The networks and their training. Needs Torch; using trained weights does not."""

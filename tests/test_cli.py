@@ -56,6 +56,13 @@ def test_info(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatc
     assert table["neural"] == "no: no weights"
 
 
+def test_info_lists_every_preconditioner(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["info"]) == OK
+    listed = capsys.readouterr().out.partition("preconditioners\n")[2].split("\n")
+    assert [row.split() for row in listed if row] == [[name, "yes"] for name in preconditioners.NAMES]
+    assert {"dilu", "fsai", "spai"} <= preconditioners.NAMES.keys()
+
+
 def test_solve_reports_and_converges(files: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert solve(files, "--tolerance", "1e-8") == OK
     table = dict(line.rsplit("  ", 1) for line in capsys.readouterr().out.splitlines())

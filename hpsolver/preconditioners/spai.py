@@ -10,6 +10,11 @@ The network sees A through a_ij = c_ij / sqrt(d_i d_j), the couplings scaled to 
 nor the contrast's absolute level. G starts, before any training, at I + |a| / 2, the first two terms of the series of
 (D^-1/2 A D^-1/2)^-1/2. Training, data and measurements: ``hpsolver.network.spai_training`` and the model cards. Run
 time needs no Torch: the network is native kernels inside the graph (``hpsolver.kernels.spai``).
+
+How far from the original: one network of 4,066 parameters for all sizes, 5 minutes of training on one core, against
+one with deep MLPs per size, 500 epochs on a GPU. It takes 0.49 of Jacobi's iterations where the original reports 0.42
+to 0.48. And training did not pay: the untrained start takes 2 to 6 % fewer iterations in 2D (panel 128x128 at 1e-8:
+351 against 370; Jacobi 747) and 2 to 5 % fewer in 3D. The original's code and weights were not used, nor run beside.
 """
 
 from __future__ import annotations

@@ -1,1 +1,4 @@
-"""Benchmarks: ``python -m bench`` from the repository's root. Results, with machine and date, are in ``results/``."""
+"""Benchmarks, run from the repository's root: ``python -m bench`` for all, ``python -m bench.fps`` for one.
+
+How to read what they write into ``results/``: ``README.md`` beside this file.
+"""

@@ -1,149 +1,105 @@
-"""Milliseconds per frame, update included: our preconditioners and the libraries a user would pick instead.
+"""Milliseconds and frames per second: every preconditioner and library on the same sequences of frames.
 
-    python -m bench.fps [--quick] [--out FOLDER]
-
-Rules: BLAS on one thread; warm-up and compilation apart; rivals interleaved and repeated; the same tolerance on the
-TRUE residual for all, checked after timing with an independent assembly (a rival that misses it is shown as FAILED).
+Flows (bench/frames.py): panel, the published data set, and noise, torn phases at 1000:1, every frame drawn anew;
+bubbles and film, a two-phase flow at 1000:1 moving from frame to frame. Times include whatever depends on the density:
+assembly, preconditioner, factors.
 """
 
 from __future__ import annotations
 
-import argparse
-import datetime
-import json
-import platform
-import sys
-import time
-from importlib.metadata import version
-from pathlib import Path
+import math
 
-import numpy as np
-from threadpoolctl import threadpool_limits
-
-from hpsolver import problems
-
-from . import bare, rivals
+from . import command, frames, machine, measure, report, rivals
+from .bare import BareLoop
 
 TOLERANCE = 1e-6
-RESULTS = Path(__file__).parent / "results"
-CASES = [
-    ("panel", (32, 32), None),
-    ("panel", (64, 64), None),
-    ("panel", (128, 64), None),
-    ("panel", (128, 128), None),
-    ("noise", (128, 128), 1e3),
-    ("film", (128, 128), 1e3),
-    ("bubbles", (32, 16, 16), 1e3),
-]
-QUICK = [("panel", (32, 32), None)]
-
-
-def measure_case(family: str, shape: tuple[int, ...], contrast: float | None, rounds: int) -> dict:
-    """Every rival on the same frames, in turn; ``rounds`` frames after a first that is not timed."""
-    frames = [problems.frame(family, shape, seed=10000 + s, contrast=contrast) for s in range(4)]
-    solves, solvers = rivals.external(TOLERANCE), {}
-    for name in rivals.VARIANTS:
-        solves[name], solvers[name] = rivals.ours(name, shape, TOLERANCE)
-    rows = {name: {"ms": [], "iterations": [], "residual": [], "update_ms": []} for name in solves}
-    for round_number in range(rounds + 1):
-        density, rhs = frames[round_number % len(frames)]
-        matrix = rivals.assemble(density)
-        for name, solve in solves.items():
-            start = time.perf_counter()
-            pressure, iterations = solve(density, rhs)
-            elapsed = (time.perf_counter() - start) * 1e3
-            residual = np.linalg.norm(rhs.ravel() - matrix @ pressure.ravel()) / np.linalg.norm(rhs)
-            if round_number == 0:
-                continue
-            row = rows[name]
-            row["ms"].append(elapsed)
-            row["iterations"].append(iterations)
-            row["residual"].append(float(residual))
-            if name in solvers:
-                row["update_ms"].append(float(solvers[name].info.timings["update"]))
-    result = {"family": family, "shape": shape, "contrast": contrast, "rows": [summary(n, r) for n, r in rows.items()]}
-    if len(shape) == 2:
-        jacobi = next(row for row in result["rows"] if row["name"] == "jacobi")
-        result["bare_jacobi_ms"] = jacobi["iterations"] * bare.bare_iteration_ms(shape)
-        result["jacobi_over_bare"] = jacobi["p50"] / result["bare_jacobi_ms"]
-    return result
-
-
-def summary(name: str, row: dict) -> dict:
-    p50, p95, worst = np.percentile(row["ms"], [50, 95, 100])
-    residual = max(row["residual"])
-    return {
-        "name": name,
-        "p50": float(p50),
-        "p95": float(p95),
-        "max": float(worst),
-        "update": float(np.median(row["update_ms"])) if row["update_ms"] else None,
-        "iterations": float(np.mean(row["iterations"])),
-        "residual": residual,
-        "failed": not residual <= 1.01 * TOLERANCE,
-    }
-
-
-def machine() -> dict:
-    cpu = [line.split(":")[1].strip() for line in open("/proc/cpuinfo") if "model name" in line][:1]
-    packages = {name: version(name) for name in ("warp-lang", "numpy", "scipy", "pyamg")}
-    return {
-        "date": datetime.date.today().isoformat(),
-        "cpu": cpu[0] if cpu else platform.processor(),
-        "device": "cpu",
-        "blas_threads": 1,
-        "python": platform.python_version(),
-        **packages,
-    }
-
-
-def markdown(report: dict) -> str:
-    about = report["machine"]
-    lines = [
-        f"Made by `{report['command']}` on {about['date']}, {about['cpu']}, one thread, Warp {about['warp-lang']}, "
-        f"true relative residual <= {report['tolerance']:g}, milliseconds per frame, update included.",
-        "",
-    ]
-    for case in report["cases"]:
-        shape = "x".join(map(str, case["shape"]))
-        contrast = "5-100" if case["contrast"] is None else f"{case['contrast']:g}"
-        lines += [f"**{case['family']} {shape}, contrast {contrast}**", ""]
-        lines += ["| solver | ms p50 | p95 | max | fps | update ms | iterations |", "|---|---|---|---|---|---|---|"]
-        for row in sorted(case["rows"], key=lambda r: (r["failed"], r["p50"])):
-            if row["failed"]:
-                lines.append(f"| {row['name']} | FAILED: true residual {row['residual']:.1e} | | | | | |")
-                continue
-            update = "" if row["update"] is None else f"{row['update']:.2f}"
-            lines.append(
-                f"| {row['name']} | {row['p50']:.2f} | {row['p95']:.2f} | {row['max']:.2f} | {1e3 / row['p50']:.0f} "
-                f"| {update} | {row['iterations']:.1f} |"
-            )
-        if "bare_jacobi_ms" in case:
-            lines.append(f"\nJacobi over a bare native loop of as many iterations: {case['jacobi_over_bare']:.2f}")
-        lines.append("")
-    return "\n".join(lines)
+PLANE = ((32, 32), (64, 32), (64, 64), (128, 64), (128, 128))
+SPACE = ((16, 16, 16), (32, 16, 16))
+CASES = [("panel", shape) for shape in PLANE]
+CASES += [("bubbles", shape) for shape in (*PLANE, *SPACE)]
+CASES += [("film", (128, 128)), ("noise", (128, 128)), ("panel", (32, 16, 16))]
+SCALES = {
+    "quick": {"cases": [("panel", (32, 32)), ("bubbles", (16, 16, 16))], "frames": 2, "rounds": 2, "limit": 1.0},
+    "default": {"cases": CASES, "frames": 10, "rounds": 2, "limit": 1.0},
+    "full": {
+        "cases": [*CASES, ("film", (128, 64)), ("film", (32, 16, 16)), ("bubbles", (32, 32, 32))],
+        "frames": 25,
+        "rounds": 4,
+        "limit": 10.0,
+    },
+}
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m bench.fps", description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="one small case")
-    parser.add_argument("--rounds", type=int, default=12, help="timed frames a rival (12)")
-    parser.add_argument("--out", type=Path, default=RESULTS)
-    options = parser.parse_args(argv)
-    cases = QUICK if options.quick else CASES
-    report = {"command": "python -m bench.fps", "tolerance": TOLERANCE, "machine": machine(), "cases": []}
-    begun = time.perf_counter()
-    with threadpool_limits(1):
-        for done, case in enumerate(cases, 1):
-            report["cases"].append(measure_case(*case, options.rounds))
-            left = (time.perf_counter() - begun) / done * (len(cases) - done)
-            print(f"case {done}/{len(cases)} {case}, about {left:.0f} s left", file=sys.stderr, flush=True)
-    options.out.mkdir(parents=True, exist_ok=True)
-    (options.out / "fps.json").write_text(json.dumps(report, indent=1) + "\n")
-    text = markdown(report)
-    (options.out / "fps.md").write_text(text + "\n")
+    options = command.parser("fps", __doc__).parse_args(argv)
+    scale = command.scale(options)
+    plan = SCALES[scale]
+    present, absent = rivals.split(rivals.select(rivals.everyone(options.device), options.only))
+    progress = command.Progress("fps: case", len(plan["cases"]))
+    with machine.one_thread() as threads:
+        settings = {"tolerance": TOLERANCE, "max_iterations": measure.MAX_ITERATIONS} | plan
+        found = report.result("fps", scale, options.device, threads, settings)
+        found |= {"rivals": rivals.describe(present), "absent": absent, "cases": []}
+        for flow, shape in plan["cases"]:
+            found["cases"].append(_case(present, flow, shape, plan))
+            progress.step(f"{flow} {report.shape_text(shape)}")
+    text = markdown(found)
+    report.write(options.out, "fps", found, text, _plot(found))
     print(text)
     return 0
+
+
+def _case(present: list, flow: str, shape: tuple[int, ...], plan: dict) -> dict:
+    sequence = frames.FLOWS[flow](shape, plan["frames"])
+    bare = BareLoop(shape) if len(shape) == 2 else None
+    also = [bare.time] if bare else []
+    runs = measure.measure(present, sequence, TOLERANCE, plan["rounds"], limit=plan["limit"], also=also)
+    rows = [run.summary() for run in runs]
+    case = {"flow": flow, "shape": shape, "contrast": frames.CONTRASTS[flow], "rows": rows}
+    jacobi = next((row for row in rows if row["name"] == "jacobi" and not row["failed"]), None)
+    if bare and jacobi:
+        estimate = jacobi["iterations"] * bare.milliseconds
+        case["bare"] = {
+            "us_per_iteration": 1e3 * bare.milliseconds,
+            "ms": estimate,
+            "jacobi_over_bare": jacobi["p50"] / estimate,
+        }
+    return case
+
+
+def markdown(found: dict) -> str:
+    parts = [
+        "# Frame times",
+        report.preface(found),
+        f"Every pressure's true relative residual is <= {found['settings']['tolerance']:g}, checked after timing; "
+        f"{found['settings']['frames']} frames, {found['settings']['rounds']} rounds, rivals in turn. update and solve "
+        "are medians of their own; update holds all that depends on the density.",
+    ]
+    for case in found["cases"]:
+        parts.append(f"## {case['flow']} {report.shape_text(case['shape'])}, contrast {case['contrast']}")
+        parts.append(report.times_table(case["rows"]))
+        if "bare" in case:
+            bare = case["bare"]
+            parts.append(
+                f"Bare native loop, as many iterations as jacobi: {report.number(bare['ms'])} ms "
+                f"({report.number(bare['us_per_iteration'])} us each); jacobi takes {bare['jacobi_over_bare']:.2f} "
+                "times that."
+            )
+    return "\n\n".join([*parts, report.participants(found["rivals"], found["absent"])])
+
+
+def _plot(found: dict):
+    panels: dict[str, dict] = {}
+    for case in found["cases"]:
+        series = panels.setdefault(f"{case['flow']} {len(case['shape'])}D, contrast {case['contrast']}", {})
+        cells = math.prod(case["shape"])
+        for row in case["rows"]:
+            if not row["failed"]:
+                xs, ys = series.setdefault(row["name"], ([], []))
+                xs.append(cells)
+                ys.append(row["p50"])
+    lines = {title: series for title, series in panels.items() if any(len(xs) > 1 for xs, _ in series.values())}
+    return report.plot(lines or panels, "cells", "ms per frame")
 
 
 if __name__ == "__main__":

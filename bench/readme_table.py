@@ -4,30 +4,49 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Mapping
 from pathlib import Path
+
+from . import report
 
 ROOT = Path(__file__).parent.parent
 BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
+COLUMNS = (
+    ("panel", [64, 64]),
+    ("panel", [128, 64]),
+    ("panel", [128, 128]),
+    ("bubbles", [128, 128]),
+    ("film", [128, 128]),
+    ("noise", [128, 128]),
+    ("bubbles", [32, 16, 16]),
+)
+"""The cases of ``fps`` that README shows; all of those there are where it has none of them."""
 
 
-def table(report: dict) -> str:
-    """Milliseconds per frame (and iterations): one row a solver, one column a case."""
-    cases, about = report["cases"], report["machine"]
-    heads = [f"{c['family']} {'x'.join(map(str, c['shape']))}, {contrast(c)}" for c in cases]
-    lines = ["| ms per frame (iterations) | " + " | ".join(heads) + " |", "|---" * (len(cases) + 1) + "|"]
+def table(found: Mapping) -> str:
+    """Milliseconds per frame (and iterations), one row a solver, one column a case, the fastest in bold."""
+    cases = [case for case in found["cases"] if (case["flow"], case["shape"]) in COLUMNS] or found["cases"]
+    heads = [f"{case['flow']} {report.shape_text(case['shape'])}, {case['contrast']}:1" for case in cases]
+    lines = []
     for name in [row["name"] for row in cases[0]["rows"]]:
-        rows = [next(r for r in case["rows"] if r["name"] == name) for case in cases]
-        cells = ["failed" if r["failed"] else f"{r['p50']:.1f} ({r['iterations']:.0f})" for r in rows]
-        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+        lines.append([name, *(_cell(name, case["rows"]) for case in cases)])
+    about, settings = found["machine"], found["settings"]
     rules = (
-        f"`{report['command']}`, {about['date']}, {about['cpu']}, one thread, median of 12 frames, operator and "
-        f"preconditioner renewed every frame, true relative residual <= {report['tolerance']:g} for all, checked."
+        f"`{found['command']}`, {about['date'][:10]}, {about['cpu']}, one thread, median of "
+        f"{settings['frames'] * settings['rounds']} frames, operator and preconditioner renewed every frame, true "
+        f"relative residual <= {settings['tolerance']:g} for all, checked after timing; dropped: more than "
+        f"{settings['limit']:g} s a frame."
     )
-    return "\n".join([*lines, "", rules])
+    return "\n".join([report.table(["ms per frame (iterations)", *heads], lines), "", rules])
 
 
-def contrast(case: dict) -> str:
-    return "5-100:1" if case["contrast"] is None else f"{case['contrast']:g}:1"
+def _cell(name: str, rows: list[Mapping]) -> str:
+    row = next(row for row in rows if row["name"] == name)
+    if row["failed"]:
+        return report.verdict(row["failed"]).split(":")[0].lower()
+    fastest = min(other["p50"] for other in rows if not other["failed"])
+    text = f"{report.number(row['p50'])} ({row['iterations']:.0f})"
+    return f"**{text}**" if row["p50"] == fastest else text
 
 
 def updated(readme: str, text: str) -> str:
@@ -47,9 +66,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true", help="change nothing; exit 1 when README.md is out of date")
     options = parser.parse_args(argv)
     path = ROOT / "README.md"
-    report = json.loads((ROOT / "bench" / "results" / "fps.json").read_text())
+    found = json.loads((ROOT / "bench" / "results" / "fps.json").read_text())
     before = path.read_text()
-    after = updated(before, table(report))
+    after = updated(before, table(found))
     if options.check:
         print(
             "README.md is up to date" if before == after else "README.md differs from bench/results: run this command"

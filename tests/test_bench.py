@@ -1,41 +1,85 @@
-"""The benchmark measures what it says, and the README shows what was measured."""
+"""The frame-time benchmark runs, writes what it says, and the README shows what was measured."""
 
 import json
+import math
 
 import numpy as np
+import pytest
 
-from bench import fps, readme_table, rivals
-from hpsolver import problems
+from bench import external, fps, readme_table, report, rivals
+from hpsolver import preconditioners
+
+FOUND = {
+    "command": "python -m bench.fps",
+    "machine": {"date": "2026-01-02T03:04+00:00", "cpu": "A CPU"},
+    "settings": {"frames": 5, "rounds": 2, "tolerance": 1e-6, "limit": 1.0},
+    "cases": [
+        {
+            "flow": "panel",
+            "shape": [64, 64],
+            "contrast": "5-100",
+            "rows": [
+                {"name": "slow", "failed": None, "p50": 12.34, "iterations": 40.4},
+                {"name": "fast", "failed": None, "p50": 1.234, "iterations": 7.0},
+                {"name": "wrong", "failed": "true residual 1.0e+00, asked 1e-06", "iterations": 1.0},
+                {"name": "late", "failed": "dropped: 2.0 s a frame, limit 1 s", "iterations": None},
+            ],
+        }
+    ],
+}
 
 
 def test_quick_run_writes_results_for_every_rival(tmp_path):
-    assert fps.main(["--quick", "--rounds", "1", "--out", str(tmp_path)]) == 0
-    report = json.loads((tmp_path / "fps.json").read_text())
-    rows = report["cases"][0]["rows"]
-    assert {row["name"] for row in rows} == set(rivals.VARIANTS) | set(rivals.external(1e-6))
-    assert not any(row["failed"] for row in rows)
+    assert fps.main(["--quick", "--out", str(tmp_path)]) == 0
+    found = json.loads((tmp_path / "fps.json").read_text())
+    present = {rival.name for rival in rivals.everyone() if rival.available() is None}
+    assert set(preconditioners.NAMES) | set(rivals.VARIANTS) <= present | set(found["absent"])
+    assert present | set(found["absent"]) == {rival.name for rival in [*rivals.engine(), *external.everyone()]}
+    for case in found["cases"]:
+        assert {row["name"] for row in case["rows"]} == present
+        wrong = {r["name"]: r["failed"] for r in case["rows"] if r["failed"]}
+        assert all(reason.startswith(report.NO_CONTEST) for reason in wrong.values()), wrong
+    assert set(found["machine"]["threads"].values()) == {1}
     assert "| jacobi |" in (tmp_path / "fps.md").read_text()
+    assert (tmp_path / "fps.png").stat().st_size > 0
+    assert "| jacobi |" in readme_table.table(found)
 
 
-def test_a_wrong_answer_is_shown_as_failed_not_fast(monkeypatch):
-    wrong = {"wrong": lambda density, rhs: (np.zeros_like(rhs), 1)}
-    monkeypatch.setattr(rivals, "external", lambda tolerance: wrong)
-    case = fps.measure_case("panel", (32, 32), None, rounds=1)
-    row = next(row for row in case["rows"] if row["name"] == "wrong")
-    assert row["failed"]
-    report = {"command": "c", "machine": fps.machine(), "tolerance": 1e-6, "cases": [case]}
-    assert "| wrong | FAILED" in fps.markdown(report)
+def test_only_selects_and_nobody_is_an_error():
+    assert [rival.name for rival in rivals.select(rivals.everyone(), "superlu, Chol")] == ["SciPy SuperLU", "cholespy"]
+    with pytest.raises(SystemExit, match="nonesuch"):
+        rivals.select(rivals.everyone(), "nonesuch")
 
 
-def test_external_assembly_is_the_solvers_operator():
-    from hpsolver import Solver
+def test_a_failed_row_shows_why_and_no_time():
+    row = {"name": "w", "failed": "true residual 1.0e+00, asked 1e-06", "remarks": {}, "iterations": 1.0}
+    text = report.times_table([row | {"worst_iterations": 1, "p50": 0.001}])
+    assert "FAILED: true residual 1.0e+00" in text
+    assert "0.001" not in text
 
-    density, rhs = problems.frame("panel", (20, 12), seed=0)
-    solver = Solver((20, 12))
-    solver.step(density, rhs)
-    difference = abs(rivals.assemble(density) - solver.matrix()).max()
-    assert difference < 1e-14
+
+def test_readme_table_marks_the_fastest_and_names_failures():
+    lines = readme_table.table(FOUND).splitlines()
+    assert lines[0] == "| ms per frame (iterations) | panel 64x64, 5-100:1 |"
+    assert lines[2:6] == ["| slow | 12.3 (40) |", "| fast | **1.23 (7)** |", "| wrong | failed |", "| late | dropped |"]
+    assert "2026-01-02, A CPU, one thread, median of 10 frames" in lines[-1]
 
 
 def test_readme_shows_the_committed_results():
     assert readme_table.main(["--check"]) == 0
+
+
+def test_readme_without_markers_is_an_error():
+    with pytest.raises(ValueError, match="markers"):
+        readme_table.updated("no markers here", "table")
+
+
+def test_results_are_plain_json():
+    found = {"a": np.float64(math.inf), "b": (np.int32(2), math.nan), "c": {1: True}}
+    assert report.plain(found) == {"a": None, "b": [2, None], "c": {"1": True}}
+
+
+def test_numbers_keep_three_digits():
+    values = {1234.5: "1234", 12.345: "12.3", 0.012345: "0.0123", 0.0: "0", 100.4: "100", 123456.0: "1.23e+05"}
+    assert {value: report.number(value) for value in values} == values
+    assert report.number(None) == ""

@@ -1,0 +1,20 @@
+"""Solvers of other libraries, each a thin adapter (``bench.rival``); those that are missing say why."""
+
+from __future__ import annotations
+
+from ..rival import Rival
+from .amgx import Amgx
+from .cholespy import Cholespy
+from .cudss import CuDss
+from .cupy import CupyCg
+from .pyamg import PyAmg
+from .scipy import ScipyCg, SuperLu
+
+
+def everyone() -> list[Rival]:
+    pyamg = [PyAmg("smoothed aggregation"), PyAmg("Ruge-Stuben")]
+    amgx = [Amgx(kind, kept) for kind in ("aggregation AMG", "classical AMG") for kept in (False, True)]
+    return [ScipyCg(), SuperLu(), Cholespy(), *pyamg, CupyCg(), CuDss(), Amgx("DILU"), *amgx]
+
+
+__all__ = ["Amgx", "Cholespy", "CuDss", "CupyCg", "PyAmg", "ScipyCg", "SuperLu", "everyone"]

@@ -1,0 +1,127 @@
+"""From results to files: JSON with everything, markdown tables, a plot."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from . import machine
+
+Series = Mapping[str, tuple[Sequence[float], Sequence[float]]]
+"""Points (x, y) by name."""
+
+NO_CONTEST = ("dropped", "cannot run")
+"""How a failure begins that is not a wrong answer."""
+
+
+def result(script: str, scale: str, device: str, threads: dict[str, int], settings: dict[str, object]) -> dict:
+    """The head of a result; the script adds its findings."""
+    command = f"python -m bench.{script}" + ("" if scale == "default" else f" --{scale}")
+    about = machine.describe(device, threads)
+    return {"script": script, "command": command, "scale": scale, "machine": about, "settings": settings}
+
+
+def preface(found: Mapping) -> str:
+    """One paragraph: made by what, on what, when."""
+    about = found["machine"]
+    versions = ", ".join(f"{name} {number}" for name, number in about["versions"].items())
+    threads = ", ".join(f"{name} {count}" for name, count in about["threads"].items())
+    driver = f", CUDA driver {about['driver']}" if about["driver"] else ""
+    load = "" if about["load_at_start"] is None else f", load {about['load_at_start']:.1f} at the start"
+    return (
+        f"Made by `{found['command']}` on {about['date']}: {about['cpu']}, {about['cores']} cores{load}; device "
+        f"{about['device']}{driver}; threads: {threads}; Python {about['python']}, {versions}."
+    )
+
+
+def participants(described: Mapping[str, Mapping], absent: Mapping[str, str]) -> str:
+    """Who took part with which settings, and who is not here."""
+    lines = ["Rivals:", ""]
+    for name, rival in described.items():
+        settings = "; ".join(f"{key} {value}" for key, value in rival["settings"].items())
+        lines.append(f"- {name}: {rival['package']} {rival['version']}" + (f" ({settings})" if settings else ""))
+    lines += [f"- {name}: not here: {reason}" for name, reason in absent.items()]
+    return "\n".join(lines)
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A markdown table; None is an empty cell."""
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join("| " + " | ".join("" if cell is None else str(cell) for cell in line) + " |" for line in lines)
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """``digits`` significant digits, without exponent from 1 to 99,999."""
+    if value is None or not math.isfinite(value):
+        return ""
+    if value == 0.0:
+        return "0"
+    decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
+    return f"{value:.{decimals}f}" if abs(value) < 1e5 else f"{value:.{digits - 1}e}"
+
+
+def shape_text(shape: Sequence[int]) -> str:
+    return "x".join(map(str, shape))
+
+
+def verdict(failure: str) -> str:
+    """How a table names a failure: who was too slow or refused the case did not give a wrong answer."""
+    return failure if failure.startswith(NO_CONTEST) else f"FAILED: {failure}"
+
+
+def times_table(rows: Sequence[Mapping]) -> str:
+    """Rows of ``measure``, fastest first, failed ones last and without times."""
+    heads = ["solver", "ms p50", "p95", "max", "fps", "update ms", "solve ms", "iterations", "worst", "remarks"]
+    lines = []
+    for row in sorted(rows, key=lambda r: (bool(r["failed"]), r.get("p50", 0.0))):
+        remarks = [f"{text} ({count})" for text, count in row["remarks"].items()]
+        iterations = [number(row["iterations"]), row["worst_iterations"]]
+        if row["failed"]:
+            lines.append([row["name"], *[None] * 6, *iterations, verdict(row["failed"])])
+            continue
+        times = [number(row[key]) for key in ("p50", "p95", "max", "fps", "update", "solve")]
+        lines.append([row["name"], *times, *iterations, ", ".join(remarks)])
+    return table(heads, lines)
+
+
+def write(out: Path, stem: str, found: Mapping, text: str, figure: Figure | None = None) -> None:
+    """Writes ``stem``.json, .md and .png."""
+    out.mkdir(parents=True, exist_ok=True)
+    (out / f"{stem}.json").write_text(json.dumps(plain(found), indent=1, allow_nan=False) + "\n")
+    (out / f"{stem}.md").write_text(text.rstrip() + "\n")
+    if figure:
+        figure.savefig(out / f"{stem}.png", dpi=110, bbox_inches="tight")
+
+
+def plain(value: object) -> object:
+    """``value`` as JSON has it: lists for tuples, Python's numbers for NumPy's, None for what is not finite."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def plot(panels: Mapping[str, Series], x: str, y: str) -> Figure:
+    """Double-logarithmic lines, one panel beside the other, one legend; a name has one colour throughout."""
+    names = list(dict.fromkeys(name for series in panels.values() for name in series))
+    figure = Figure(figsize=(5.2 * len(panels), 4.4))
+    axes = figure.subplots(1, len(panels), squeeze=False)[0]
+    for axis, (title, series) in zip(axes, panels.items(), strict=True):
+        for name, (xs, ys) in series.items():
+            style = {"color": f"C{names.index(name) % 10}", "linestyle": ["-", "--", ":"][names.index(name) // 10 % 3]}
+            axis.plot(xs, ys, marker="o", markersize=3, linewidth=1.2, label=name, **style)
+        axis.set(xscale="log", yscale="log", xlabel=x, ylabel=y, title=title)
+        axis.grid(which="both", linewidth=0.3)
+    handles = {}
+    for axis in axes:
+        handles |= {text: line for line, text in zip(*axis.get_legend_handles_labels(), strict=True)}
+    figure.legend(handles.values(), handles.keys(), loc="center left", bbox_to_anchor=(0.92, 0.5), fontsize=8)
+    return figure

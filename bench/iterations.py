@@ -1,0 +1,196 @@
+"""Iterations over the whole gallery, contrast 10 to 1e5, at 1e-6 and 1e-8: every preconditioner, and PyAMG.
+
+A frame counts only if its true residual passes the judge (bench/check.py). Failures and frames that our solver had to
+finish with its fallback are counted and shown, so that a preconditioner which breaks down now and then cannot hide
+behind the frames where it did not.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import scipy.sparse as sp
+
+from hpsolver import problems
+
+from . import check, command, frames, machine, report, rivals
+from .external import PyAmg
+from .rival import Rival
+
+TOLERANCES = (1e-6, 1e-8)
+CONTRASTS = (1e1, 1e2, 1e3, 1e4, 1e5)
+MAX_ITERATIONS = 10000
+SCALES = {
+    "quick": {"shapes": [(16, 16), (8, 8, 8)], "seeds": 1},
+    "default": {"shapes": [(64, 64), (16, 16, 16)], "seeds": 3},
+    "full": {"shapes": [(64, 64), (128, 128), (16, 16, 16), (32, 32, 32)], "seeds": 4},
+}
+
+
+@dataclass
+class Tally:
+    """What became of some frames.
+
+    Attributes:
+        counts: iterations of the frames that were solved.
+        failures: the others, by reason.
+        fallbacks: solved frames that the fallback had to finish.
+    """
+
+    counts: list[int] = field(default_factory=list)
+    failures: Counter[str] = field(default_factory=Counter)
+    fallbacks: int = 0
+
+    def add(self, rival: Rival, frame: frames.Frame, matrix: sp.csr_matrix, tolerance: float) -> None:
+        """Lets ``rival`` solve a frame."""
+        try:
+            rival.setup(rival.adopt(frame.density))
+            pressure = rival.fetch(rival.solve(rival.adopt(frame.rhs)))
+        except Exception as error:
+            self.failures[f"{type(error).__name__}: {error}"] += 1
+            return
+        if not check.passes(check.true_residual(matrix, frame.rhs, pressure), tolerance):
+            self.failures[rival.remark or "missed the tolerance unawares"] += 1
+            return
+        self.counts.append(int(rival.iterations))
+        self.fallbacks += "fallback" in (rival.remark or "")
+
+    def text(self) -> str:
+        """Mean and (worst), then what went wrong how often."""
+        parts = [f"{np.mean(self.counts):.1f} ({max(self.counts)})"] if self.counts else []
+        parts += [f"{sum(self.failures.values())} FAILED"] * bool(self.failures)
+        parts += [f"{self.fallbacks} fallback"] * bool(self.fallbacks)
+        return ", ".join(parts)
+
+
+def total(tallies: Iterable[Tally]) -> Tally:
+    """All of them as one."""
+    result = Tally()
+    for tally in tallies:
+        result.counts += tally.counts
+        result.failures += tally.failures
+        result.fallbacks += tally.fallbacks
+    return result
+
+
+def contestants(device: str) -> list[Rival]:
+    """Those who iterate with a preconditioner of their own; other libraries' Jacobi would count what ours counts."""
+    return [*rivals.engine(device), PyAmg("smoothed aggregation"), PyAmg("Ruge-Stuben")]
+
+
+def main(argv: list[str] | None = None) -> int:
+    options = command.parser("iterations", __doc__).parse_args(argv)
+    scale = command.scale(options)
+    plan = SCALES[scale]
+    present, absent = rivals.split(rivals.select(contestants(options.device), options.only))
+    progress = command.Progress("iterations:", len(plan["shapes"]) * len(TOLERANCES) * len(present))
+    with machine.one_thread() as threads:
+        settings = {"tolerances": TOLERANCES, "contrasts": CONTRASTS, "max_iterations": MAX_ITERATIONS} | plan
+        found = report.result("iterations", scale, options.device, threads, settings)
+        found |= {"rivals": rivals.describe(present), "absent": absent, "cells": []}
+        for shape in plan["shapes"]:
+            found["cells"] += _count(present, shape, plan["seeds"], progress.step)
+    text = markdown(found)
+    report.write(options.out, "iterations", found, text, _plot(found))
+    print(text)
+    return 0
+
+
+def _count(present: Sequence[Rival], shape: tuple[int, ...], seeds: int, say: Callable[[str], None]) -> list[dict]:
+    cases = []
+    for family in problems.DENSITIES:
+        for contrast in CONTRASTS:
+            drawn = frames.drawn(family, shape, seeds, contrast)
+            cases.append((family, contrast, [(frame, check.assemble(frame.density)) for frame in drawn]))
+    cells = []
+    for tolerance in TOLERANCES:
+        for rival in present:
+            try:
+                rival.prepare(shape, tolerance, MAX_ITERATIONS)
+                refused = None
+            except Exception as error:
+                refused = f"cannot run: {type(error).__name__}: {error}"
+            for family, contrast, pairs in cases:
+                tally = Tally(failures=Counter({refused: len(pairs)} if refused else {}))
+                for frame, matrix in pairs if not refused else []:
+                    tally.add(rival, frame, matrix, tolerance)
+                where = {"shape": shape, "tolerance": tolerance, "family": family, "contrast": contrast}
+                cells.append({"name": rival.name, **where, **vars(tally)})
+            if not refused:
+                rival.close()
+            say(f"{report.shape_text(shape)} {tolerance:g} {rival.name}")
+    return cells
+
+
+def _tally(cells: Iterable[Mapping]) -> Tally:
+    return total(Tally(list(c["counts"]), Counter(c["failures"]), c["fallbacks"]) for c in cells)
+
+
+def markdown(found: Mapping) -> str:
+    settings, cells = found["settings"], found["cells"]
+    families = list(dict.fromkeys(cell["family"] for cell in cells))
+    parts = [
+        "# Iterations",
+        report.preface(found),
+        f"Mean (worst) iterations of the solved frames, {settings['seeds']} a case (seeds from {frames.SEED}), random "
+        f"zero-mean right-hand sides, at most {settings['max_iterations']} iterations. FAILED: the true residual did "
+        "not reach the tolerance. fallback: our solver had to go on with its fallback; the count includes it.",
+    ]
+    for shape in settings["shapes"]:
+        parts.append(f"## {report.shape_text(shape)}, all families: {', '.join(families)}")
+        for tolerance in settings["tolerances"]:
+            here = [c for c in cells if tuple(c["shape"]) == tuple(shape) and c["tolerance"] == tolerance]
+            parts += [f"Tolerance {tolerance:g}, by contrast:", _table(here)]
+    parts.append("## By family")
+    for shape in settings["shapes"]:
+        for tolerance in settings["tolerances"]:
+            for family in families:
+                here = [c for c in cells if tuple(c["shape"]) == tuple(shape) and c["tolerance"] == tolerance]
+                parts += [
+                    f"### {family} {report.shape_text(shape)}, tolerance {tolerance:g}",
+                    _table([c for c in here if c["family"] == family]),
+                ]
+    return "\n\n".join([*parts, _reasons(cells), report.participants(found["rivals"], found["absent"])])
+
+
+def _table(cells: Sequence[Mapping]) -> str:
+    contrasts = list(dict.fromkeys(cell["contrast"] for cell in cells))
+    rows = []
+    for name in dict.fromkeys(cell["name"] for cell in cells):
+        mine = [cell for cell in cells if cell["name"] == name]
+        rows.append([name, *(_tally(c for c in mine if c["contrast"] == contrast).text() for contrast in contrasts)])
+    return report.table(["preconditioner", *(f"{contrast:g}" for contrast in contrasts)], rows)
+
+
+def _reasons(cells: Sequence[Mapping]) -> str:
+    """Why frames failed, over all cases."""
+    rows = []
+    for name in dict.fromkeys(cell["name"] for cell in cells):
+        failures = _tally(cell for cell in cells if cell["name"] == name).failures
+        rows += [[name, reason, count] for reason, count in failures.most_common()]
+    if not rows:
+        return "## Failures\n\nNone."
+    return "## Failures\n\n" + report.table(["preconditioner", "reason", "frames"], rows)
+
+
+def _plot(found: Mapping):
+    panels: dict[str, dict] = {}
+    tightest = min(found["settings"]["tolerances"])
+    for shape in found["settings"]["shapes"]:
+        series = panels.setdefault(f"{report.shape_text(shape)}, {tightest:g}, all families", {})
+        here = [c for c in found["cells"] if c["shape"] == shape and c["tolerance"] == tightest]
+        for name in dict.fromkeys(cell["name"] for cell in here):
+            for contrast in found["settings"]["contrasts"]:
+                tally = _tally(c for c in here if c["name"] == name and c["contrast"] == contrast)
+                if tally.counts and not tally.failures:
+                    xs, ys = series.setdefault(name, ([], []))
+                    xs.append(contrast)
+                    ys.append(float(np.mean(tally.counts)))
+    return report.plot(panels, "density contrast", "mean iterations")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,184 @@
+"""Time, iterations and memory from a thousand to a million cells, 2D and 3D, with the exponents of their growth.
+
+The panel flow (contrast 5 to 100), every frame drawn anew, one rival after the other: a million cells of everybody at
+once do not fit into memory. So look here for growth, and at ``bench.fps``, where rivals take turns, for who is faster.
+Who is expected to take too long at a size, by its own growth so far, is not run there; the table says so.
+"""
+
+from __future__ import annotations
+
+import copy
+import gc
+import math
+from collections.abc import Mapping, Sequence
+from time import perf_counter
+
+import numpy as np
+
+from . import check, command, frames, machine, measure, memory, report, rivals
+from .rival import Rival
+
+TOLERANCE = 1e-6
+FIT_FROM = 4096
+"""Cells from which growth is fitted; below, fixed costs dominate."""
+MOST_ROUNDS, ROUNDS_SECONDS = 10, 0.2
+"""The frames are gone through again until that many rounds or seconds."""
+PLANE = [(32, 32), (64, 64), (128, 128), (256, 256), (512, 512), (1024, 1024)]
+SPACE = [(16, 8, 8), (16, 16, 16), (32, 32, 32), (64, 64, 64), (128, 128, 64)]
+SCALES = {
+    "quick": {"shapes": [(16, 16), (32, 32), (64, 64), (8, 8, 8), (16, 16, 16)], "frames": 2, "limit": 1.0},
+    "default": {"shapes": PLANE + SPACE, "frames": 2, "limit": 2.0},
+    "full": {"shapes": PLANE + SPACE, "frames": 4, "limit": 20.0},
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    options = command.parser("scaling", __doc__).parse_args(argv)
+    scale = command.scale(options)
+    plan = SCALES[scale]
+    present, absent = rivals.split(rivals.select(rivals.everyone(options.device), options.only))
+    progress = command.Progress("scaling:", len(plan["shapes"]) * len(present))
+    with machine.one_thread() as threads:
+        settings = {"tolerance": TOLERANCE, "max_iterations": measure.MAX_ITERATIONS, "fit_from": FIT_FROM} | plan
+        found = report.result("scaling", scale, options.device, threads, settings)
+        found |= {"rivals": rivals.describe(present), "absent": absent, "rows": []}
+        gc.freeze()  # what is there already need not be looked through for every row
+        for shape in plan["shapes"]:
+            sequence = frames.drawn("panel", shape, plan["frames"])
+            for rival in present:
+                before = [row for row in found["rows"] if row["name"] == rival.name and len(row["shape"]) == len(shape)]
+                found["rows"].append(_row(rival, shape, sequence, before, plan["limit"]))
+                progress.step(f"{report.shape_text(shape)} {rival.name}")
+        gc.unfreeze()
+    text = markdown(found)
+    report.write(options.out, "scaling", found, text, _plot(found))
+    print(text)
+    return 0
+
+
+def _row(
+    rival: Rival, shape: tuple[int, ...], sequence: Sequence[frames.Frame], before: Sequence[Mapping], limit: float
+) -> dict:
+    """One rival at one size; ``before`` are its rows at smaller ones."""
+    cells = math.prod(shape)
+    row: dict[str, object] = {"name": rival.name, "shape": shape, "cells": cells}
+    seconds = expected(before, cells)
+    if seconds > limit:
+        failure = f"dropped: about {report.number(seconds, 2)} s a frame expected, limit {limit:g} s"
+        return row | {"failed": failure, "expected_ms": 1e3 * seconds}
+    contender = copy.copy(rival)  # what it makes is gone with it
+    memory.reset_peak()
+    held, resident = memory.held(), memory.resident()
+    run = measure.Run(contender)
+    run.warm_up(sequence, TOLERANCE, limit, perf_counter)
+    row["bytes_per_cell"] = (memory.held() - held) / cells or None
+    top = memory.peak()
+    row["peak_per_cell"] = (top - resident) / cells if top and resident else None
+    matrices = [check.assemble(frame.density) for frame in sequence]
+    begun = perf_counter()
+    for turn in range(MOST_ROUNDS * len(sequence)):
+        number = turn % len(sequence)
+        if run.failure or (number == 0 and turn and perf_counter() - begun > ROUNDS_SECONDS):
+            break
+        run.time(number, perf_counter)
+        run.judge(matrices[number], sequence[number].rhs, TOLERANCE)
+    if math.isfinite(run.first):
+        contender.close()
+    return row | run.summary()
+
+
+def expected(before: Sequence[Mapping], cells: int) -> float:
+    """Seconds a frame of ``cells`` should take by the growth over the last two sizes; 0 where there is no telling."""
+    times = {row["cells"]: row.get("p50", row.get("expected_ms")) for row in before}
+    times = {size: ms for size, ms in times.items() if ms}
+    if not times:
+        return 0.0
+    *earlier, last = sorted(times)
+    growth = 1.0
+    if earlier:
+        growth = max(1.0, math.log(times[last] / times[earlier[-1]]) / math.log(last / earlier[-1]))
+    return 1e-3 * times[last] * (cells / last) ** growth
+
+
+def exponent(rows: Sequence[Mapping], quantity: str) -> float | None:
+    """a of ``quantity`` ~ cells^a, least squares in logarithms; None with fewer than three sizes."""
+    points = [(r["cells"], r[quantity]) for r in rows if not r["failed"] and r["cells"] >= FIT_FROM and r[quantity]]
+    if len(points) < 3:
+        return None
+    cells, values = np.log(np.array(points, dtype=float)).T
+    return float(np.polyfit(cells, values, 1)[0])
+
+
+def markdown(found: Mapping) -> str:
+    settings, rows = found["settings"], found["rows"]
+    parts = [
+        "# Scaling",
+        report.preface(found),
+        f"panel, contrast 5-100, true relative residual <= {settings['tolerance']:g}, checked after timing; medians of "
+        f"{settings['frames']} frames or more, after two that are not timed. Exponents a of cells^a are least-squares "
+        f"fits from {FIT_FROM} cells up. B/cell: bytes per cell of the solver's Warp and Torch arrays. peak B/cell: "
+        "most resident memory added from construction to the second solution, code and compiler included: large at "
+        "small sizes, and for whoever runs first.",
+    ]
+    for dimension in (2, 3):
+        flat = [row for row in rows if len(row["shape"]) == dimension]
+        if flat:
+            parts += [f"## {dimension}D: growth", _growth(flat)]
+            for quantity, title in _QUANTITIES.items():
+                parts += [f"### {dimension}D: {title}", _by_size(flat, quantity)]
+            parts += [f"### {dimension}D: not solved", _absences(flat)]
+    return "\n\n".join([*parts, report.participants(found["rivals"], found["absent"])])
+
+
+_QUANTITIES = {
+    "p50": "ms per frame",
+    "update": "of these, update",
+    "iterations": "iterations",
+    "bytes_per_cell": "B/cell",
+    "peak_per_cell": "peak B/cell",
+}
+
+
+def _names(rows: Sequence[Mapping]) -> list[str]:
+    return list(dict.fromkeys(row["name"] for row in rows))
+
+
+def _growth(rows: Sequence[Mapping]) -> str:
+    lines = []
+    for name in _names(rows):
+        mine = [row for row in rows if row["name"] == name]
+        solved = [row["cells"] for row in mine if not row["failed"]]
+        exponents = [report.number(exponent(mine, quantity), 2) for quantity in ("p50", "iterations")]
+        lines.append([name, *exponents, max(solved, default=None)])
+    return report.table(["solver", "time exponent", "iterations exponent", "largest solved [cells]"], lines)
+
+
+def _by_size(rows: Sequence[Mapping], quantity: str) -> str:
+    shapes = list(dict.fromkeys(tuple(row["shape"]) for row in rows))
+    lines = []
+    for name in _names(rows):
+        by_shape = {tuple(row["shape"]): row for row in rows if row["name"] == name}
+        values = [report.number(row.get(quantity)) if not (row := by_shape[s])["failed"] else None for s in shapes]
+        lines.append([name, *values])
+    return report.table(["solver", *map(report.shape_text, shapes)], lines)
+
+
+def _absences(rows: Sequence[Mapping]) -> str:
+    lines = [[r["name"], report.shape_text(r["shape"]), report.verdict(r["failed"])] for r in rows if r["failed"]]
+    return report.table(["solver", "grid", "reason"], lines) if lines else "None."
+
+
+def _plot(found: Mapping):
+    panels: dict[str, dict] = {}
+    for quantity, title in (("p50", "ms per frame"), ("iterations", "iterations")):
+        for row in found["rows"]:
+            series = panels.setdefault(f"{title}, panel {len(row['shape'])}D", {})
+            if not row["failed"]:
+                xs, ys = series.setdefault(row["name"], ([], []))
+                xs.append(row["cells"])
+                ys.append(row[quantity])
+    return report.plot(panels, "cells", "")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,1 @@
+"""What three attention papers claim, and what ``hpsolver.operators`` does: one script a paper."""

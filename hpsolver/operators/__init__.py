@@ -8,5 +8,6 @@ hkt           hierarchical kernel attention, a mixer of tokens (arXiv 2604.08829
 """
 
 from .dd_attention import DomainDecompositionAttention, LowRankAttention
+from .lrsa import LowRankSpatialAttention
 
-__all__ = ["DomainDecompositionAttention", "LowRankAttention"]
+__all__ = ["DomainDecompositionAttention", "LowRankAttention", "LowRankSpatialAttention"]

@@ -1,8 +1,8 @@
 """Darcy flow in a two-phase medium, solved by ``hpsolver``: the data of the LRSA comparison.
 
--div(k grad u) = 1 on the unit square, k = 12 where a smooth random field is positive and 3 elsewhere (the coefficients
-of the usual Darcy benchmark), u = 0 on three sides ("open") and no flux through the floor ("wall"). The solver's density
-is 1 / k; its arithmetic mean on faces is the harmonic mean of k, that of two layers in series.
+-div(k grad u) = 1 on the unit square, k = 12 where a smooth random field is positive and 3 elsewhere (the values of the
+usual Darcy benchmark), u = 0 on three sides ("open") and no flux through the floor ("wall"). The solver's density is
+1 / k; its arithmetic mean on faces is the harmonic mean of k, that of two layers in series.
 """
 
 from __future__ import annotations

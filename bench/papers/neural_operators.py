@@ -41,7 +41,7 @@ class PhysicsAttention(nn.Module):
 
 
 class SpectralMixer(nn.Module):
-    """Fourier layer (Li et al., arXiv 2010.08895): the lowest modes times learned matrices, plus a pointwise linear map.
+    """Fourier layer (Li et al., arXiv 2010.08895): lowest modes times learned matrices, plus a pointwise linear map.
 
     Tokens are the cells of a square grid in row-major order. FFTs are in float32 also under autocast.
     """

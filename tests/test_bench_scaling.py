@@ -29,6 +29,9 @@ def test_growth_so_far_says_what_to_expect():
     assert scaling.expected(rows({1000: 100.0, 2000: 100.0}), 4000) == pytest.approx(0.2)  # never below linear
     dropped = {"cells": 4000, "failed": "dropped", "expected_ms": 1600.0}
     assert scaling.expected([*rows({2000: 400.0}), dropped], 8000) == pytest.approx(6.4)
+    noisy = rows({500: 1e9, 1000: 100.0, 2000: 1000.0, 4000: 1600.0})  # over the last three: quadratic
+    assert scaling.expected(noisy, 8000) == pytest.approx(6.4)
+    assert scaling.expected([{"cells": 1000, "failed": "cannot run: no"}], 2000) == 0.0
 
 
 def test_held_bytes_are_those_of_live_arrays_each_once():

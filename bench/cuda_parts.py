@@ -1,0 +1,165 @@
+"""The parts of the CUDA report, each run in a process of its own (bench/cuda_report.py): what it finds is a dict."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Callable, Sequence
+from time import perf_counter
+
+import numpy as np
+import torch
+import warp as wp
+
+from hpsolver import Solver
+from hpsolver.capture import capture_pieces
+
+from . import check, frames, machine, measure, memory, model, rivals
+from .engine import Engine
+
+TOLERANCE = 1e-8
+"""Of answers, and of times: the published one, so that ``bench.paper_table`` can show them."""
+ANSWER_CASES = (("panel", (48, 40)), ("bubbles", (20, 12, 12)))
+REPEATS = 5
+
+
+def environment(device: str) -> dict:
+    """Device, driver, toolkit, versions: what Warp, Torch and nvidia-smi say."""
+    found: dict[str, object] = {"warp": {"version": wp.__version__}, "torch": {"version": torch.__version__}}
+    place = wp.get_device(device)
+    found["warp"] |= {"device": place.name, "cuda": place.is_cuda}
+    found["torch"] |= {"cuda": torch.version.cuda, "sees a GPU": torch.cuda.is_available()}
+    if place.is_cuda:
+        found["warp"] |= {
+            "architecture": f"sm_{place.arch}",
+            "memory [GiB]": place.total_memory / 2**30,
+            "multiprocessors": place.sm_count,
+            "driver": machine.driver(),
+            "toolkit": ".".join(map(str, wp.get_cuda_toolkit_version())),
+            "conditional graph nodes": wp.is_conditional_graph_supported(),
+            "memory pool": wp.is_mempool_enabled(place),
+        }
+    if shutil.which("nvidia-smi"):
+        query = "name,driver_version,pstate,clocks.sm,clocks.mem,power.limit,memory.used,utilization.gpu"
+        command = ["nvidia-smi", f"--query-gpu={query}", "--format=csv"]
+        found["nvidia-smi"] = subprocess.run(command, capture_output=True, text=True, timeout=30).stdout.strip()
+    return found
+
+
+def answer(device: str, name: str) -> dict:
+    """One preconditioner: its answers against the CPU's, the graph against eager launches, bits against bits."""
+    return {"name": name, "cases": [_answer(device, name, family, shape) for family, shape in ANSWER_CASES]}
+
+
+def _answer(device: str, name: str, family: str, shape: tuple[int, ...]) -> dict:
+    rival = next(rival for rival in rivals.engine(device) if rival.name == name)
+    density, rhs = frames.drawn(family, shape, 1)[0].density, frames.drawn(family, shape, 1)[0].rhs
+    other = frames.drawn(family, shape, 2)[1].density
+    begun = perf_counter()
+    solver = _solver(rival, shape, device)
+    eager = solver.step(density, rhs)  # the first frame is launched, later ones are replayed
+    first = perf_counter() - begun
+    graph, graph_ms = _repeated(solver, density, other, rhs)
+    info = solver.info
+    fresh = _solver(rival, shape, device)
+    again = [fresh.step(density, rhs) for _ in range(2)][1]
+    fresh._replay = capture_pieces(fresh._frame, fresh.device)  # the way of drivers without conditional nodes
+    pieces, pieces_ms = _repeated(fresh, density, other, rhs)
+    fresh._replay = lambda: fresh._frame(wp.capture_while)
+    launched, eager_ms = _repeated(fresh, density, other, rhs)
+
+    reference = _solver(rival, shape, "cpu")
+    expected = reference.step(density, rhs)
+    residual = check.true_residual(check.assemble(density), rhs, graph)
+    counts = [info.iterations, reference.info.iterations]
+    return {
+        "shape": shape,
+        "family": family,
+        "status": info.status.name,
+        "fallback": bool(info.fallback),
+        "residual": residual,
+        "solved": check.passes(residual, TOLERANCE),
+        "iterations": counts[0],
+        "cpu_iterations": counts[1],
+        "difference": float(np.linalg.norm(graph - expected) / np.linalg.norm(expected)),
+        "agrees": abs(counts[0] - counts[1]) <= 2 + 0.1 * counts[1],
+        "graph_is_eager": _same(graph, eager) and _same(graph, launched),
+        "pieces_are_graph": _same(graph, pieces),
+        "repeats": _same(graph, again),
+        "graph_ms": graph_ms,
+        "pieces_ms": pieces_ms,
+        "eager_ms": eager_ms,
+        "first_s": first,
+    }
+
+
+def _solver(rival: Engine, shape: tuple[int, ...], device: str) -> Solver:
+    options = {"tolerance": TOLERANCE, "max_iterations": measure.MAX_ITERATIONS, "device": device}
+    return Solver(shape, preconditioner=rival.preconditioner, **options)
+
+
+def _repeated(solver: Solver, density: np.ndarray, other: np.ndarray, rhs: np.ndarray) -> tuple[np.ndarray, float]:
+    """The pressure of the last of some frames, the median milliseconds of such a frame; densities alternate."""
+    times = []
+    for _ in range(REPEATS):
+        solver.step(other, rhs)
+        begun = perf_counter()
+        pressure = solver.step(density, rhs)
+        times.append(perf_counter() - begun)
+    return pressure, 1e3 * float(np.median(times))
+
+
+def _same(a: np.ndarray, b: np.ndarray) -> bool:
+    """Bit for bit."""
+    return a.tobytes() == b.tobytes()
+
+
+def times(device: str, names: Sequence[str], flow: str, shape: tuple[int, ...], plan: dict) -> dict:
+    """Milliseconds of a frame and its phases, microseconds of an iteration beside the modelled ones.
+
+    Args:
+        device: Warp device.
+        names: of ``bench.rivals.everyone``, those who take part.
+        flow: of ``bench.frames.FLOWS``.
+        shape: cells per axis.
+        plan: ``frames``, ``rounds`` and ``limit`` [s].
+    """
+    taking_part = [rival for rival in rivals.everyone(device) if rival.name in names]
+    sequence = frames.FLOWS[flow](shape, plan["frames"])
+    runs = measure.measure(taking_part, sequence, TOLERANCE, plan["rounds"], limit=plan["limit"])
+    rows = []
+    for run in runs:
+        row = run.summary()
+        if isinstance(run.rival, Engine) and not row["failed"]:
+            work = model.work(run.rival.solver)
+            row |= {"us_per_iteration": 1e3 * row["solve"] / row["iterations"]}
+            row |= {"nodes": work.nodes, "bytes": work.bytes, "modelled_us": 1e6 * work.seconds}
+        rows.append(row)
+    return {"flow": flow, "shape": shape, "tolerance": TOLERANCE, "rows": rows}
+
+
+def growth(device: str, name: str, count: int) -> dict:
+    """Memory over ``count`` frames of one solver whose density alternates."""
+    rival = next(rival for rival in rivals.engine(device) if rival.name == name)
+    shape = (32, 32)
+    solver = _solver(rival, shape, device)
+    first, second = frames.drawn("panel", shape, 2)
+    used = _used(solver.device)
+    out = np.zeros(shape)
+    readings, begun = [], perf_counter()
+    for number in range(count):
+        frame = first if number % 2 else second
+        solver.step(frame.density, frame.rhs, out=out)
+        if number % max(1, count // 10) == 0:
+            readings.append(used())
+    readings.append(used())
+    seconds = perf_counter() - begun
+    settled = readings[1]  # the first frames compile, load and capture
+    return {"name": name, "frames": count, "seconds": seconds, "bytes": readings, "grown": readings[-1] - settled}
+
+
+def _used(device: wp.Device) -> Callable[[], int]:
+    """Reads the bytes in use: of the whole GPU, or resident ones of this process."""
+    if device.is_cuda:
+        return lambda: device.total_memory - device.free_memory
+    return lambda: memory.resident() or 0

@@ -1,0 +1,224 @@
+"""Everything worth knowing of the first CUDA machine it meets, in one command and less than eight minutes.
+
+Each part runs in a process of its own, with a time limit: one that fails, hangs, or breaks the device for itself does
+not stop the next. The report is written after every part, so what there is survives. ``--device cpu`` rehearses the
+same path without a GPU.
+
+1. environment: device, driver, versions.
+2. answers of every preconditioner: against the CPU's, graph against eager launches, bit for bit the same again.
+3. memory over 10,000 frames.
+4. times: ms per frame and phase at five sizes and in 3D, us per iteration beside the modelled ones, with the libraries
+   that import there (AMGX, cuDSS, CuPy); only who answered right takes part.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from time import perf_counter
+
+import warp as wp
+
+from . import command, cuda_parts, machine, model, report, rivals
+from .engine import Engine
+from .published import SIZES
+
+ROOT = Path(__file__).parent.parent
+CASES = [("panel", shape) for shape in SIZES.values()] + [("bubbles", (32, 16, 16)), ("bubbles", (128, 128))]
+LARGE = [("panel", (256, 256)), ("panel", (64, 64, 64))]
+SCALES = {
+    "quick": {"cases": [("panel", (32, 32)), ("bubbles", (8, 8, 8))], "frames": 2, "rounds": 1, "count": 200},
+    "default": {"cases": CASES + LARGE, "frames": 5, "rounds": 2, "count": 10000},
+    "full": {"cases": CASES + LARGE, "frames": 10, "rounds": 4, "count": 10000},
+}
+LIMIT = 2.0
+"""Seconds a frame may take in part 4."""
+SECONDS = {"environment": 60, "answer": 120, "growth": 60, "times": 120}
+"""Limits of the kinds of parts."""
+GROWTH_OF = ("schwarz", "jacobi")
+
+
+def main(argv: list[str] | None = None) -> int:
+    options = _options(argv)
+    if options.part:
+        options.answer.write_text(json.dumps(report.plain(_carry_out(options.part, options.device))))
+        return 0
+    if options.device != "cpu" and not wp.is_cuda_available():
+        raise SystemExit("no CUDA device here; --device cpu rehearses the report without one")
+    return _report(options)
+
+
+def _options(argv: list[str] | None) -> argparse.Namespace:
+    parser = command.parser("cuda_report", __doc__)
+    parser.set_defaults(device="cuda:0")
+    parser.add_argument("--minutes", type=float, default=7.5, help="parts that do not fit in are skipped (7.5)")
+    parser.add_argument("--part", type=json.loads, help=argparse.SUPPRESS)
+    parser.add_argument("--answer", type=Path, help=argparse.SUPPRESS)
+    return parser.parse_args(argv)
+
+
+def _carry_out(part: Mapping, device: str) -> dict:
+    """One part, in its own process."""
+    with machine.one_thread() as threads:
+        if part["kind"] == "environment":
+            return cuda_parts.environment(device) | {"machine": machine.describe(device, threads)}
+        return getattr(cuda_parts, part["kind"])(device, **part["arguments"])
+
+
+def _report(options: argparse.Namespace) -> int:
+    plan = SCALES[command.scale(options)]
+    deadline = perf_counter() + 60 * options.minutes
+    chosen = rivals.select(rivals.everyone(options.device), options.only)
+    names = [rival.name for rival in chosen if isinstance(rival, Engine)]
+    libraries, absent = rivals.split([r for r in chosen if r.package != "hpsolver" and r.device != "cpu"])
+    growing = [name for name in GROWTH_OF if name in names]
+    progress = command.Progress("cuda report:", 1 + len(names) + len(growing) + len(plan["cases"]))
+    found: dict = {"script": "cuda_report", "command": f"python -m bench.cuda_report --device {options.device}"}
+    found |= {"machine": None, "settings": plan, "absent": absent, "formula": model.FORMULA, "parts": []}
+
+    def part(kind: str, label: str, **arguments: object) -> dict:
+        begun = perf_counter()
+        result = _in_process(options.device, kind, arguments, min(SECONDS[kind], deadline - begun))
+        result |= {"kind": kind, "label": label, "seconds_taken": perf_counter() - begun}
+        found["parts"].append(result)
+        found["machine"] = found["machine"] or result.get("machine")
+        report.write(options.out, "cuda_report", found, markdown(found))
+        progress.step(f"{label}: {result['failed'] or 'done'}")
+        return result
+
+    part("environment", "environment")
+    answers = {name: part("answer", f"answers of {name}", name=name) for name in names}
+    for name in growing:
+        part("growth", f"memory of {name}", name=name, count=plan["count"])
+    taking_part = [name for name, result in answers.items() if right(result)] + [rival.name for rival in libraries]
+    times_plan = {"frames": plan["frames"], "rounds": plan["rounds"], "limit": LIMIT}
+    for flow, shape in plan["cases"]:
+        label = f"times of {flow} {report.shape_text(shape)}"
+        part("times", label, names=taking_part, flow=flow, shape=shape, plan=times_plan)
+    print(markdown(found))
+    return 0
+
+
+def right(result: Mapping) -> bool:
+    """Every answer of the part was a solution."""
+    return not result["failed"] and all(case["solved"] for case in result["cases"])
+
+
+def _in_process(device: str, kind: str, arguments: Mapping, seconds: float) -> dict:
+    """What the part found; ``failed`` says why there is nothing, else None."""
+    if seconds <= 0:
+        return {"failed": "skipped: time is up"}
+    with tempfile.TemporaryDirectory() as folder:
+        answer = Path(folder) / "answer.json"
+        part = json.dumps({"kind": kind, "arguments": arguments})
+        words = ["--device", device, "--part", part, "--answer", str(answer)]
+        try:
+            done = subprocess.run(
+                [sys.executable, "-m", "bench.cuda_report", *words],
+                cwd=ROOT,
+                capture_output=True,
+                text=True,
+                timeout=seconds,
+            )
+        except subprocess.TimeoutExpired:
+            return {"failed": f"stopped after {seconds:.0f} s"}
+        if not answer.exists():
+            lines = [line for line in done.stderr.splitlines() if line.strip()]
+            return {"failed": f"exit code {done.returncode}: {lines[-1] if lines else 'no message'}", "stderr": lines}
+        return json.loads(answer.read_text()) | {"failed": None}
+
+
+def markdown(found: Mapping) -> str:
+    parts = ["# CUDA report", f"Made by `{found['command']}`."]
+    if found["machine"]:
+        parts[1:] = [report.preface(found | {"machine": found["machine"]})]
+    by_kind = {kind: [p for p in found["parts"] if p["kind"] == kind] for kind in SECONDS}
+    parts += ["## Parts", _parts(found["parts"]), "## Environment"]
+    for part in by_kind["environment"]:
+        parts.append("```\n" + json.dumps({k: part.get(k) for k in _ENVIRONMENT}, indent=1) + "\n```")
+    parts += [
+        "## Answers",
+        "Against the CPU's: iterations may differ by rounding, by more than 2 + 10 % they are marked. difference: "
+        "||p - p_cpu|| / ||p_cpu||. graph = eager, pieces = graph, repeats: bit for bit; pieces is the frame cut at "
+        "its loops, as drivers without conditional nodes need it. ms: medians, copies from and to the host included.",
+        _answers(by_kind["answer"]),
+        "## Memory",
+        _growth(by_kind["growth"]),
+        "## Times",
+        f"True relative residual <= {cuda_parts.TOLERANCE:g}, checked after timing, frames on the device before the "
+        f"clock starts. {found['formula']}.",
+    ]
+    for part in by_kind["times"]:
+        parts += [f"### {part['label']}", part["failed"] or _times(part["rows"])]
+    absent = [f"- {name}: not here: {reason}" for name, reason in found["absent"].items()]
+    return "\n\n".join([*parts, "\n".join(absent)])
+
+
+_ENVIRONMENT = ("warp", "torch", "nvidia-smi")
+
+
+def _parts(parts: Sequence[Mapping]) -> str:
+    rows = [[part["label"], report.number(part["seconds_taken"]), part["failed"] or "done"] for part in parts]
+    return report.table(["part", "seconds", "outcome"], rows)
+
+
+def _answers(parts: Sequence[Mapping]) -> str:
+    heads = ["preconditioner", "case", "status", "residual", "iterations (CPU)", "difference"]
+    heads += ["graph = eager", "pieces = graph", "repeats", "graph ms", "pieces ms", "eager ms", "first s"]
+    rows = []
+    for part in parts:
+        for case in part.get("cases", []):
+            status = ("" if case["solved"] else "FAILED: ") + case["status"].lower() + " fallback" * case["fallback"]
+            counts = f"{case['iterations']} ({case['cpu_iterations']})" + " DIFFERS" * (not case["agrees"])
+            bits = ["yes" if case[key] else "NO" for key in ("graph_is_eager", "pieces_are_graph", "repeats")]
+            numbers = [report.number(case[key]) for key in ("graph_ms", "pieces_ms", "eager_ms", "first_s")]
+            where = f"{case['family']} {report.shape_text(case['shape'])}"
+            errors = [_scientific(case["residual"]), counts, _scientific(case["difference"])]
+            rows.append([part["name"], where, status, *errors, *bits, *numbers])
+        if part["failed"]:
+            rows.append([part["label"], None, f"FAILED: {part['failed']}", *[None] * (len(heads) - 3)])
+    return report.table(heads, rows)
+
+
+def _scientific(value: float | None) -> str:
+    return "not finite" if value is None else f"{value:.1e}"
+
+
+def _growth(parts: Sequence[Mapping]) -> str:
+    rows = []
+    for part in parts:
+        if part["failed"]:
+            rows.append([part["label"], None, None, part["failed"]])
+            continue
+        first, last = part["bytes"][0], part["bytes"][-1]
+        rows.append(
+            [part["name"], part["frames"], f"{part['grown'] / 1e6:.2f}", f"{first / 1e6:.0f} to {last / 1e6:.0f}"]
+        )
+    return report.table(["preconditioner", "frames", "grown after the first tenth [MB]", "in use [MB]"], rows)
+
+
+def _times(rows: Sequence[Mapping]) -> str:
+    heads = ["solver", "ms p50", "p95", "max", "update ms", "solve ms", "iterations", "us per iteration"]
+    heads += ["modelled us", "nodes", "MB per iteration", "first ms", "remarks"]
+    lines = []
+    for row in sorted(rows, key=lambda r: (bool(r["failed"]), r.get("p50") or 0.0)):
+        if row["failed"]:
+            lines.append([row["name"], *[None] * (len(heads) - 2), report.verdict(row["failed"])])
+            continue
+        times = [report.number(row[key]) for key in ("p50", "p95", "max", "update", "solve", "iterations")]
+        modelled = [report.number(row.get(key)) for key in ("us_per_iteration", "modelled_us")]
+        megabytes = report.number(row["bytes"] / 1e6) if "bytes" in row else None
+        remarks = ", ".join(f"{text} ({count})" for text, count in row["remarks"].items())
+        lines.append(
+            [row["name"], *times, *modelled, row.get("nodes"), megabytes, report.number(row["first"]), remarks]
+        )
+    return report.table(heads, lines)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,79 @@
+"""The CUDA report, rehearsed on the CPU: the same path, and no part can stop the next."""
+
+import json
+
+import pytest
+import warp as wp
+
+from bench import cuda_report
+
+
+def test_rehearsal_writes_every_section(tmp_path):
+    assert cuda_report.main(["--device", "cpu", "--quick", "--only", "jacobi", "--out", str(tmp_path)]) == 0
+    found = json.loads((tmp_path / "cuda_report.json").read_text())
+    assert [part["failed"] for part in found["parts"]] == [None] * 6, found["parts"]
+    assert [part["kind"] for part in found["parts"]] == ["environment", *["answer"] * 2, "growth", *["times"] * 2]
+    for part in found["parts"][1:3]:
+        for case in part["cases"]:
+            assert case["solved"]
+            assert case["iterations"] == case["cpu_iterations"]
+            assert case["difference"] == 0.0
+            assert case["graph_is_eager"]
+            assert case["pieces_are_graph"]
+            assert case["repeats"]
+    assert found["parts"][3]["frames"] == 200
+    assert {row["name"] for row in found["parts"][4]["rows"]} == {"jacobi", "block_jacobi"}
+    assert all(row["us_per_iteration"] > 0 for row in found["parts"][4]["rows"])
+    assert "CuPy CG + Jacobi" in found["absent"]
+    text = (tmp_path / "cuda_report.md").read_text()
+    for title in ("## Parts", "## Environment", "## Answers", "## Memory", "## Times"):
+        assert title in text
+    assert "modelled us" in text
+
+
+def test_a_part_that_fails_says_why():
+    assert "StopIteration" in cuda_report._in_process("cpu", "answer", {"name": "nonesuch"}, 60)["failed"]
+
+
+def test_a_part_that_hangs_is_stopped_and_one_without_time_skipped():
+    assert cuda_report._in_process("cpu", "environment", {}, 0.1)["failed"] == "stopped after 0 s"
+    assert cuda_report._in_process("cpu", "environment", {}, -1.0)["failed"] == "skipped: time is up"
+
+
+def test_failures_are_shown_and_who_answered_wrong_takes_no_part():
+    case = {"shape": [4, 4], "family": "panel", "status": "STAGNATED", "fallback": False, "residual": None}
+    case |= {"solved": False, "iterations": 90, "cpu_iterations": 10, "difference": 0.5, "agrees": False}
+    case |= {"graph_is_eager": True, "pieces_are_graph": False, "repeats": True, "first_s": 1.0}
+    case |= {"graph_ms": 1.0, "pieces_ms": 1.0, "eager_ms": 1.0}
+    wrong = {
+        "kind": "answer",
+        "label": "answers of a",
+        "name": "a",
+        "seconds_taken": 1.0,
+        "failed": None,
+        "cases": [case],
+    }
+    lost = {"kind": "times", "label": "times of b", "seconds_taken": 120.0, "failed": "stopped after 120 s"}
+    assert not cuda_report.right(wrong)
+    assert cuda_report.right(wrong | {"cases": [case | {"solved": True}]})
+    found = {"command": "c", "machine": None, "absent": {}, "formula": "f", "parts": [wrong, lost]}
+    text = cuda_report.markdown(found)
+    assert "FAILED: stagnated" in text
+    assert "90 (10) DIFFERS" in text
+    assert "| yes | NO | yes |" in text
+    assert "not finite" in text
+    assert "### times of b\n\nstopped after 120 s" in text
+
+
+def test_without_a_gpu_it_says_how_to_rehearse(monkeypatch):
+    monkeypatch.setattr(wp, "is_cuda_available", lambda: False)
+    with pytest.raises(SystemExit, match="--device cpu"):
+        cuda_report.main(["--quick"])
+
+
+def test_what_is_asked_of_warp_exists():
+    """These names are used on a GPU only."""
+    for name in ("get_cuda_driver_version", "get_cuda_toolkit_version", "is_mempool_enabled"):
+        assert callable(getattr(wp, name))
+    for name in ("total_memory", "free_memory", "sm_count"):
+        assert hasattr(type(wp.get_device("cpu")), name) or hasattr(wp.get_device("cpu"), name)

@@ -165,17 +165,39 @@ class Solver:
     def _run(self) -> None:
         if self._replay is None:
             self._frame(wp.capture_while)  # eagerly: compiles and loads every kernel before the capture
-            self._replay = capture_frame(self._frame, self.device)
+            self._replay = self._capture()
         else:
             self._replay()
 
+    def _capture(self) -> Callable[[], None]:
+        if self.preconditioner.graph_safe:
+            return capture_frame(self._frame, self.device)
+        begin, update, finish = self._parts()
+        first, last = capture_frame(begin, self.device), capture_frame(finish, self.device)
+
+        def replay() -> None:
+            first()
+            update(wp.capture_while)
+            last()
+
+        return replay
+
+    def _parts(self) -> tuple[Callable[[Loop], None], ...]:
+        return self._begin, lambda loop: self.preconditioner.update(), self._finish
+
     def _frame(self, loop: Loop) -> None:
-        """The frame: recorded while capturing, run otherwise."""
-        system, pcg, mark = self.system, self._pcg, self._stopwatch.mark
-        mark(0)
-        system.assemble()
-        system.project_rhs()
-        self.preconditioner.update()
+        """The frame: recorded while capturing, run otherwise. Its parts are graphs of their own around an update that
+        cannot be captured."""
+        for part in self._parts():
+            part(loop)
+
+    def _begin(self, loop: Loop) -> None:
+        self._stopwatch.mark(0)
+        self.system.assemble()
+        self.system.project_rhs()
+
+    def _finish(self, loop: Loop) -> None:
+        pcg, mark = self._pcg, self._stopwatch.mark
         if self.fallback:
             self.fallback.update()
         mark(1)

@@ -132,7 +132,7 @@ class System:
         """
         import scipy.sparse
 
-        number = self._across()
+        number = self.across()
         cell = self.bricks.cell
         real = np.flatnonzero(cell >= 0)
         conductance = self.conductance.numpy().reshape(-1, self.size)
@@ -148,7 +148,7 @@ class System:
         entries = (np.concatenate(values), (np.concatenate(rows), np.concatenate(columns)))
         return scipy.sparse.csr_matrix(entries, shape=(self.grid.cells, self.grid.cells))
 
-    def _across(self) -> np.ndarray:
+    def across(self) -> np.ndarray:
         """[directions, N] brick-order number of the cell across each face."""
         bricks = self.bricks
         local = np.stack(np.unravel_index(np.arange(bricks.leaf_size), bricks.extent), axis=-1)

@@ -60,8 +60,8 @@ def body(*names: str, shape: Shape | None = None, **constants: int | str | type)
     return "\n".join([*lines, _source("lanes"), *(_source(name) for name in names)])
 
 
-C_TYPES = {wp.float32: "float", wp.float64: "double"}
-TYPE_NAMES = {wp.float32: "f32", wp.float64: "f64"}
+C_TYPES = {wp.float16: "wp::half", wp.bfloat16: "wp::wp_bfloat16", wp.float32: "float", wp.float64: "double"}
+TYPE_NAMES = {wp.float16: "f16", wp.bfloat16: "bf16", wp.float32: "f32", wp.float64: "f64"}
 
 
 def module_name(group: str, *configuration: object) -> str:

@@ -46,7 +46,7 @@ def from_faces(diagonal: np.ndarray, others: np.ndarray, across: np.ndarray) -> 
 def dense_operators(solver: Solver) -> tuple[np.ndarray, np.ndarray]:
     """(A, M) in brick order, M from the factor the network gave."""
     system, preconditioner = solver.system, solver.preconditioner
-    N, across = system.size, system._across()
+    N, across = system.size, system.across()
     A = from_faces(system.diagonal.numpy(), -system.conductance.numpy().reshape(-1, N), across)
     factor = preconditioner.factor.numpy().reshape(-1, N)
     F = from_faces(preconditioner.factor_diagonal.numpy(), -factor, across)

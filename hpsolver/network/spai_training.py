@@ -172,7 +172,7 @@ def _system(shape: tuple[int, ...], boundary: str) -> System:
 def graph_of(system: System) -> Graph:
     """The assembled operator of a system, in its brick order."""
     conductance = torch.tensor(system.conductance.numpy()).reshape(-1, system.size)
-    return Graph(conductance, torch.tensor(system.diagonal.numpy()), torch.tensor(system._across()))
+    return Graph(conductance, torch.tensor(system.diagonal.numpy()), torch.tensor(system.across()))
 
 
 def draw_frame(config: Config, seed: int) -> Graph:

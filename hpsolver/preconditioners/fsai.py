@@ -76,7 +76,7 @@ class FSAI(Preconditioner):
         """A's entries in brick order, sorted by row, and where each face and diagonal is among them (-1: nowhere)."""
         system = self.system
         N = system.size
-        rows, across = np.arange(N), system._across()
+        rows, across = np.arange(N), system.across()
         linked = (system.conductance.numpy().reshape(-1, N) != 0.0) & (across != rows)
         code = np.concatenate([(rows * N + across)[linked], rows * (N + 1)])
         entries, number = np.unique(code, return_inverse=True)

@@ -1,0 +1,68 @@
+"""Training task of the published preconditioner: cosine-Hutchinson (or SAI) on panel frames of one size."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass, field
+
+import torch
+from torch import nn
+
+from hpsolver.preconditioners.htp_paper import ARCHITECTURE, HTPaper
+
+from . import objectives
+from .frames import FrameConfig, FrameSource
+from .operator import Lattice, Operator
+from .partition import make_partition
+from .tiles import TileMap
+from .transformer import HierarchicalTransformer, TransformerConfig
+
+
+@dataclass(frozen=True)
+class PaperTask:
+    """What is trained on what.
+
+    Attributes:
+        network: its size.
+        frames: what it sees.
+        objective: ``cosine`` or ``sai``.
+        smooth: smooth the probes; published with cosine.
+        probes: of a frame.
+    """
+
+    network: TransformerConfig = field(default_factory=lambda: TransformerConfig(width=64, heads=4))
+    frames: FrameConfig = field(default_factory=lambda: FrameConfig(shapes=((32, 32),)))
+    objective: str = "cosine"
+    smooth: bool = True
+    probes: int = 64
+
+    architecture = ARCHITECTURE
+
+    def make_network(self) -> nn.Module:
+        return HierarchicalTransformer(self.network)
+
+    def source(self, device: torch.device) -> FrameSource:
+        return FrameSource(self.frames, device)
+
+    def predict(self, network: nn.Module, operator: Operator):
+        """Factors of the frames; the part that may run in half precision."""
+        return network(operator, tile_map(operator.lattice, operator.lattice.leaf_size // self.network.rank))
+
+    def loss(self, factors, operator: Operator, generator: torch.Generator) -> torch.Tensor:
+        tiles = tile_map(operator.lattice, operator.lattice.leaf_size // self.network.rank)
+        z = objectives.probes(operator, self.probes, generator, smooth=self.smooth)
+        measure = {"cosine": objectives.cosine_hutchinson, "sai": objectives.sparse_approximate_inverse}[self.objective]
+        return measure(operator, functools.partial(factors.apply, operator, tiles), z)
+
+    def preconditioner(self, network: nn.Module) -> HTPaper:
+        """For validation."""
+        return HTPaper.of_network(network)
+
+    def validation(self) -> list[tuple[str, tuple[int, ...], float | None]]:
+        """(family, shape, contrast) of unseen frames."""
+        return [("panel", shape, None) for shape in self.frames.shapes]
+
+
+@functools.lru_cache(maxsize=64)
+def tile_map(lattice: Lattice, pool: int) -> TileMap:
+    return TileMap(lattice, make_partition(lattice.bricks.coordinates), pool)

@@ -1,0 +1,83 @@
+"""The hierarchical matrix behind the transformer: which tile of M couples which leaves (arXiv 2605.13343).
+
+Leaves are taken in Morton order of their bricks and cut into aligned strips of S = 1, 2, 4, ... leaves. A tile couples
+two strips of equal S. Weak admissibility, by distance in the order alone: strips of S > 1 starting at leaves r and c
+make a tile when S <= eta (|r - c| - S), as large as possible; what no such tile covers is coupled leaf by leaf, S = 1.
+M is symmetric, so only tiles with r <= c are listed; the diagonal leaves are not tiles.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Partition:
+    """Tiles of an H-matrix over K leaves.
+
+    Attributes:
+        order: [K] leaf at each place of the Morton order.
+        row, column: [tiles] first place of each tile's strips.
+        size: [tiles] leaves of a strip, a power of two; strips at the end may hold fewer.
+    """
+
+    order: np.ndarray
+    row: np.ndarray
+    column: np.ndarray
+    size: np.ndarray
+
+    @property
+    def leaves(self) -> int:
+        return len(self.order)
+
+    @property
+    def tiles(self) -> int:
+        return len(self.row)
+
+    def members(self, start: np.ndarray) -> list[np.ndarray]:
+        """Leaves of each tile's strip; ``start`` is ``row`` or ``column``."""
+        return [self.order[s : s + n] for s, n in zip(start, self.size, strict=True)]
+
+    def incidence(self, start: np.ndarray) -> list[np.ndarray]:
+        """Tiles that each leaf belongs to, by ``row`` or by ``column``; ascending."""
+        tiles: list[list[int]] = [[] for _ in range(self.leaves)]
+        for tile, leaves in enumerate(self.members(start)):
+            for leaf in leaves:
+                tiles[leaf].append(tile)
+        return [np.array(t, dtype=np.int64) for t in tiles]
+
+
+def make_partition(coordinates: np.ndarray, eta: float = 1.0) -> Partition:
+    """Tiles for leaves at integer brick coordinates [K, axes] (``Bricks.coordinates``)."""
+    order = morton_order(coordinates)
+    row, column, size = _tiles(len(order), eta)
+    return Partition(order, row, column, size)
+
+
+def morton_order(coordinates: np.ndarray) -> np.ndarray:
+    """[K] leaves sorted by the interleaved bits of their coordinates, the last axis in the lowest bit."""
+    axes = np.asarray(coordinates, dtype=np.int64).T[::-1]
+    code = np.zeros(axes.shape[1], dtype=np.int64)
+    for bit in range(20):
+        for axis, values in enumerate(axes):
+            code |= ((values >> bit) & 1) << (bit * len(axes) + axis)
+    return np.argsort(code, kind="stable")
+
+
+def _tiles(K: int, eta: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(row, column, size) of the off-diagonal tiles in the upper triangle, largest first, then by row."""
+    covered = np.eye(K, dtype=bool)
+    tiles = []
+    S = 1
+    while 2 * S < K:
+        S *= 2
+    while S >= 1:
+        for r in range(0, K, S):
+            for c in range(r + S, K, S):
+                if (S == 1 or S <= eta * (c - r - S)) and not covered[r, c]:
+                    covered[r : r + S, c : c + S] = True
+                    tiles.append((r, c, S))
+        S //= 2
+    return tuple(np.array(tiles, dtype=np.int64).reshape(-1, 3).T)

@@ -1,0 +1,89 @@
+"""Weight files: safetensors with the network's configuration in the metadata. Nothing is ever unpickled."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.resources
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+
+def shipped(name: str) -> Path:
+    """Path of a weight file that comes with the package."""
+    return Path(str(importlib.resources.files("hpsolver.trained_models"))) / name
+
+
+def save(path: str | Path, network: nn.Module, architecture: str, config: Any, about: Mapping[str, Any]) -> None:
+    """Writes a network's parameters in half precision.
+
+    Args:
+        path: to write, ``*.safetensors``.
+        architecture: names the kind of network; changes whenever old weights would mean something else.
+        config: dataclass from which ``load`` makes the network again.
+        about: whatever else belongs in the file (training, data, figures), as JSON.
+    """
+    from safetensors.torch import save_file
+
+    tensors = {name: value.detach().cpu().half().contiguous() for name, value in network.state_dict().items()}
+    described = json.dumps(dataclasses.asdict(config))
+    metadata = {"architecture": architecture, "config": described, "about": json.dumps(dict(about))}
+    save_file(tensors, str(path), metadata=metadata)
+
+
+def load(path: str | Path, architecture: str, make: Callable[..., nn.Module], config_type: type) -> nn.Module:
+    """The network of a weight file, in single precision, for inference.
+
+    Args:
+        path: of the file.
+        architecture: that it must have.
+        make: network from its configuration.
+        config_type: dataclass of the configuration.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is damaged, or weights of another network; the message says what was expected.
+    """
+    metadata, tensors = _read(path)
+    if metadata.get("architecture") != architecture:
+        raise ValueError(f"{path}: expected architecture {architecture!r}, got {metadata.get('architecture')!r}")
+    try:
+        config = config_type(**json.loads(metadata["config"]))
+        network = make(config)
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(f"{path}: its configuration {metadata.get('config')!r} makes no network: {error}") from None
+    expected = {name: tuple(value.shape) for name, value in network.state_dict().items()}
+    found = {name: tuple(value.shape) for name, value in tensors.items()}
+    if expected != found:
+        wrong = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
+        first = wrong[0]
+        raise ValueError(
+            f"{path}: {len(wrong)} tensors are not those of its configuration; {first!r}: expected shape "
+            f"{expected.get(first)}, got {found.get(first)}"
+        )
+    broken = [name for name, value in tensors.items() if not torch.isfinite(value).all()]
+    if broken:
+        raise ValueError(f"{path}: {broken[0]!r} holds NaN or Inf")
+    network.load_state_dict({name: value.float() for name, value in tensors.items()})
+    return network.eval().requires_grad_(False)
+
+
+def about(path: str | Path) -> dict[str, Any]:
+    """What the file says of its training."""
+    return json.loads(_read(path)[0].get("about", "{}"))
+
+
+def _read(path: str | Path) -> tuple[dict[str, str], dict[str, torch.Tensor]]:
+    from safetensors import SafetensorError, safe_open
+
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"no weight file {path}")
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            return file.metadata() or {}, {name: file.get_tensor(name) for name in file.keys()}
+    except SafetensorError as error:
+        raise ValueError(f"{path}: expected a safetensors file, but it cannot be read ({error})") from None

@@ -1,0 +1,181 @@
+"""The hierarchical transformer preconditioner as published (arXiv 2605.13343)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import warp as wp
+
+from hpsolver.kernels.native import launch
+from hpsolver.kernels.tiles import tiling
+
+from .base import Preconditioner
+
+if TYPE_CHECKING:
+    import torch
+
+    from hpsolver.network.transformer import HierarchicalTransformer
+
+ARCHITECTURE = "hpsolver.htp_paper/1"
+SIZES = (1024, 2048, 4096, 8192, 16384)
+"""Cells for which weights are shipped: 2D grids, leaves of 128."""
+
+STORAGE = {"float32": wp.float32, "float16": wp.float16, "bfloat16": wp.bfloat16}
+
+
+class HTPaper(Preconditioner):
+    """M = blkdiag(u u^T) + low-rank tiles + diag(g / a_ii), all factors predicted each frame by the transformer.
+
+    The formula is ``hpsolver.network.factors``'. M is symmetric, not always positive definite: where PCG meets
+    r.z <= 0 or p.Ap <= 0 the frame goes on with the fallback, and ``info`` says so. The forward pass is Torch's: on the
+    CPU it runs ahead of the frame's PCG graph, on CUDA as a graph of its own on the same stream, without a host read in
+    between. M itself is applied by three kernels.
+
+    Args:
+        weights: a file written by ``hpsolver train htp_paper``; None takes the shipped one whose number of cells is
+            nearest to the grid's. Weights do not depend on the number of cells, but were trained at one.
+        storage: ``float32``, ``float16`` or ``bfloat16``, the type in which M is kept.
+
+    Raises:
+        ValueError: unknown storage. When bound: no weights for such a grid, or a file that is not what it should be.
+    """
+
+    name = "htp_paper"
+    positive = False
+    graph_safe = False
+    launches = 3
+
+    def __init__(self, weights: str | Path | None = None, *, storage: str = "float32"):
+        if storage not in STORAGE:
+            raise ValueError(f"unknown storage {storage!r}; allowed: {', '.join(STORAGE)}")
+        self._path, self.storage = weights, storage
+        self.network: HierarchicalTransformer | None = None
+
+    @classmethod
+    def of_network(cls, network: HierarchicalTransformer) -> HTPaper:
+        """With a network at hand instead of a file, as training does."""
+        made = cls()
+        made.network = network
+        return made
+
+    def allocate(self) -> None:
+        from hpsolver.network import weights
+        from hpsolver.network.operator import Lattice
+        from hpsolver.network.partition import make_partition
+        from hpsolver.network.tiles import TileMap
+        from hpsolver.network.transformer import HierarchicalTransformer, TransformerConfig
+
+        system, bricks = self.system, self.system.bricks
+        if self.network is None:
+            path = self._path or self.shipped(system.grid.dimension, system.grid.cells)
+            self.network = weights.load(path, ARCHITECTURE, HierarchicalTransformer, TransformerConfig)
+        config = self.network.config
+        if config.leaf_size != bricks.leaf_size:
+            raise ValueError(f"weights for leaves of {config.leaf_size} cells, this grid has {bricks.leaf_size}")
+        K, L, R, S = system.leaves, bricks.leaf_size, 2 * config.rank, STORAGE[self.storage]
+        self.partition = partition = make_partition(bricks.coordinates)
+        M = max(partition.tiles, 1)
+
+        self._blocks = system.zeros(K * L * L, S)
+        self._basis = system.zeros(K * R * L, S)
+        self._cores = system.zeros(M * config.rank**2, S)
+        self._y = system.zeros(system.size, wp.float32)
+        self._restricted = system.zeros(K * R, wp.float32)
+        self._result = system.zeros(M * R, wp.float32)
+        index = {"order": partition.order, "row": partition.row, "column": partition.column, "size": partition.size}
+        self._index = [self._int32(values) for values in index.values()]
+        lists = zip(partition.incidence(partition.row), partition.incidence(partition.column), strict=True)
+        flat = [tiles for pair in lists for tiles in pair]
+        self._first = self._int32(np.cumsum([0] + [len(tiles) for tiles in flat]))
+        self._tile = self._int32(np.concatenate([*flat, [0]]))
+        self._kernels = tiling(system.shape, system.krylov_type, S, config.rank)
+
+        device = wp.device_to_torch(system.device)
+        self.network.to(device)
+        self._lattice = Lattice(system, device)
+        self._tiles = TileMap(self._lattice, partition, L // config.rank)
+        self._forward = _on_stream(self._predict, system.device)
+
+    @staticmethod
+    def shipped(dimension: int, cells: int) -> Path:
+        """The shipped weights nearest to a number of cells.
+
+        Raises:
+            ValueError: there are none for this dimension.
+        """
+        from hpsolver.network.weights import shipped
+
+        if dimension != 2:
+            raise ValueError(f"htp_paper has weights for 2D grids only, this one is {dimension}D: give a file")
+        return shipped(f"htp_paper_{min(SIZES, key=lambda n: abs(np.log(n / cells)))}.safetensors")
+
+    def update(self) -> None:
+        self._forward()
+
+    def _predict(self) -> None:
+        """The network on the system's arrays, its factors into M's. Torch; no allocation outside its pool."""
+        import torch
+
+        from hpsolver.network.operator import read_operator
+
+        system, network = self.system, self.network
+        with torch.no_grad():
+            arrays = (wp.to_torch(a) for a in (system.conductance, system.diagonal, system.density))
+            operator = read_operator(self._lattice, *arrays)
+            factors = network(operator, self._tiles)
+            block = factors.leaf[0] @ factors.leaf[0].transpose(-1, -2)
+            block.diagonal(dim1=-2, dim2=-1).add_(factors.gate[0] / operator.diagonal[0])
+            basis = torch.cat([factors.left[0], factors.right[0]], dim=-1).transpose(-1, -2)
+            # M's scale is free and its bases' is the cores': in half precision nothing must overflow.
+            largest, reach = block.abs().amax(), basis.abs().amax()
+            wp.to_torch(self._blocks).copy_((block / largest).reshape(-1))
+            wp.to_torch(self._basis).copy_((basis / reach).reshape(-1))
+            if self.partition.tiles:
+                wp.to_torch(self._cores).copy_((factors.core[0] * (reach**2 / largest)).reshape(-1))
+
+    def apply(self, r: wp.array, z: wp.array, rz: wp.array) -> None:
+        system, kernels = self.system, self._kernels
+        inputs = [self._blocks, self._basis, r, self._y, self._restricted]
+        launch(kernels.leaves, system.leaves, inputs, system.device)
+        if self.partition.tiles:
+            inputs = [*self._index, self._cores, self._restricted, self._result]
+            launch(kernels.cores, self.partition.tiles, inputs, system.device)
+        inputs = [system.slots, system.leaves, self._first, self._tile, self._basis, self._result, self._y, r, z, rz]
+        launch(kernels.prolong, system.slots, inputs, system.device)
+
+    def _int32(self, values: np.ndarray) -> wp.array:
+        return wp.array(np.ascontiguousarray(values, dtype=np.int32), dtype=wp.int32, device=self.system.device)
+
+
+def _on_stream(run, device: wp.Device):
+    """``run`` as it is on the CPU; on CUDA a graph captured at the first call and replayed on Warp's stream.
+
+    The capture takes a stream of Torch's own: Warp's are blocking, which Torch refuses. Three runs ahead of it let
+    cuBLAS allocate its workspace.
+    """
+    if not device.is_cuda:
+        return run
+
+    import torch
+
+    graph: torch.cuda.CUDAGraph | None = None
+
+    def replay() -> None:
+        nonlocal graph
+        stream = wp.stream_to_torch(wp.get_stream(device))
+        if graph is None:
+            side = torch.cuda.Stream(stream.device)
+            side.wait_stream(stream)
+            with torch.cuda.stream(side):
+                for _ in range(3):
+                    run()
+            graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(graph, stream=side):
+                run()
+            stream.wait_stream(side)
+        with torch.cuda.stream(stream):
+            graph.replay()
+
+    return replay

@@ -1,0 +1,295 @@
+"""Trains the networks: one loop for every task.
+
+    hpsolver train CONFIG.toml --out FOLDER
+    torchrun --nproc-per-node 2 -m hpsolver train CONFIG.toml --out FOLDER      (several processes or GPUs)
+
+AdamW with warm-up and cosine decay, gradient clipping, an exponential moving average of the weights. Every step draws
+fresh frames; step and process give their seeds, so a run that was stopped goes on exactly where it was. The figure
+that counts is validation: PCG iterations to 1e-8 on unseen frames, with the averaged weights; the best are kept.
+A folder holds ``last.safetensors`` and ``state.json`` (to resume from), ``best.safetensors`` (the result), ``log.csv``
+and ``curve.png``. Nothing is pickled.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import csv
+import dataclasses
+import json
+import math
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import nn
+
+from hpsolver import Solver, problems
+from hpsolver.network import weights
+from hpsolver.network.frames import FIRST_SEED, VALIDATION_SEED, FrameSource
+from hpsolver.network.operator import Operator
+from hpsolver.preconditioners import Preconditioner
+
+VALIDATION_TOLERANCE = 1e-8
+COLUMNS = ("step", "seconds", "rate", "loss", "gradient", "iterations", "worst", "failed")
+
+
+class Task(Protocol):
+    """What the loop needs to know of what it trains (``hpsolver.network.paper_task``, ``basis_task``)."""
+
+    architecture: str
+    network: Any
+
+    def make_network(self) -> nn.Module: ...
+
+    def source(self, device: torch.device) -> FrameSource: ...
+
+    def predict(self, network: nn.Module, operator: Operator) -> Any: ...
+
+    def loss(self, prediction: Any, operator: Operator, generator: torch.Generator) -> torch.Tensor: ...
+
+    def preconditioner(self, network: nn.Module) -> Preconditioner: ...
+
+    def validation(self) -> list[tuple[str, tuple[int, ...], float | None]]: ...
+
+
+@dataclass(frozen=True)
+class Run:
+    """How long and how fast.
+
+    Attributes:
+        steps: optimiser steps.
+        batch: frames of a step, in each process.
+        rate: peak of AdamW's learning rate; linear warm-up over ``warmup`` steps, cosine decay to 2 % of it.
+        weight_decay, clip: AdamW's, and the largest gradient norm.
+        average: decay of the moving average of the weights.
+        half: run the network in bfloat16 where the device is fast at it; losses stay in single precision.
+        seed: of the first weights and of all frames and probes.
+        validate_every: steps between validations.
+        validation_frames: for each entry of the task's list.
+        start: weight file to start from instead of random weights.
+    """
+
+    steps: int = 4000
+    batch: int = 4
+    rate: float = 1e-3
+    warmup: int = 100
+    weight_decay: float = 1e-4
+    clip: float = 1.0
+    average: float = 0.998
+    half: bool = True
+    seed: int = 0
+    validate_every: int = 500
+    validation_frames: int = 8
+    start: str | None = None
+
+
+def train(task: Task, run: Run, out: str | Path, *, quiet: bool = False) -> dict[str, float]:
+    """Trains, or goes on with, the run in folder ``out``.
+
+    Returns:
+        the best validation: step, iterations (mean), worst, failed.
+
+    Raises:
+        ValueError: the folder holds a run of another configuration.
+    """
+    with _processes() as (rank, count):
+        return _Training(task, run, Path(out), rank, count, quiet).finish()
+
+
+class _Training:
+    def __init__(self, task: Task, run: Run, out: Path, rank: int, processes: int, quiet: bool):
+        self.task, self.run, self.out, self.rank, self.processes = task, run, out, rank, processes
+        self.quiet = quiet or rank > 0
+        self.device = torch.device("cuda", rank % torch.cuda.device_count()) if torch.cuda.is_available() else "cpu"
+        self.device = torch.device(self.device)
+        torch.manual_seed(run.seed)
+        self.network = task.make_network().to(self.device)
+        if run.start:
+            parent = weights.load(run.start, task.architecture, type(self.network), type(task.network))
+            self.network.load_state_dict(parent.state_dict())
+        self.average = copy.deepcopy(self.network).requires_grad_(False).eval()
+        self.optimizer = torch.optim.AdamW(self.network.parameters(), lr=run.rate, weight_decay=run.weight_decay)
+        self.step, self.seconds, self.best = 0, 0.0, {"iterations": math.inf}
+        self.out.mkdir(parents=True, exist_ok=True)
+        self._resume()
+        self.model = self.network
+        if processes > 1:
+            self.model = nn.parallel.DistributedDataParallel(self.network)
+        self.source = task.source(self.device)
+
+    def finish(self) -> dict[str, float]:
+        begun, before, losses = time.perf_counter(), self.seconds, []
+        while self.step < self.run.steps:
+            loss, gradient = self._update()
+            losses.append(loss)
+            self.step += 1
+            self.seconds = before + time.perf_counter() - begun
+            if self.step % self.run.validate_every == 0 or self.step == self.run.steps:
+                if self.rank == 0:
+                    self._report(float(np.mean(losses)), gradient)
+                losses.clear()
+            elif self.step % max(self.run.validate_every // 5, 1) == 0:
+                self._say(f"loss {np.mean(losses):.4f}")
+        return self.best
+
+    def _update(self) -> tuple[float, float]:
+        run, task = self.run, self.task
+        number = self.step * self.processes + self.rank
+        operator = self.source.batch(FIRST_SEED + 1_000_000 * run.seed + number, run.batch)
+        generator = torch.Generator(self.device).manual_seed(run.seed * 1_000_003 + number)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self._rate()
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=run.half):
+            prediction = task.predict(self.model, operator)
+        loss = task.loss(prediction, operator, generator)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        gradient = float(nn.utils.clip_grad_norm_(self.network.parameters(), run.clip))
+        if math.isfinite(gradient):
+            self.optimizer.step()
+            self._follow()
+        return float(loss.detach()), gradient
+
+    def _rate(self) -> float:
+        run, done = self.run, self.step + 1
+        if done <= run.warmup:
+            return run.rate * done / run.warmup
+        phase = (done - run.warmup) / max(run.steps - run.warmup, 1)
+        return run.rate * (0.02 + 0.98 * 0.5 * (1.0 + math.cos(math.pi * phase)))
+
+    def _follow(self) -> None:
+        """The moving average; a young one forgets faster."""
+        keep = min(self.run.average, (1.0 + self.step) / (10.0 + self.step))
+        with torch.no_grad():
+            for mean, value in zip(self.average.parameters(), self.network.parameters(), strict=True):
+                mean.lerp_(value, 1.0 - keep)
+
+    def _report(self, loss: float, gradient: float) -> None:
+        found = validate(self.task, self.average, self.run.validation_frames)
+        row = {"step": self.step, "seconds": round(self.seconds, 1), "rate": f"{self._rate():.3e}"}
+        row |= {"loss": f"{loss:.6f}", "gradient": f"{gradient:.4f}", **found}
+        log = self.out / "log.csv"
+        fresh = not log.exists()
+        with log.open("a", newline="") as file:
+            writer = csv.DictWriter(file, COLUMNS)
+            if fresh:
+                writer.writeheader()
+            writer.writerow(row)
+        if found["failed"] < self.best.get("failed", math.inf) or (
+            found["failed"] == self.best.get("failed") and found["iterations"] < self.best["iterations"]
+        ):
+            self.best = {"step": self.step, **found}
+            about = {"task": dataclasses.asdict(self.task), "run": dataclasses.asdict(self.run), "best": self.best}
+            about |= {"seconds": round(self.seconds), "threads": torch.get_num_threads(), "torch": torch.__version__}
+            path = self.out / "best.safetensors"
+            weights.save(path, self.average, self.task.architecture, self.task.network, about)
+        self._save()
+        _plot(log, self.out / "curve.png")
+        worst = f"worst {found['worst']}, failed {found['failed']}"
+        self._say(f"loss {loss:.4f}, iterations {found['iterations']:.1f} ({worst})")
+
+    def _say(self, text: str) -> None:
+        if not self.quiet:
+            left = self.seconds / self.step * (self.run.steps - self.step)
+            print(f"step {self.step}/{self.run.steps}, {self.seconds:.0f} s, {left:.0f} s left: {text}", flush=True)
+
+    # --- stopping and going on --------------------------------------------------------------------------------------
+
+    def _described(self) -> dict[str, Any]:
+        described = {"task": dataclasses.asdict(self.task), "run": dataclasses.asdict(self.run)}
+        return json.loads(json.dumps(described))
+
+    def _save(self) -> None:
+        from safetensors.torch import save_file
+
+        tensors = {f"network.{n}": p for n, p in self.network.state_dict().items()}
+        tensors |= {f"average.{n}": p for n, p in self.average.state_dict().items()}
+        for number, state in self.optimizer.state_dict()["state"].items():
+            tensors |= {f"adam.{number}.{key}": torch.as_tensor(value) for key, value in state.items()}
+        partial = self.out / "partial.safetensors"
+        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, str(partial))
+        partial.replace(self.out / "last.safetensors")
+        state = {"step": self.step, "seconds": self.seconds, "best": self.best, "config": self._described()}
+        (self.out / "state.json").write_text(json.dumps(state))
+
+    def _resume(self) -> None:
+        from safetensors.torch import load_file
+
+        if not (self.out / "state.json").exists():
+            return
+        state = json.loads((self.out / "state.json").read_text())
+        if state["config"] != self._described():
+            raise ValueError(f"{self.out} holds a run of another configuration; choose another folder or remove it")
+        tensors = load_file(str(self.out / "last.safetensors"))
+
+        def part(prefix: str) -> dict[str, torch.Tensor]:
+            return {n[len(prefix) :]: t.to(self.device) for n, t in tensors.items() if n.startswith(prefix)}
+
+        self.network.load_state_dict(part("network."))
+        self.average.load_state_dict(part("average."))
+        adam: dict[int, dict[str, torch.Tensor]] = {}
+        for name, tensor in part("adam.").items():
+            number, key = name.split(".", 1)
+            adam.setdefault(int(number), {})[key] = tensor
+        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": adam})
+        self.step, self.seconds, self.best = state["step"], state["seconds"], state["best"]
+
+
+def validate(task: Task, network: nn.Module, frames: int) -> dict[str, float]:
+    """PCG to 1e-8 on unseen frames: mean and worst iterations, and how many needed the fallback or did not converge."""
+    counts, failed = [], 0
+    for family, shape, contrast in task.validation():
+        inference = copy.deepcopy(network).cpu()
+        solver = Solver(
+            shape,
+            preconditioner=task.preconditioner(inference),
+            tolerance=VALIDATION_TOLERANCE,
+            max_iterations=3000,
+            device="cpu",
+        )
+        for seed in range(VALIDATION_SEED, VALIDATION_SEED + frames):
+            solver.step(*problems.frame(family, shape, seed=seed, contrast=contrast))
+            counts.append(solver.info.iterations)
+            failed += solver.info.fallback or not solver.info.converged
+    return {"iterations": float(np.mean(counts)), "worst": max(counts), "failed": failed}
+
+
+@contextlib.contextmanager
+def _processes() -> Iterator[tuple[int, int]]:
+    """(rank, count): those of torchrun, or one process."""
+    count = int(os.environ.get("WORLD_SIZE", "1"))
+    if count == 1:
+        yield 0, 1
+        return
+    torch.distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+    try:
+        yield torch.distributed.get_rank(), count
+        torch.distributed.barrier()
+    finally:
+        torch.distributed.destroy_process_group()
+
+
+def _plot(log: Path, picture: Path) -> None:
+    """Loss and iterations over steps; left out where matplotlib is missing."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        return
+    with log.open() as file:
+        rows = list(csv.DictReader(file))
+    steps = [int(row["step"]) for row in rows]
+    figure = Figure(figsize=(6, 3.6))
+    left = figure.subplots()
+    right = left.twinx()
+    left.plot(steps, [float(row["loss"]) for row in rows], "C0")
+    right.plot(steps, [float(row["iterations"]) for row in rows], "C1")
+    left.set(xlabel="step", yscale="log")
+    left.set_ylabel("loss", color="C0")
+    right.set_ylabel("iterations on unseen frames", color="C1")
+    figure.savefig(picture, dpi=110, bbox_inches="tight")

@@ -4,30 +4,43 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
+from collections.abc import Callable
 from pathlib import Path
+from time import perf_counter
 from typing import TextIO
 
 RESULTS = Path(__file__).parent / "results"
+REHEARSED = Path(__file__).parents[1] / "out" / "bench"
+"""Where quick runs go: what they find is not for the record."""
+
+Script = Callable[[list[str]], int]
 
 
-def parser(script: str, text: str) -> argparse.ArgumentParser:
-    """The options every script has; ``text`` is the script's docstring."""
-    result = argparse.ArgumentParser(
-        prog=f"python -m bench.{script}", description=text, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    size = result.add_mutually_exclusive_group()
-    size.add_argument("--quick", action="store_true", help="a rehearsal on small grids, less than a minute")
-    size.add_argument("--full", action="store_true", help="more grids, frames and repeats")
-    result.add_argument("--out", type=Path, default=RESULTS, metavar="FOLDER", help="where results go (bench/results)")
-    result.add_argument("--only", default="", metavar="NAME,...", help="only rivals whose name holds one of these")
-    result.add_argument("--device", default="cpu", help="Warp device of our solver (cpu)")
-    return result
+class Parser(argparse.ArgumentParser):
+    """The options every script has.
 
+    Args:
+        script: its name in this package; empty for the package itself.
+        text: its docstring.
+    """
 
-def scale(options: argparse.Namespace) -> str:
-    """``quick``, ``full`` or ``default``."""
-    return "quick" if options.quick else "full" if options.full else "default"
+    def __init__(self, script: str, text: str):
+        program = f"python -m bench.{script}".rstrip(".")
+        super().__init__(prog=program, description=text, formatter_class=argparse.RawDescriptionHelpFormatter)
+        size = self.add_mutually_exclusive_group()
+        size.add_argument("--quick", action="store_true", help="a rehearsal on small grids, less than a minute")
+        size.add_argument("--full", action="store_true", help="more grids, frames and repeats")
+        where = "where results go (bench/results; out/bench with --quick)"
+        self.add_argument("--out", type=Path, metavar="FOLDER", help=where)
+        self.add_argument("--only", default="", metavar="NAME,...", help="only rivals whose name holds one of these")
+        self.add_argument("--device", default="cpu", help="Warp device of our solver (%(default)s)")
+
+    def parse_args(self, args: list[str] | None = None, namespace: None = None) -> argparse.Namespace:
+        """``scale`` is ``quick``, ``full`` or ``default``."""
+        options = super().parse_args(args, namespace)
+        options.scale = "quick" if options.quick else "full" if options.full else "default"
+        options.out = options.out or (REHEARSED if options.quick else RESULTS)
+        return options
 
 
 class Progress:
@@ -42,12 +55,12 @@ class Progress:
     def __init__(self, label: str, total: int, stream: TextIO | None = None):
         self._label, self._total, self._done = label, total, 0
         self._stream = stream or sys.stderr
-        self._begun = time.perf_counter()
+        self._begun = perf_counter()
 
     def step(self, what: str) -> None:
         """Says that one more step is done, and which."""
         self._done += 1
-        elapsed = time.perf_counter() - self._begun
+        elapsed = perf_counter() - self._begun
         left = elapsed / self._done * (self._total - self._done)
         text = f"{self._label} {self._done}/{self._total} {what}, {elapsed:.0f} s, about {left:.0f} s left"
         if self._stream.isatty():

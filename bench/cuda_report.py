@@ -54,7 +54,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _options(argv: list[str] | None) -> argparse.Namespace:
-    parser = command.parser("cuda_report", __doc__)
+    parser = command.Parser("cuda_report", __doc__)
     parser.set_defaults(device="cuda:0")
     parser.add_argument("--minutes", type=float, default=7.5, help="parts that do not fit in are skipped (7.5)")
     parser.add_argument("--part", type=json.loads, help=argparse.SUPPRESS)
@@ -71,14 +71,14 @@ def _carry_out(part: Mapping, device: str) -> dict:
 
 
 def _report(options: argparse.Namespace) -> int:
-    plan = SCALES[command.scale(options)]
+    plan = SCALES[options.scale]
     deadline = perf_counter() + 60 * options.minutes
     chosen = rivals.select(rivals.everyone(options.device), options.only)
     names = [rival.name for rival in chosen if isinstance(rival, Engine)]
     libraries, absent = rivals.split([r for r in chosen if r.package != "hpsolver" and r.device != "cpu"])
     growing = [name for name in GROWTH_OF if name in names]
     progress = command.Progress("cuda report:", 1 + len(names) + len(growing) + len(plan["cases"]))
-    found: dict = {"script": "cuda_report", "command": f"python -m bench.cuda_report --device {options.device}"}
+    found: dict = {"script": "cuda_report", "command": report.invocation("cuda_report", options)}
     found |= {"machine": None, "settings": plan, "absent": absent, "formula": model.FORMULA, "parts": []}
 
     def part(kind: str, label: str, **arguments: object) -> dict:

@@ -31,14 +31,13 @@ SCALES = {
 
 
 def main(argv: list[str] | None = None) -> int:
-    options = command.parser("fps", __doc__).parse_args(argv)
-    scale = command.scale(options)
-    plan = SCALES[scale]
+    options = command.Parser("fps", __doc__).parse_args(argv)
+    plan = SCALES[options.scale]
     present, absent = rivals.split(rivals.select(rivals.everyone(options.device), options.only))
     progress = command.Progress("fps: case", len(plan["cases"]))
     with machine.one_thread() as threads:
         settings = {"tolerance": TOLERANCE, "max_iterations": measure.MAX_ITERATIONS} | plan
-        found = report.result("fps", scale, options.device, threads, settings)
+        found = report.result("fps", options, threads, settings)
         found |= {"rivals": rivals.describe(present), "absent": absent, "cases": []}
         for flow, shape in plan["cases"]:
             found["cases"].append(_case(present, flow, shape, plan))

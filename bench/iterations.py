@@ -82,14 +82,13 @@ def contestants(device: str) -> list[Rival]:
 
 
 def main(argv: list[str] | None = None) -> int:
-    options = command.parser("iterations", __doc__).parse_args(argv)
-    scale = command.scale(options)
-    plan = SCALES[scale]
+    options = command.Parser("iterations", __doc__).parse_args(argv)
+    plan = SCALES[options.scale]
     present, absent = rivals.split(rivals.select(contestants(options.device), options.only))
     progress = command.Progress("iterations:", len(plan["shapes"]) * len(TOLERANCES) * len(present))
     with machine.one_thread() as threads:
         settings = {"tolerances": TOLERANCES, "contrasts": CONTRASTS, "max_iterations": MAX_ITERATIONS} | plan
-        found = report.result("iterations", scale, options.device, threads, settings)
+        found = report.result("iterations", options, threads, settings)
         found |= {"rivals": rivals.describe(present), "absent": absent, "cells": []}
         for shape in plan["shapes"]:
             found["cells"] += _count(present, shape, plan["seeds"], progress.step)

@@ -23,14 +23,13 @@ SCALES = {
 
 
 def main(argv: list[str] | None = None) -> int:
-    options = command.parser("paper_table", __doc__).parse_args(argv)
-    scale = command.scale(options)
-    plan = SCALES[scale]
+    options = command.Parser("paper_table", __doc__).parse_args(argv)
+    plan = SCALES[options.scale]
     present, absent = rivals.split(rivals.select(rivals.everyone(options.device), options.only))
     progress = command.Progress("paper table: size", len(plan["sizes"]))
     with machine.one_thread() as threads:
         settings = {"tolerance": TOLERANCE, "max_iterations": measure.MAX_ITERATIONS} | plan
-        found = report.result("paper_table", scale, options.device, threads, settings)
+        found = report.result("paper_table", options, threads, settings)
         found |= {"rivals": rivals.describe(present), "absent": absent, "formula": model.FORMULA, "cases": []}
         for size in plan["sizes"]:
             found["cases"].append(_case(present, size, plan))

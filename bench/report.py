@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,11 +20,19 @@ NO_CONTEST = ("dropped", "cannot run")
 """How a failure begins that is not a wrong answer."""
 
 
-def result(script: str, scale: str, device: str, threads: dict[str, int], settings: dict[str, object]) -> dict:
+def result(script: str, options: argparse.Namespace, threads: dict[str, int], settings: dict[str, object]) -> dict:
     """The head of a result; the script adds its findings."""
-    command = f"python -m bench.{script}" + ("" if scale == "default" else f" --{scale}")
-    about = machine.describe(device, threads)
-    return {"script": script, "command": command, "scale": scale, "machine": about, "settings": settings}
+    about = machine.describe(options.device, threads)
+    return {"script": script, "command": invocation(script, options), "machine": about, "settings": settings}
+
+
+def invocation(script: str, options: argparse.Namespace) -> str:
+    """The command line that gives such a result."""
+    words = [f"python -m bench.{script}"]
+    words += [f"--{options.scale}"] if options.scale != "default" else []
+    words += [f"--only {options.only}"] if options.only else []
+    words += [f"--device {options.device}"] if options.device != "cpu" else []
+    return " ".join(words)
 
 
 def preface(found: Mapping) -> str:

@@ -33,14 +33,13 @@ SCALES = {
 
 
 def main(argv: list[str] | None = None) -> int:
-    options = command.parser("scaling", __doc__).parse_args(argv)
-    scale = command.scale(options)
-    plan = SCALES[scale]
+    options = command.Parser("scaling", __doc__).parse_args(argv)
+    plan = SCALES[options.scale]
     present, absent = rivals.split(rivals.select(rivals.everyone(options.device), options.only))
     progress = command.Progress("scaling:", len(plan["shapes"]) * len(present))
     with machine.one_thread() as threads:
         settings = {"tolerance": TOLERANCE, "max_iterations": measure.MAX_ITERATIONS, "fit_from": FIT_FROM} | plan
-        found = report.result("scaling", scale, options.device, threads, settings)
+        found = report.result("scaling", options, threads, settings)
         found |= {"rivals": rivals.describe(present), "absent": absent, "rows": []}
         gc.freeze()  # what is there already need not be looked through for every row
         for shape in plan["shapes"]:

@@ -50,7 +50,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="hpsolver", description="Pressure Poisson solver for variable-density flow.")
+    parser = argparse.ArgumentParser(
+        prog="hpsolver",
+        description="Pressure Poisson solver for variable-density flow.",
+        epilog="The benchmark is run from the repository, not from an installation: make bench.",
+    )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     commands.add_parser("demo", help="run the rising bubbles example (its options: hpsolver demo --help)")
     commands.add_parser("info", help="versions, devices, and the preconditioners that can be used here")

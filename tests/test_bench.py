@@ -6,7 +6,8 @@ import math
 import numpy as np
 import pytest
 
-from bench import external, fps, readme_table, report, rivals
+from bench import __main__ as everything
+from bench import command, external, fps, readme_table, report, rivals
 from hpsolver import preconditioners
 
 FOUND = {
@@ -83,3 +84,32 @@ def test_numbers_keep_three_digits():
     values = {1234.5: "1234", 12.345: "12.3", 0.012345: "0.0123", 0.0: "0", 100.4: "100", 123456.0: "1.23e+05"}
     assert {value: report.number(value) for value in values} == values
     assert report.number(None) == ""
+
+
+def test_all_scripts_run_even_after_one_that_fails(tmp_path, monkeypatch, capsys):
+    called = []
+
+    def broken(argv):
+        called.append("broken")
+        raise RuntimeError("no")
+
+    def fine(argv):
+        called.append(argv)
+        return 0
+
+    monkeypatch.setattr(everything, "SCRIPTS", {"broken": broken, "fine": fine})
+    monkeypatch.setattr(everything.readme_table, "main", lambda argv: called.append("readme"))
+    argv = ["--quick", "--out", str(tmp_path)]
+    assert everything.main(argv) == 1
+    assert called == ["broken", argv]  # and README is left alone: these are not its results
+    assert "FAILED: broken" in capsys.readouterr().err
+    assert everything.main([]) == 1
+    assert called[-1] == "readme"
+
+
+def test_quick_results_are_not_for_the_record():
+    quick, default = (command.Parser("fps", "").parse_args(words) for words in (["--quick"], []))
+    assert default.out == command.RESULTS
+    assert command.RESULTS not in (quick.out, *quick.out.parents)
+    assert report.invocation("fps", quick) == "python -m bench.fps --quick"
+    assert report.invocation("fps", default) == "python -m bench.fps"

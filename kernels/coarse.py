@@ -3,6 +3,8 @@
 Phi, ``basis`` [leaves, R, L]: R orthonormal functions a leaf, the constant first. The Galerkin matrix Phi^T A Phi has
 n = leaves * R rows and, leaves being numbered along the shorter axes, a narrow band: ``band`` [n, width] holds row q's
 columns q - width + 1 to q. It is factored as L D L^T; the CPU substitutes, the GPU multiplies by a dense inverse.
+All of it is in double precision: its condition number is that of A, and what is lost here is lost to the whole solve.
+Phi alone may be stored rounded, since the Galerkin matrix is made of the rounded Phi.
 """
 
 import functools
@@ -13,7 +15,7 @@ import warp as wp
 from .native import Shape, array, block_kernel, body, module_name
 
 DENSE_LIMIT = 4096
-"""Rows of the largest dense coarse inverse: its right-hand side must fit a block's shared memory in either type."""
+"""Rows of the largest dense coarse inverse: its right-hand side must fit a block's shared memory."""
 
 COLUMNS = 64
 """Columns of the dense coarse inverse one block computes: few, so that many blocks share the work."""
@@ -70,15 +72,25 @@ def coarsening(shape: Shape, halfwidth: int, W: int, M: type, R: int, local: boo
         conductance=F64,
         diagonal=F64,
         pinned=array(wp.uint8),
-        pins=array(wp.uint8),
         basis=basis,
         band=F64,
         scale=F64,
-        local_inverse=basis,
+        local_inverse=F64,
         face_basis=basis,
     )
     return SimpleNamespace(classical=classical, orthonormalize=orthonormalize, galerkin=galerkin)
 
+
+choose_pins = block_kernel(
+    "hpsolver.band",
+    "choose_pins",
+    body("choose_pins"),
+    first=I32,
+    unknowns=I32,
+    scale=F64,
+    pins=I32,
+)
+"""pins [regions]: one of the unknowns[first[g]:first[g + 1]] of each singular region. Blocks: regions."""
 
 band_factor = block_kernel(
     "hpsolver.band",
@@ -88,12 +100,14 @@ band_factor = block_kernel(
     width=wp.int32,
     leaves=wp.int32,
     changed=I32,
+    regions=wp.int32,
+    pins=I32,
     scale=F64,
     band=F64,
     factor=F64,
     column=F64,
 )
-"""factor = L D L^T of band; ``column`` [width] is scratch. Skipped when no leaf changed. Blocks: 1."""
+"""factor = L D L^T of band with its pins; ``column`` [width] is scratch. Skipped when no leaf changed. Blocks: 1."""
 
 band_inverse = block_kernel(
     "hpsolver.band",
@@ -109,60 +123,16 @@ band_inverse = block_kernel(
 """Dense inverse [n, n] from the factored band. Skipped when no leaf changed. Blocks: ceil(n / COLUMNS)."""
 
 
-def _project(name: str, transposed: bool) -> wp.Kernel:
-    return block_kernel(
-        "hpsolver.band",
-        name,
-        body("project_rows", COLUMNS=COLUMNS, TRANSPOSED=transposed),
-        n=wp.int32,
-        leaves=wp.int32,
-        changed=I32,
-        regions=wp.int32,
-        first=I32,
-        unknowns=I32,
-        weight=F64,
-        matrix=F64,
-    )
-
-
-project_rows = _project("project_rows", False)
-"""Takes the constants of singular regions out of a dense matrix' rows. Blocks: ceil(n / COLUMNS)."""
-
-project_columns = _project("project_columns", True)
-"""The same for its columns."""
-
-
-@functools.cache
-def fold(M: type, R: int) -> wp.Kernel:
-    """matrix = inverse - blkdiag(local_inverse), rounded to M; [n, n]. One thread per entry."""
-
-    @wp.kernel(enable_backward=False, module=module_name("fold", M, R))
-    def fold(
-        n: wp.int32,
-        local: wp.int32,
-        inverse: wp.array[wp.float64],
-        local_inverse: wp.array(dtype=M),
-        matrix: wp.array(dtype=M),
-    ):
-        i, j = wp.tid()
-        value = inverse[i * n + j]
-        if local != 0 and i // R == j // R:
-            value -= wp.float64(local_inverse[i * R + j % R])
-        matrix[i * n + j] = M(value)
-
-    return fold
-
-
 @functools.cache
 def coarse_solution(shape: Shape, T: type, M: type, R: int, pushed: bool, local: bool) -> SimpleNamespace:
     """Kernels of the coarse correction.
 
     ``substitute``: result = coarse matrix^-1 c by the banded factor, less the leaves' own part if ``local``. Blocks: 1.
-    ``multiply``: result = matrix c, dense. Blocks: ceil(n / ROWS).
+    ``multiply``: the same by the dense inverse. Blocks: ceil(n / ROWS).
     ``restrict``: c = Phi^T r. Blocks: leaves.
     ``prolong``: z = y + Phi result and r.z. Blocks: slots.
     ``prolong_add``: x += Phi result. Blocks: leaves.
-    With ``pushed``, c is summed from what the leaf sweeps pushed, [leaves, directions, R].
+    With ``pushed``, c is summed from what the leaf sweeps pushed, [leaves, directions + 1, R].
     """
     module = module_name("coarse", shape, T, M, R, "pushed" if pushed else "restricted", int(local))
     constants = {"shape": shape, "T": T, "M": M, "R": R}
@@ -175,24 +145,25 @@ def coarse_solution(shape: Shape, T: type, M: type, R: int, pushed: bool, local:
         width=wp.int32,
         neighbor=I32,
         side=I32,
-        coarse=real,
-        band=real,
-        local_inverse=real,
-        result=real,
+        coarse=F64,
+        band=F64,
+        local_inverse=F64,
+        result=F64,
     )
     multiply = block_kernel(
         module,
         "multiply",
-        body("gather", "coarse_multiply", PUSHED=pushed, LIMIT=DENSE_LIMIT, **constants),
+        body("gather", "coarse_multiply", PUSHED=pushed, LOCAL=local, LIMIT=DENSE_LIMIT, **constants),
         n=wp.int32,
         neighbor=I32,
         side=I32,
-        coarse=real,
-        matrix=real,
-        result=real,
+        coarse=F64,
+        matrix=F64,
+        local_inverse=F64,
+        result=F64,
     )
     restrict = block_kernel(
-        module, "restrict", body("sums", "restrict", **constants), basis=real, r=array(T), coarse=real
+        module, "restrict", body("sums", "restrict", **constants), basis=real, r=array(T), coarse=F64
     )
     prolong = block_kernel(
         module,
@@ -201,14 +172,14 @@ def coarse_solution(shape: Shape, T: type, M: type, R: int, pushed: bool, local:
         slots=wp.int32,
         leaves=wp.int32,
         basis=real,
-        y_=real,
-        y_coarse=real,
+        y_=array(T),
+        y_coarse=F64,
         r=array(T),
         z_=array(T),
         rz_slots=F64,
     )
     prolong_add = block_kernel(
-        module, "prolong_add", body("prolong_add", **constants), basis=real, y_coarse=real, x_=F64
+        module, "prolong_add", body("prolong_add", **constants), basis=real, y_coarse=F64, x_=F64
     )
     return SimpleNamespace(
         substitute=substitute, multiply=multiply, restrict=restrict, prolong=prolong, prolong_add=prolong_add

@@ -3,8 +3,9 @@
 A leaf's matrix is A restricted to its cells: banded, half-bandwidth BW, symmetric positive definite. Two forms:
 
 - banded (the CPU's): L D L^T factors of W leaves interleaved, [groups, L, BW + 1, W], so that one SIMD lane solves one
-  leaf; nothing is ever inverted and a solve costs 2 BW + 1 multiplications a cell.
-- dense (the GPU's): the inverses, [leaves, L, L], applied as one matrix-vector product a block.
+  leaf; nothing is ever inverted and a solve costs 2 BW + 1 multiplications a cell. Stored in the vectors' type.
+- dense (the GPU's): G with G^T G the inverse, [leaves, L, L], applied as two triangular products in one block. Memory
+  traffic is all it costs, so G is stored in the preconditioner's type; the arithmetic is that of the vectors.
 
 ``members`` [groups * W] lists the leaves of each group, -1 for none; ``places`` [leaves] is the inverse.
 """
@@ -31,7 +32,7 @@ def factorization(shape: Shape, halfwidth: int, W: int) -> SimpleNamespace:
 
     ``find_changes``: leaves whose rows of A differ from ``seen`` [directions + 1, N], the last frame's. Blocks: leaves.
     ``factor``, ``factor_closed``: L D L^T of the leaves, or of the leaves with closed faces. Blocks: groups.
-    ``invert``: [leaves, L, L] dense inverses from the factors. Blocks: leaves.
+    ``invert``: G [leaves, L, L] of the inverses G^T G, from the factors. Blocks: leaves.
     """
     module = module_name("factorization", shape, W)
 
@@ -82,12 +83,12 @@ def sweeping(shape: Shape, halfwidth: int, W: int, T: type, M: type, R: int, mod
     """The leaf solve of one colour, ``native/sweep.h``. Blocks: groups of the colour (dense: its leaves, W = 1).
 
     Args:
-        T: type of the residual.
-        M: type of the preconditioner.
+        T: type of the vectors and of the arithmetic.
+        M: type that dense factors and the basis are stored in.
         R: coarse functions a leaf.
         mode: NO_COARSE, RESTRICT or PUSH.
     """
-    sources = ["faces", "sums", "band_substitute", "sweep"]
+    sources = ["halo", "faces", "sums", "band_substitute", "sweep"]
     return block_kernel(
         module_name("sweep", shape, W, T, M, R, mode, "dense" if dense else "banded"),
         "sweep",
@@ -96,6 +97,7 @@ def sweeping(shape: Shape, halfwidth: int, W: int, T: type, M: type, R: int, mod
         first=wp.int32,
         coupled=wp.int32,
         first_visit=wp.int32,
+        last_visit=wp.int32,
         additive=wp.int32,
         members=I32,
         color=I32,
@@ -103,10 +105,11 @@ def sweeping(shape: Shape, halfwidth: int, W: int, T: type, M: type, R: int, mod
         side=I32,
         used=I32,
         conductance=F64,
-        factor=array(M),
+        diagonal=F64,
+        factor=array(M if dense else T),
         basis=array(M),
         face_basis=array(M),
         r=array(T),
-        y_=array(M),
-        coarse=array(M),
+        y_=array(T),
+        coarse=F64,
     )

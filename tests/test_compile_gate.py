@@ -26,7 +26,6 @@ FIXED = [
     assembly.to_float,
     coarse.band_factor,
     coarse.band_inverse,
-    coarse.project_rows,
     control.step,
     regions.chunk_sums,
     set_mark,
@@ -52,7 +51,7 @@ def configured(dimension: int, T: type, M: type) -> list[wp.Kernel]:
         spai.network(shape, CHANNELS, SPAI_LAYERS, M),
         spai.application(shape, T, M),
     ]
-    singles = [diagonal.reciprocal(T), coarse.fold(M, R), fsai.fill(shape)]
+    singles = [diagonal.reciprocal(T), fsai.fill(shape)]
     for local, mode in ((False, leaves.PUSH), (True, leaves.RESTRICT)):
         groups.append(coarse.coarsening(shape, BW, W, M, R, local))
         groups.append(coarse.coarse_solution(shape, T, M, R, not local, local))

@@ -13,13 +13,13 @@ from hpsolver.system import System
 class RegionConstants:
     """The constants of the fluid's pieces and regions, for a basis of R functions a leaf.
 
-    Piece k of a leaf has the leaf's function k - 1 as its constant, so the constant of a region is e = Phi^T 1 with
-    entries sqrt(cells of the piece) at the unknowns of its pieces. A leaf with more than R pieces lumps the last ones.
+    Piece k of a leaf has the leaf's function k - 1 as its constant; a leaf with more than R pieces lumps the last ones.
+    The coarse matrix is singular where a region is, and ``pins`` says at which unknown to fix the level.
 
     Attributes:
         pieces: [N] uint8, ``System.pieces`` on the device.
         count: [leaves] int32, constants of each leaf, 1 to R.
-        pins: [leaves * R] uint8, one unknown of each singular region: it fixes the coarse solution's level there.
+        pins: [regions] int32, an unknown of each singular region, chosen by ``choose_pins``.
     """
 
     def __init__(self, system: System, R: int):
@@ -30,26 +30,18 @@ class RegionConstants:
         unknown = np.arange(system.size) // L * R + piece - 1
 
         singular = np.flatnonzero(system.region_label >= 0)
-        pairs = np.stack([system.region_label[singular], unknown[singular]])
-        (region, unknowns), cells = np.unique(pairs, axis=1, return_counts=True)
+        region, unknowns = np.unique([system.region_label[singular], unknown[singular]], axis=1)
         first = np.searchsorted(region, np.arange(system.regions.count + 1))
-        pins = np.zeros(system.leaves * R, dtype=np.uint8)
-        pins[unknowns[first[:-1]]] = 1
 
         self.pieces = wp.array(system.pieces, dtype=wp.uint8, device=device)
         self.count = wp.array(count, dtype=wp.int32, device=device)
-        self.pins = wp.array(pins, dtype=wp.uint8, device=device)
-        self._rows = system.leaves * R
+        self.pins = system.zeros(max(system.regions.count, 1), wp.int32)
         self._first = wp.array(first, dtype=wp.int32, device=device)
         self._unknowns = wp.array(unknowns, dtype=wp.int32, device=device)
-        self._weight = wp.array(np.sqrt(cells), dtype=wp.float64, device=device)
 
-    def project(self, matrix: wp.array, changed: wp.array) -> None:
-        """Records: takes the regions' constants out of a dense fp64 matrix [rows, rows], from both sides."""
-        system = self._system
-        if system.regions.count == 0:
-            return
-        lists = [system.regions.count, self._first, self._unknowns, self._weight]
-        inputs = [self._rows, system.leaves, changed, *lists, matrix]
-        for kernel in (kernels.project_rows, kernels.project_columns):
-            launch(kernel, -(-self._rows // kernels.COLUMNS), inputs, system.device)
+    def choose_pins(self, scale: wp.array) -> None:
+        """Records: ``pins``, by the size ``scale`` [leaves * R] of the unknowns."""
+        regions = self._system.regions.count
+        if regions:
+            inputs = [self._first, self._unknowns, scale, self.pins]
+            launch(kernels.choose_pins, regions, inputs, self._system.device)

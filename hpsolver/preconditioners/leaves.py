@@ -30,7 +30,7 @@ class Leaves:
         members, places: [groups * W] leaf numbers, -1 for none; [leaves] where each leaf stands.
         changed: [leaves] int32, 1 for leaves whose rows of A are not last frame's; the others keep what they have.
         pinned: [N] uint8, one cell of each singular region that lies inside one leaf, whose matrix it makes singular.
-        y: [N] the last sweep's result.
+        y: [N] the last sweep's result, Krylov type.
     """
 
     def __init__(self, system: System, colored: bool, mode: int, R: int, dense: bool | None):
@@ -59,12 +59,13 @@ class Leaves:
         M, L, BW = system.preconditioner_type, bricks.leaf_size, bricks.halfwidth
         self._factor = system.zeros(self.groups * L * (BW + 1) * self.W, wp.float64)
         self._inverse = system.zeros(bricks.leaves * L * L if self.dense else 1, wp.float64)
-        exact = self._inverse if self.dense else self._factor
-        self._operator = exact if M is wp.float64 else system.zeros(exact.size, M)
+        self._exact = self._inverse if self.dense else self._factor
+        stored = M if self.dense else system.krylov_type
+        self._operator = self._exact if stored is wp.float64 else system.zeros(self._exact.size, stored)
         rows = (bricks.directions + 1) * system.size
         self._seen = wp.full(rows, math.nan, dtype=wp.float64, device=device)
         self.changed = system.zeros(bricks.leaves, wp.int32)
-        self.y = system.zeros(system.size, M)
+        self.y = system.zeros(system.size, system.krylov_type)
         self.pinned = wp.array(pinned_cells(system), dtype=wp.uint8, device=device)
         self._setup = kernels.factorization(system.shape, BW, self.W)
         W = 1 if self.dense else self.W
@@ -84,8 +85,8 @@ class Leaves:
         if self.dense:
             inputs = [self.changed, self.places, self._factor, self._inverse]
             launch(self._setup.invert, system.leaves, inputs, system.device)
-        if self._operator.dtype is wp.float32:
-            system.round(self._inverse if self.dense else self._factor, self._operator)
+        if self._operator is not self._exact:
+            system.round(self._exact, self._operator)
 
     def closed_factor(self, target: wp.array) -> None:
         """Records: factors of the leaves with closed faces, for the classical basis."""
@@ -111,8 +112,9 @@ class Leaves:
         system = self.system
         begins = self._first_leaf if self.dense else self._first_group
         coupled = color > 0 or not first_visit
-        flags = [int(begins[color]), int(coupled), int(first_visit), int(self.colors == 1)]
-        graph = [self._color, system.neighbor, system.side, system.used, system.conductance]
+        last_visit = not first_visit or color == self.colors - 1
+        flags = [int(begins[color]), int(coupled), int(first_visit), int(last_visit), int(self.colors == 1)]
+        graph = [self._color, system.neighbor, system.side, system.used, system.conductance, system.diagonal]
         members = self._by_color if self.dense else self.members
         inputs = [system.leaves, *flags, members, *graph, self._operator, coarse.basis, coarse.face_basis]
         inputs += [r, self.y, coarse.rhs]

@@ -47,8 +47,9 @@ class BlockJacobi(Preconditioner):
         system = self.system
         M = system.preconditioner_type
         self._leaves = Leaves(system, False, NO_COARSE, 1, self._dense)
-        self._nothing = system.zeros(system.leaves, M)
-        self._coarse = CoarseArrays(system.zeros(system.size, M), self._nothing, self._nothing)
+        nothing = system.zeros(system.leaves, M)
+        self._nothing = system.zeros(system.leaves, wp.float64)
+        self._coarse = CoarseArrays(system.zeros(system.size, M), nothing, self._nothing)
         self._kernels = kernels.coarse_solution(system.shape, system.krylov_type, M, 1, False, False)
 
     def update(self) -> None:
@@ -122,17 +123,13 @@ class Schwarz(Preconditioner):
         self._scale = system.zeros(self._rows, wp.float64)
         self._band_factor = system.zeros(self._band.size, wp.float64)
         self._column = system.zeros(self._width, wp.float64)
-        self._local_inverse = system.zeros(self._rows * R, M)
-        pushes = system.leaves * (bricks.directions if self.deflated else 1) * R
+        self._local_inverse = system.zeros(self._rows * R, wp.float64)
+        pushes = system.leaves * (bricks.directions + 1 if self.deflated else 1) * R
         faces = system.leaves * bricks.directions * bricks.face_size * R
-        self._arrays = CoarseArrays(self._basis, system.zeros(faces, M), system.zeros(pushes, M))
-        self._coarse = system.zeros(self._rows, M)
-        self._start_rhs = system.zeros(self._rows, M)
-        if self.dense:
-            self._inverse = system.zeros(self._rows**2, wp.float64)
-            self._matrix = system.zeros(self._rows**2, M)
-        else:
-            self._substitution = self._band_factor if M is wp.float64 else system.zeros(self._band.size, M)
+        self._arrays = CoarseArrays(self._basis, system.zeros(faces, M), system.zeros(pushes, wp.float64))
+        self._coarse = system.zeros(self._rows, wp.float64)
+        self._start_rhs = system.zeros(self._rows, wp.float64)
+        self._inverse = system.zeros(self._rows**2 if self.dense else 1, wp.float64)
 
         local = not self.deflated
         T = system.krylov_type
@@ -145,27 +142,23 @@ class Schwarz(Preconditioner):
         return self._leaves.launches + 2
 
     def update(self) -> None:
-        system, M, R = self.system, self.system.preconditioner_type, self.coarse_size
+        system = self.system
         self._leaves.update()
         self._update_basis()
 
         changed = self._leaves.changed
         inputs = [system.leaves, self._width, changed, system.neighbor, system.side, system.used]
-        inputs += [system.conductance, system.diagonal, self._leaves.pinned, self._constants.pins, self._basis]
+        inputs += [system.conductance, system.diagonal, self._leaves.pinned, self._basis]
         inputs += [self._band, self._scale, self._local_inverse, self._arrays.face_basis]
         launch(self._setup.galerkin, system.leaves, inputs, system.device)
         shape = [self._rows, self._width, system.leaves, changed]
-        inputs = [*shape, self._scale, self._band, self._band_factor, self._column]
+        self._constants.choose_pins(self._scale)
+        pins = [system.regions.count, self._constants.pins]
+        inputs = [*shape, *pins, self._scale, self._band, self._band_factor, self._column]
         launch(kernels.band_factor, 1, inputs, system.device)
         if self.dense:
             inputs = [*shape, self._band_factor, self._inverse]
             launch(kernels.band_inverse, -(-self._rows // kernels.COLUMNS), inputs, system.device)
-            self._constants.project(self._inverse, changed)
-            local = int(not self.deflated)
-            inputs = [self._rows, local, self._inverse, self._local_inverse, self._matrix]
-            wp.launch(kernels.fold(M, R), dim=(self._rows, self._rows), inputs=inputs, device=system.device)
-        elif M is wp.float32:
-            system.round(self._band_factor, self._substitution)
 
     def _update_basis(self) -> None:
         system, leaves = self.system, self._leaves
@@ -194,10 +187,10 @@ class Schwarz(Preconditioner):
         system = self.system
         graph = [system.neighbor, system.side, rhs]
         if self.dense:
-            inputs = [self._rows, *graph, self._matrix, self._coarse]
+            inputs = [self._rows, *graph, self._inverse, self._local_inverse, self._coarse]
             launch(solution.multiply, -(-self._rows // kernels.ROWS), inputs, system.device)
         else:
-            inputs = [self._rows, self._width, *graph, self._substitution, self._local_inverse, self._coarse]
+            inputs = [self._rows, self._width, *graph, self._band_factor, self._local_inverse, self._coarse]
             launch(solution.substitute, 1, inputs, system.device)
 
 

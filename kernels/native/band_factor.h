@@ -1,6 +1,6 @@
 // L D L^T of a banded symmetric matrix, one block for all of it: multipliers below the diagonal, 1 / d on it.
-// Layout as in galerkin.h. Singular regions are pinned already; a pivot lost all the same is replaced by the
-// unknown's scale.
+// Layout as in galerkin.h. A singular region would leave a zero pivot: its pin gets the unknown's scale on top. So does a
+// pivot lost all the same.
 constexpr double LOST = 1e-14;
 const int reach = width - 1;
 double stale = 0.0;
@@ -8,6 +8,8 @@ for (int b = lane; b < leaves; b += lanes) stale += changed.data[b];
 if (block_sum(stale) == 0.0) return;                                   // the factor at hand is of this very matrix
 double* a = factor.data;
 for (int t = lane; t < n * width; t += lanes) a[t] = band.data[t];
+HP_SYNC;
+for (int g = lane; g < regions; g += lanes) a[(long long)pins.data[g] * width + reach] += scale.data[pins.data[g]];
 HP_SYNC;
 for (int j = 0; j < n; ++j) {
     const int count = n - 1 - j < reach ? n - 1 - j : reach;

@@ -1,8 +1,7 @@
 // The rows of Phi^T A Phi that belong to one leaf, lower band: row q, column m at band[q * width + m - q + width - 1].
-// On each face, conductance times the neighbour's functions, face_basis [leaves, directions, FACE, R].
+// On each face, the neighbour's functions, face_basis [leaves, directions, FACE, R].
 // Also the inverse of the leaf's own Phi_i^T A_ii Phi_i [R, R], for the additive form. Masked functions get a 1.
-// scale [n] is the diagonal part alone, phi.(D phi): a pinned unknown gets it on top, since an unpinned singular region
-// would leave a zero pivot. The leaf's own block has its pinned cells, as the leaf's solve has.
+// scale [n] is the diagonal part alone, phi.(D phi). The leaf's own block has its pinned cells, as the leaf's solve has.
 // Rows that no changed leaf touches stay.
 HP_SHARED double tile[TILE];
 HP_SHARED double image[L];
@@ -35,7 +34,7 @@ for (int f = lane; f < R; f += lanes) {
 }
 HP_SYNC;
 if (LOCAL && lane == 0) {                                             // Gauss-Jordan on a copy, pivots guarded
-    M* inverse = local_inverse.data + b * (R * R);
+    double* inverse = local_inverse.data + b * (R * R);
     HP_SHARED double a[R * R];
     for (int t = 0; t < R * R; ++t) a[t] = block[t];
     for (int l = 0; l < L; ++l)
@@ -55,7 +54,7 @@ if (LOCAL && lane == 0) {                                             // Gauss-J
             }
     }
     for (int f = 0; f < R; ++f)
-        for (int g = 0; g < R; ++g) inverse[f * R + g] = M(0.5 * (a[f * R + g] + a[g * R + f]));
+        for (int g = 0; g < R; ++g) inverse[f * R + g] = 0.5 * (a[f * R + g] + a[g * R + f]);
 }
 HP_SYNC;
 for (int t = lane; t < R * R; t += lanes) {
@@ -63,7 +62,7 @@ for (int t = lane; t < R * R; t += lanes) {
     const int q = b * R + f;
     double value = block[t];
     if (f == g && value <= LOST * scale.data[q]) value = 0.0;
-    if (f == g && (pins.data[q] || value == 0.0)) value += scale.data[q];
+    if (f == g && value == 0.0) value = scale.data[q];
     if (f >= g) band.data[(long long)q * width + width - 1 - f + g] = value;
 }
 HP_SYNC;
@@ -75,7 +74,7 @@ for (int d = 0; d < DIRECTIONS; ++d) {
     M* across = face_basis.data + (b * DIRECTIONS + d) * (FACE * R);
     for (int t = lane; t < R * face.cells; t += lanes) {
         const int s = t / R, g = t % R;
-        across[t] = M(conductance.data[d * n + b * L + face.here(s)] * double(basis.data[(j * R + g) * L + face.there(s)]));
+        across[t] = basis.data[(j * R + g) * L + face.there(s)];
     }
     HP_SYNC;
     if (j > b) continue;
@@ -83,7 +82,10 @@ for (int d = 0; d < DIRECTIONS; ++d) {
         double* row = band.data + ((long long)b * R + f) * width + width - 1 - f - (b - j) * R;    // block (b, j)
         for (int g = lane; g < R; g += lanes) {
             double sum = 0.0;
-            for (int s = 0; s < face.cells; ++s) sum += double(phi[f * L + face.here(s)]) * double(across[s * R + g]);
+            for (int s = 0; s < face.cells; ++s) {
+                const int l = face.here(s);
+                sum += double(phi[f * L + l]) * conductance.data[d * n + b * L + l] * double(across[s * R + g]);
+            }
             if (j < b || f >= g) row[g] -= sum;
         }
     }

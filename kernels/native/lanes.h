@@ -1,6 +1,7 @@
 // Prelude of every native body: a block of lanes. See kernels/native.py.
 // HP_CELLS { ... } visits the cells of a brick (l, and x, y, z), HP_MEMBERS { ... } the W leaves of a group, one each
-// lane on CUDA, innermost (vectorised) on the CPU. HP_SHARE(t, begin, count) { ... } gives item t of `count` to lane
+// lane on CUDA, innermost (vectorised) on the CPU; what each of them keeps is entry HP_OWN of a local array [HP_PRIVATE].
+// HP_SHARE(t, begin, count) { ... } gives item t of `count` to lane
 // begin + t, so that several short loops run side by side on CUDA. STRIP cells at a time make a vector on the CPU; so does
 // HP_ROWS { ... }, which visits a brick by rows of HP_ROW_LENGTH cells beginning at (x, y, z), cell l.
 #if defined(__CUDA_ARCH__)
@@ -11,6 +12,8 @@
     for (int l = lane; l < L; l += lanes)                                                                          \
         for (int z = l % BZ, y = l / BZ % BY, x = l / (BZ * BY), once_ = 1; once_; once_ = 0)
 #define HP_MEMBERS if (lane < W) for (int w = lane, once_ = 1; once_; once_ = 0)
+#define HP_PRIVATE 1
+#define HP_OWN 0
 #define HP_SHARE(t, begin, count) if (const int t = lane - (begin); t >= 0 && t < (count))
 #define HP_ROWS HP_CELLS
 #define HP_ROW_LENGTH 1
@@ -28,6 +31,8 @@ constexpr int ACCUMULATORS = 1;
         for (int y = 0; y < BY; ++y)                                                                               \
             for (int z = 0, l = (x * BY + y) * BZ; z < BZ; ++z, ++l)
 #define HP_MEMBERS for (int w = 0; w < W; ++w)
+#define HP_PRIVATE W
+#define HP_OWN w
 #define HP_SHARE(t, begin, count) for (int t = 0; t < (count); ++t)
 #define HP_ROWS                                                                                                    \
     for (int x = 0; x < BX; ++x)                                                                                   \

@@ -11,13 +11,7 @@ const int* group = members.data + slot * W;
 int stale = 0;
 for (int w = 0; w < W; ++w) stale |= group[w] >= 0 ? changed.data[group[w]] : 0;
 if (!stale) return;
-#if defined(__CUDA_ARCH__)
-double diagonal_of[1];
-#define HP_OWN 0
-#else
-double diagonal_of[W];
-#define HP_OWN w
-#endif
+double diagonal_of[HP_PRIVATE], pivot[HP_PRIVATE];
 for (int i = 0; i < L; ++i) {
     const int position[3] = {i % BZ, i / BZ % BY, i / (BY * BZ)};   // last axis first, like the directions
     double* row = f + i * (BW + 1) * W;
@@ -44,12 +38,7 @@ for (int i = 0; i < L; ++i) {
         const double* other = f + (i - k) * (BW + 1) * W;           // row i - k, finished
         for (int m = reach; m > k; --m) HP_MEMBERS row[k * W + w] -= row[m * W + w] * other[(m - k) * W + w];
     }
-#if defined(__CUDA_ARCH__)
-    double pivot[1] = {diagonal_of[0]};
-#else
-    double pivot[W];
-    for (int w = 0; w < W; ++w) pivot[w] = diagonal_of[w];
-#endif
+    HP_MEMBERS pivot[HP_OWN] = diagonal_of[HP_OWN];
     for (int k = reach; k > 0; --k) {
         const double* other = f + (i - k) * (BW + 1) * W;
         HP_MEMBERS {
@@ -60,4 +49,3 @@ for (int i = 0; i < L; ++i) {
     }
     HP_MEMBERS row[w] = 1.0 / (pivot[HP_OWN] > LOST * diagonal_of[HP_OWN] ? pivot[HP_OWN] : diagonal_of[HP_OWN]);
 }
-#undef HP_OWN

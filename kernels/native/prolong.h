@@ -3,12 +3,12 @@ double rz[ACCUMULATORS] = {};
 for (int b = slot; b < leaves; b += slots) {
     const M* __restrict__ phi = basis.data + b * (R * L);
     for (int l = lane * STRIP; l < L; l += lanes * STRIP) {
-        M sum[STRIP];
-        for (int v = 0; v < STRIP; ++v) sum[v] = y_.data[b * L + l + v];
-        for (int f = 0; f < R; ++f)
-            for (int v = 0; v < STRIP; ++v) sum[v] += phi[f * L + l + v] * y_coarse.data[b * R + f];
         T value[STRIP];
-        for (int v = 0; v < STRIP; ++v) value[v] = T(sum[v]);
+        for (int v = 0; v < STRIP; ++v) value[v] = y_.data[b * L + l + v];
+        for (int f = 0; f < R; ++f) {
+            const T amount = T(y_coarse.data[b * R + f]);
+            for (int v = 0; v < STRIP; ++v) value[v] += T(phi[f * L + l + v]) * amount;
+        }
         for (int v = 0; v < STRIP; ++v) z_.data[b * L + l + v] = value[v];
         for (int v = 0; v < STRIP; ++v) rz[v % ACCUMULATORS] += double(r.data[b * L + l + v]) * double(value[v]);
     }

@@ -1,11 +1,11 @@
 // R sums over the cells of a leaf, in a fixed order: store(f, sum over l of value(f, l)). R is a power of two; on CUDA
 // LANES / R lanes share a function.
-HP_SHARED M sums_scratch[LANES];
+HP_SHARED T sums_scratch[LANES];
 auto each_sum = [&](auto value, auto store) {
 #if defined(__CUDA_ARCH__)
     constexpr int PER = LANES / R;
     const int f = lane / PER, t = lane % PER;
-    M sum = 0;
+    T sum = 0;
     for (int l = t; l < L; l += PER) sum += value(f, l);
     sums_scratch[lane] = sum;
     HP_SYNC;
@@ -17,7 +17,7 @@ auto each_sum = [&](auto value, auto store) {
     HP_SYNC;
 #else
     for (int f = 0; f < R; ++f) {
-        M sum[16] = {};
+        T sum[16] = {};
         for (int l = 0; l < L; l += 16)
             for (int a = 0; a < 16; ++a) sum[a] += value(f, l + a);
         for (int half = 8; half > 0; half /= 2)

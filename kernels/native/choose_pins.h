@@ -1,0 +1,16 @@
+// The unknown of a singular region at which the coarse solution's level is fixed: of the region's constants the stiffest,
+// where a level far from zero would cost most digits. One region a block.
+HP_SHARED double best[LANES];
+HP_SHARED int place[LANES];
+best[lane] = -1.0;
+for (int t = first.data[slot] + lane; t < first.data[slot + 1]; t += lanes)
+    if (scale.data[unknowns.data[t]] > best[lane]) {
+        best[lane] = scale.data[unknowns.data[t]];
+        place[lane] = unknowns.data[t];
+    }
+HP_SYNC;
+if (lane == 0) {
+    int winner = 0;
+    for (int other = 1; other < lanes; ++other) winner = best[other] > best[winner] ? other : winner;
+    pins.data[slot] = place[winner];
+}

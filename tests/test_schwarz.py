@@ -1,0 +1,108 @@
+"""The Schwarz preconditioners, applied to every unit vector, against their formulas in dense double-precision NumPy."""
+
+import functools
+import itertools
+
+import numpy as np
+import oracle
+import pytest
+import warp as wp
+
+from hpsolver import Solver, problems
+from hpsolver.preconditioners import BlockJacobi, Schwarz
+
+SHAPE, BRICK, R = (40, 24), (16, 8), 8  # three by three leaves, the last row of them partial
+BOUNDARY = (("open", "wall"), "wall")
+VARIANTS = {
+    "block": BlockJacobi,
+    "additive": functools.partial(Schwarz, deflated=False, sweep="additive"),
+    "deflated": functools.partial(Schwarz, sweep="additive"),
+    "redblack": Schwarz,
+}
+
+
+def applied(solver: Solver) -> np.ndarray:
+    """M [cells, cells] of the solver's last frame, row-major: what ``apply`` makes of every unit vector."""
+    system, preconditioner = solver.system, solver.preconditioner
+    T, real = system.krylov_type, system.bricks.cell >= 0
+    r, z = (system.zeros(system.size, T) for _ in range(2))
+    rz = system.zeros(preconditioner.products, wp.float64)
+    with wp.ScopedCapture(device=system.device) as capture:
+        preconditioner.apply(r, z, rz)
+    M = np.empty((system.grid.cells,) * 2)
+    for cell, place in zip(system.bricks.cell[real], np.flatnonzero(real), strict=True):
+        r.zero_()
+        r.numpy()[place] = 1.0
+        wp.capture_launch(capture.graph)
+        M[system.bricks.cell[real], cell] = z.numpy()[real]
+        assert rz.numpy().sum() == pytest.approx(M[cell, cell])
+    return M
+
+
+def leaves(shape: tuple[int, ...]) -> list[tuple[tuple[int, ...], np.ndarray]]:
+    """(brick coordinates, row-major numbers of its cells in the box) of every leaf."""
+    number = np.arange(np.prod(shape)).reshape(shape)
+    counts = [-(-n // b) for n, b in zip(shape, BRICK, strict=True)]
+    boxes = itertools.product(*map(range, counts))
+    return [(c, number[tuple(slice(k * b, (k + 1) * b) for k, b in zip(c, BRICK, strict=True))]) for c in boxes]
+
+
+def eighths(box: np.ndarray) -> np.ndarray:
+    """Which of the brick's 4 x 2 sub-bricks each cell of the box is in, counted along the second axis first."""
+    i, j = np.indices(box.shape)
+    return (i // 4) * 2 + j // 4
+
+
+def formula(A: np.ndarray, variant: str) -> np.ndarray:
+    """M of the docstring of ``hpsolver.preconditioners.schwarz``."""
+    n = len(A)
+    B, basis, local = np.zeros((n, n)), [], np.zeros((n, n))
+    for _, box in leaves(SHAPE):
+        own = box.ravel()
+        block = A[np.ix_(own, own)]
+        B[np.ix_(own, own)] = np.linalg.inv(block)
+        to_others = block.sum(axis=1) - A[own].sum(axis=1)
+        D = np.diag(block)
+        closed = block - np.diag(to_others) + 1e-3 * np.diag(D)
+        indicators = (eighths(box).ravel()[:, None] == np.arange(R - 1)).astype(float)
+        functions = np.column_stack([np.ones(len(own)), np.linalg.solve(closed, D[:, None] * indicators)])
+        # A partial brick lacks sub-bricks: functions are zero, and the others sum to the constant.
+        functions /= np.maximum(np.linalg.norm(functions, axis=0), 1.0)
+        span, size, _ = np.linalg.svd(functions, full_matrices=False)
+        rank = np.count_nonzero(size > 1e-9)
+        assert size[rank - 1] > 1e-4
+        phi = np.zeros((n, rank))
+        phi[own] = span[:, :rank]
+        basis.append(phi)
+        local += phi @ np.linalg.solve(phi.T @ A @ phi, phi.T)
+    if variant == "block":
+        return B
+    Phi = np.column_stack(basis)
+    Q = Phi @ np.linalg.solve(Phi.T @ A @ Phi, Phi.T)
+    if variant == "additive":
+        return B + Q - local
+    if variant == "redblack":
+        red = np.zeros(n, bool)
+        for coordinates, box in leaves(SHAPE):
+            red[box.ravel()] = sum(coordinates) % 2 == 0
+        lower = np.where(np.outer(~red, red), A, 0.0)  # black rows, red columns
+        forward = np.eye(n) - lower @ B
+        B = forward.T @ B @ forward
+    return B + Q @ (np.eye(n) - A @ B)
+
+
+@pytest.mark.parametrize("contrast", [1e3, 1e6])
+@pytest.mark.parametrize("dense", [False, True], ids=["banded", "dense"])
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_preconditioner_is_its_formula(variant, dense, contrast):
+    density = problems.density("film", SHAPE, seed=0, contrast=contrast)
+    A = oracle.assemble(density, boundary=BOUNDARY).toarray()
+    expected = formula(A, variant)
+    size, vectors = np.linalg.eigh(A)
+    root = vectors * np.sqrt(size)  # differences in the norm of A: relative to what PCG sees, whatever the contrast
+    # Rounding a triangular factor of A_ii^-1 to single precision costs what rounding the square root of A would.
+    for precision, bound in (("float64", 1e-12 * contrast), ("mixed", 3e-7 * contrast**0.5)):
+        solver = Solver(SHAPE, boundary=BOUNDARY, preconditioner=VARIANTS[variant](dense=dense), precision=precision)
+        solver.step(density, problems.rhs("random", density))
+        error = np.linalg.norm(root.T @ (applied(solver) - expected) @ root, 2)
+        assert error <= bound, precision

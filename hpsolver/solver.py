@@ -172,24 +172,21 @@ class Solver:
     def _capture(self) -> Callable[[], None]:
         if self.preconditioner.graph_safe:
             return capture_frame(self._frame, self.device)
-        begin, update, finish = self._parts()
-        first, last = capture_frame(begin, self.device), capture_frame(finish, self.device)
+        begin, finish = capture_frame(self._begin, self.device), capture_frame(self._finish, self.device)
 
         def replay() -> None:
-            first()
-            update(wp.capture_while)
-            last()
+            begin()
+            self.preconditioner.predict()
+            finish()
 
         return replay
 
-    def _parts(self) -> tuple[Callable[[Loop], None], ...]:
-        return self._begin, lambda loop: self.preconditioner.update(), self._finish
-
     def _frame(self, loop: Loop) -> None:
-        """The frame: recorded while capturing, run otherwise. Its parts are graphs of their own around an update that
-        cannot be captured."""
-        for part in self._parts():
-            part(loop)
+        """The frame: recorded while capturing, run otherwise. A preconditioner that predicts cuts it in two graphs."""
+        self._begin(loop)
+        if not self.preconditioner.graph_safe:
+            self.preconditioner.predict()
+        self._finish(loop)
 
     def _begin(self, loop: Loop) -> None:
         self._stopwatch.mark(0)
@@ -198,6 +195,7 @@ class Solver:
 
     def _finish(self, loop: Loop) -> None:
         pcg, mark = self._pcg, self._stopwatch.mark
+        self.preconditioner.update()
         if self.fallback:
             self.fallback.update()
         mark(1)

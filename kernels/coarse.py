@@ -30,20 +30,21 @@ F64, I32 = array(wp.float64), array(wp.int32)
 def coarsening(shape: Shape, halfwidth: int, W: int, M: type, R: int, local: bool) -> SimpleNamespace:
     """Setup kernels.
 
-    ``classical``: raw basis functions, one inverse step of the sub-bricks' indicators. Blocks: groups * (R - 1).
+    ``inverse_step``: raw basis functions, one inverse step of the start functions. Blocks: groups * (R - 1).
     ``orthonormalize``: raw functions -> basis. Blocks: leaves.
     ``galerkin``: basis -> band, the neighbours' functions on each leaf's faces, ``face_basis`` [leaves, directions,
     FACE, R], and, if ``local``, [leaves, R, R] inverses of the leaves' own blocks. Blocks: leaves.
     """
     module = module_name("coarsening", shape, W, M, R, int(local))
     basis = array(M)
-    classical = block_kernel(
+    inverse_step = block_kernel(
         module,
-        "classical",
+        "inverse_step",
         body("band_substitute", "basis_solve", shape=shape, BW=halfwidth, W=W, FUNCTIONS=max(R - 1, 1)),
         changed=I32,
         members=I32,
-        part=I32,
+        own=wp.int32,
+        start=array(wp.float32),
         diagonal=F64,
         factor=F64,
         raw=F64,
@@ -78,7 +79,7 @@ def coarsening(shape: Shape, halfwidth: int, W: int, M: type, R: int, local: boo
         local_inverse=F64,
         face_basis=basis,
     )
-    return SimpleNamespace(classical=classical, orthonormalize=orthonormalize, galerkin=galerkin)
+    return SimpleNamespace(inverse_step=inverse_step, orthonormalize=orthonormalize, galerkin=galerkin)
 
 
 choose_pins = block_kernel(

@@ -6,7 +6,11 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from .patches import PatchLattice
 from .tiles import TileMap
+
+Links = TileMap | PatchLattice
+"""Where a mixer finds who is connected to whom."""
 
 
 class Mixer(nn.Module):
@@ -18,11 +22,11 @@ class Mixer(nn.Module):
 
     contexts = 0
 
-    def leaf_context(self, x: torch.Tensor, y: torch.Tensor | None, tiles: TileMap | None) -> list[torch.Tensor]:
+    def leaf_context(self, x: torch.Tensor, y: torch.Tensor | None, links: Links | None) -> list[torch.Tensor]:
         """For leaf tokens x [B, K, L, d], given tile tokens y [B, M, T, d]: tensors that broadcast to x."""
         return []
 
-    def tile_context(self, x: torch.Tensor, y: torch.Tensor, tiles: TileMap) -> list[torch.Tensor]:
+    def tile_context(self, x: torch.Tensor, y: torch.Tensor, links: Links) -> list[torch.Tensor]:
         """The same for tile tokens: tensors that broadcast to y."""
         return []
 
@@ -37,12 +41,32 @@ class Highways(Mixer):
 
     contexts = 3
 
-    def leaf_context(self, x: torch.Tensor, y: torch.Tensor | None, tiles: TileMap | None) -> list[torch.Tensor]:
-        spread = [tiles.gather(y, lists) for lists in (tiles.row_tiles, tiles.column_tiles)]
-        buffers = [x + s.repeat_interleave(tiles.pool, dim=2) for s in spread]
+    def leaf_context(self, x: torch.Tensor, y: torch.Tensor | None, links: Links | None) -> list[torch.Tensor]:
+        spread = [links.gather(y, lists) for lists in (links.row_tiles, links.column_tiles)]
+        buffers = [x + s.repeat_interleave(links.pool, dim=2) for s in spread]
         return [*buffers, x.mean(dim=(1, 2), keepdim=True)]
 
-    def tile_context(self, x: torch.Tensor, y: torch.Tensor, tiles: TileMap) -> list[torch.Tensor]:
-        pooled = tiles.pooled(x)
-        row, column = (pooled + tiles.gather(y, lists) for lists in (tiles.row_tiles, tiles.column_tiles))
-        return [*tiles.read(row, column), y.mean(dim=(1, 2), keepdim=True)]
+    def tile_context(self, x: torch.Tensor, y: torch.Tensor, links: Links) -> list[torch.Tensor]:
+        pooled = links.pooled(x)
+        row, column = (pooled + links.gather(y, lists) for lists in (links.row_tiles, links.column_tiles))
+        return [*links.read(row, column), y.mean(dim=(1, 2), keepdim=True)]
+
+
+class Neighbors(Mixer):
+    """Each token is given the tokens across its sides, in its own leaf or the next, and the mean over all tokens.
+
+    Args:
+        directions: sides of a token.
+    """
+
+    def __init__(self, directions: int):
+        super().__init__()
+        self.contexts = directions + 1
+
+    def leaf_context(self, x: torch.Tensor, y: torch.Tensor | None, links: Links | None) -> list[torch.Tensor]:
+        flat = x.flatten(1, 2)
+        beside = [
+            flat[:, across].view_as(x) * linked[..., None].to(x.dtype)
+            for across, linked in zip(links.across, links.linked, strict=True)
+        ]
+        return [*beside, x.mean(dim=(1, 2), keepdim=True)]

@@ -33,6 +33,7 @@ class Lattice:
         fluid: [K, L] 1 for cells of the fluid, 0 for solid and padding.
         offset: [L, L, 3] displacement from cell i to cell j of a leaf, in cells, first axis first.
         steps: [D, 3] displacement of the cell across each side.
+        singular: no side is open, so that A maps the constant to zero.
     """
 
     def __init__(self, system: System, device: torch.device | str = "cpu"):
@@ -58,6 +59,7 @@ class Lattice:
         self.fluid = torch.as_tensor(fluid, dtype=torch.float32, device=self.device)
         offset = (local[None, :, :] - local[:, None, :]).astype(np.float32)
         self.offset = torch.as_tensor(offset, device=self.device)
+        self.singular = system.regions.count > 0
         self.steps = torch.zeros(self.directions, 3, device=self.device)
         for d in range(self.directions):
             self.steps[d, 2 - d // 2] = 2 * (d % 2) - 1

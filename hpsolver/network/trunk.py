@@ -11,8 +11,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from .attention import LeafAttention, LeafEdges, TileAttention
-from .mixers import Mixer
-from .tiles import TileMap
+from .mixers import Links, Mixer
 
 
 class FeedForward(nn.Module):
@@ -67,18 +66,19 @@ class Trunk(nn.Module):
         )
 
     def forward(
-        self, x: torch.Tensor, leaf_edges: LeafEdges, tiles: TileMap | None, tile_edges: torch.Tensor | None
+        self, x: torch.Tensor, leaf_edges: LeafEdges, links: Links, tile_edges: torch.Tensor | None = None
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """Leaf tokens [B, K, L, d] -> (leaf tokens [B, K, L, d], tile tokens [B, M, T, d] or None)."""
-        y = None
-        if tiles is not None:
-            y = sum(tiles.read(*(tiles.pooled(x),) * 2))
+        """Leaf tokens [B, K, L, d] -> (leaf tokens [B, K, L, d], tile tokens [B, M, T, d] or None).
+
+        ``links`` is what the mixer needs; with tile edges [B, M, T, T, 4] it is the tiles' map.
+        """
+        y = None if tile_edges is None else sum(links.read(*(links.pooled(x),) * 2))
         for k, leaf_layer in enumerate(self.leaf_layers):
             x = leaf_layer.attend(x, leaf_edges)
-            x = leaf_layer.feed(x, self.mixer.leaf_context(x, y, tiles))
-            if tiles is not None:
+            x = leaf_layer.feed(x, self.mixer.leaf_context(x, y, links))
+            if y is not None:
                 tile_layer = self.tile_layers[k]
-                y = y + sum(tiles.read(*(tiles.pooled(x),) * 2))
+                y = y + sum(links.read(*(links.pooled(x),) * 2))
                 y = tile_layer.attend(y, tile_edges)
-                y = tile_layer.feed(y, self.mixer.tile_context(x, y, tiles))
+                y = tile_layer.feed(y, self.mixer.tile_context(x, y, links))
         return x, y

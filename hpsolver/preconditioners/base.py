@@ -21,7 +21,8 @@ class Preconditioner(abc.ABC):
         name: its name in the registry and in ``info.preconditioner``.
         symmetric: M is symmetric.
         positive: M is positive definite for every density, by construction.
-        graph_safe: ``update`` and ``apply`` may be captured; otherwise ``update`` runs before the graph.
+        graph_safe: nothing but ``update`` and ``apply``, which may be captured, is needed; otherwise ``predict`` runs
+            in each frame between assembly and ``update``, outside the graphs.
         leaf_size: cells of a leaf it wants (64 or 128).
         starts: it implements ``start``.
         launches: kernels that ``apply`` launches.
@@ -49,6 +50,9 @@ class Preconditioner(abc.ABC):
     @abc.abstractmethod
     def update(self) -> None:
         """Records the renewal of M for the assembled ``self.system``."""
+
+    def predict(self) -> None:  # noqa: B027 (most have nothing to predict)
+        """Runs what cannot be captured, Torch's part of the frame, without waiting for the device (``graph_safe``)."""
 
     @abc.abstractmethod
     def apply(self, r: wp.array, z: wp.array, rz: wp.array) -> None:

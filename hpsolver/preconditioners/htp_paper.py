@@ -12,10 +12,9 @@ from hpsolver.kernels.native import launch
 from hpsolver.kernels.tiles import tiling
 
 from .base import Preconditioner
+from .torch_graph import on_stream
 
 if TYPE_CHECKING:
-    import torch
-
     from hpsolver.network.transformer import HierarchicalTransformer
 
 ARCHITECTURE = "hpsolver.htp_paper/1"
@@ -96,7 +95,7 @@ class HTPaper(Preconditioner):
         self.network.to(device)
         self._lattice = Lattice(system, device)
         self._tiles = TileMap(self._lattice, partition, L // config.rank)
-        self._forward = _on_stream(self._predict, system.device)
+        self._forward = on_stream(self._fill, system.device)
 
     @staticmethod
     def shipped(dimension: int, cells: int) -> Path:
@@ -111,10 +110,13 @@ class HTPaper(Preconditioner):
             raise ValueError(f"htp_paper has weights for 2D grids only, this one is {dimension}D: give a file")
         return shipped(f"htp_paper_{min(SIZES, key=lambda n: abs(np.log(n / cells)))}.safetensors")
 
-    def update(self) -> None:
+    def predict(self) -> None:
         self._forward()
 
-    def _predict(self) -> None:
+    def update(self) -> None:
+        """Nothing is left to renew."""
+
+    def _fill(self) -> None:
         """The network on the system's arrays, its factors into M's. Torch; no allocation outside its pool."""
         import torch
 
@@ -147,35 +149,3 @@ class HTPaper(Preconditioner):
 
     def _int32(self, values: np.ndarray) -> wp.array:
         return wp.array(np.ascontiguousarray(values, dtype=np.int32), dtype=wp.int32, device=self.system.device)
-
-
-def _on_stream(run, device: wp.Device):
-    """``run`` as it is on the CPU; on CUDA a graph captured at the first call and replayed on Warp's stream.
-
-    The capture takes a stream of Torch's own: Warp's are blocking, which Torch refuses. Three runs ahead of it let
-    cuBLAS allocate its workspace.
-    """
-    if not device.is_cuda:
-        return run
-
-    import torch
-
-    graph: torch.cuda.CUDAGraph | None = None
-
-    def replay() -> None:
-        nonlocal graph
-        stream = wp.stream_to_torch(wp.get_stream(device))
-        if graph is None:
-            side = torch.cuda.Stream(stream.device)
-            side.wait_stream(stream)
-            with torch.cuda.stream(side):
-                for _ in range(3):
-                    run()
-            graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(graph, stream=side):
-                run()
-            stream.wait_stream(side)
-        with torch.cuda.stream(stream):
-            graph.replay()
-
-    return replay

@@ -8,7 +8,7 @@ With B = blkdiag(A_ii^-1), or a symmetric sweep over coloured leaves, and Q = Ph
 - deflated:  M = B + Q (I - A B), the A-DEF2 of Tang, Nabben, Vuik and Erlangga (2009), which equals a symmetric
   positive definite preconditioner once the start vector has Phi^T r = 0.
 
-Phi_i, the classical basis: the leaf is split into sub-bricks, their indicators go through one inverse step
+Phi_i, the classical basis: the leaf is split into sub-bricks, their Haar functions go through one inverse step
 (A_ii^N + 1e-3 D_i)^-1 D_i of the leaf with closed faces, the constant comes first, and all is orthonormalised.
 """
 
@@ -118,7 +118,7 @@ class Schwarz(Preconditioner):
         self._closed = system.zeros(self._leaves.factor_size(), wp.float64)
         self._raw = system.zeros(groups * functions * L * W, wp.float64)
         self._basis = system.zeros(system.leaves * R * L, M)
-        self._part = wp.array(sub_bricks(bricks.extent, R), dtype=wp.int32, device=system.device)
+        self._start_functions = wp.array(self.start_functions(), dtype=wp.float32, device=system.device)
         self._band = system.zeros(self._rows * self._width, wp.float64)
         self._scale = system.zeros(self._rows, wp.float64)
         self._band_factor = system.zeros(self._band.size, wp.float64)
@@ -136,6 +136,10 @@ class Schwarz(Preconditioner):
         self._setup = kernels.coarsening(system.shape, bricks.halfwidth, W, M, R, local)
         self._correction = kernels.coarse_solution(system.shape, T, M, R, self.deflated, local)
         self._start = kernels.coarse_solution(system.shape, T, M, R, False, False)
+
+    def start_functions(self) -> np.ndarray:
+        """[(R - 1) * L] for all leaves alike, or [leaves * (R - 1) * L]: what the inverse step is applied to."""
+        return haar(self.system.bricks.extent, max(self.coarse_size - 1, 1)).ravel()
 
     @property
     def launches(self) -> int:
@@ -164,8 +168,10 @@ class Schwarz(Preconditioner):
         system, leaves = self.system, self._leaves
         if self.coarse_size > 1:
             leaves.closed_factor(self._closed)
-            inputs = [leaves.changed, leaves.members, self._part, system.diagonal, self._closed, self._raw]
-            launch(self._setup.classical, leaves.groups * (self.coarse_size - 1), inputs, system.device)
+            own = int(self._start_functions.size > (self.coarse_size - 1) * system.bricks.leaf_size)
+            start = [own, self._start_functions]
+            inputs = [leaves.changed, leaves.members, *start, system.diagonal, self._closed, self._raw]
+            launch(self._setup.inverse_step, leaves.groups * (self.coarse_size - 1), inputs, system.device)
         constants = self._constants
         inputs = [leaves.changed, leaves.places, constants.pieces, constants.count, self._raw, self._basis]
         launch(self._setup.orthonormalize, system.leaves, inputs, system.device)
@@ -192,6 +198,20 @@ class Schwarz(Preconditioner):
         else:
             inputs = [self._rows, self._width, *graph, self._band_factor, self._local_inverse, self._coarse]
             launch(solution.substitute, 1, inputs, system.device)
+
+
+def haar(extent: tuple[int, int, int], functions: int) -> np.ndarray:
+    """[functions, L] fp32: +1 on one half of a sub-brick and -1 on the other, 0 elsewhere, coarse to fine.
+
+    With the constant, the first R - 1 span the indicators of ``sub_bricks(extent, R)`` for every R, a power of two.
+    """
+    rows: list[np.ndarray] = []
+    parts = 1
+    while len(rows) < functions:
+        half = sub_bricks(extent, 2 * parts)
+        rows += [(half == 2 * p).astype(np.float32) - (half == 2 * p + 1) for p in range(parts)]
+        parts *= 2
+    return np.stack(rows[:functions]).astype(np.float32)
 
 
 def sub_bricks(extent: tuple[int, int, int], parts: int) -> np.ndarray:

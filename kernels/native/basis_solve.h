@@ -1,5 +1,6 @@
-// One classical basis function of each leaf of a group, before orthonormalisation: a sub-brick's indicator, times the
-// diagonal, through the closed leaf. slot = group * FUNCTIONS + function; raw [group, FUNCTIONS, L, W].
+// One basis function of each leaf of a group, before orthonormalisation: a start function times the diagonal, through
+// the closed leaf. slot = group * FUNCTIONS + function; raw [group, FUNCTIONS, L, W]. Start functions are [FUNCTIONS, L]
+// for all leaves (own = 0) or [leaves, FUNCTIONS, L] (own = 1).
 const int group = slot / FUNCTIONS, function = slot % FUNCTIONS;
 const int* leaf_of = members.data + group * W;
 int stale = 0;
@@ -8,6 +9,7 @@ if (!stale) return;
 double* x = raw.data + slot * (L * W);
 for (int i = 0; i < L; ++i) HP_MEMBERS {
     const int leaf = leaf_of[w];
-    x[i * W + w] = leaf >= 0 && part.data[i] == function ? diagonal.data[leaf * L + i] : 0.0;
+    const float* from = start.data + ((own ? leaf * FUNCTIONS : 0) + function) * L;
+    x[i * W + w] = leaf >= 0 ? double(from[i]) * diagonal.data[leaf * L + i] : 0.0;
 }
 substitute(factor.data + group * (L * (BW + 1) * W), x);

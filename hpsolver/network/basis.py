@@ -1,0 +1,67 @@
+"""The learned coarse space: a frame's operator -> start functions of every leaf.
+
+The trunk of the hierarchical transformer on patches of cells; its output is added to the Haar functions of the leaf's
+sub-bricks, whose span is the classical basis, so that a network of zeros is the classical coarse space. What the start
+functions become (one inverse step through the closed leaf, the constant put first, orthonormalisation) is up to
+``preconditioners.schwarz``; the matrix is symmetric positive definite whatever they are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from hpsolver.preconditioners.schwarz import haar
+
+from .attention import LeafEdges
+from .mixers import Neighbors
+from .operator import Operator
+from .patches import TOKENS, PatchLattice, cell_features
+from .trunk import Trunk
+
+
+@dataclass(frozen=True)
+class BasisConfig:
+    """Size of the network.
+
+    Attributes:
+        dimension: of the grids, 2 or 3.
+        width, layers, heads: of the trunk.
+        functions: start functions of a leaf, most useful first; a coarse space of R functions takes the first R - 1.
+        leaf_size: cells of a leaf.
+    """
+
+    dimension: int = 2
+    width: int = 48
+    layers: int = 2
+    heads: int = 4
+    functions: int = 7
+    leaf_size: int = 128
+
+
+class BasisNetwork(nn.Module):
+    """Operator of B frames -> [B, K, functions, L] start functions."""
+
+    def __init__(self, config: BasisConfig):
+        super().__init__()
+        d, self.config = config.width, config
+        patch = config.leaf_size // TOKENS
+        features = patch * cell_features(config.dimension)
+        self.embed = nn.Sequential(nn.Linear(features, 2 * d), nn.GELU(), nn.Linear(2 * d, d))
+        self.position = nn.Parameter(0.3 * torch.randn(TOKENS, d))
+        self.trunk = Trunk(d, config.layers, config.heads, Neighbors(2 * config.dimension), tile_stream=False)
+        self.head = nn.Linear(d, patch * config.functions)
+        nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(self.head.bias)
+
+    def forward(self, operator: Operator, patches: PatchLattice) -> torch.Tensor:
+        tokens = self.embed(patches.features(operator)) + self.position
+        edges = LeafEdges(patches.conductance(operator), patches)
+        tokens, _ = self.trunk(tokens, edges, patches)
+        tokens = F.layer_norm(tokens, tokens.shape[-1:])
+        added = self.head(tokens).float().unflatten(-1, (-1, self.config.functions))
+        start = haar(patches.lattice.bricks.extent, self.config.functions)
+        return torch.as_tensor(start, device=added.device) + patches.spread(added).transpose(-1, -2)

@@ -1,0 +1,70 @@
+"""Training task of the learned coarse space: the determinant objective on frames of all kinds and sizes."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass, field
+
+import torch
+from torch import nn
+
+from hpsolver.preconditioners.htp import ARCHITECTURE, HTP
+
+from .basis import BasisConfig, BasisNetwork
+from .coupling import coarse_basis, coupling_matrix, determinant_objective
+from .frames import FrameConfig, FrameSource
+from .operator import Lattice, Operator
+from .patches import PatchLattice
+
+MIX = FrameConfig(
+    shapes=((32, 32), (64, 32), (48, 40), (64, 64), (33, 50), (96, 64), (128, 64), (16, 64)),
+    families=("panel", "bubbles", "film", "noise", "noise", "film"),
+    contrast=(1.0, 1e4),
+    boundaries=("wall", "wall", "wall", "open", "periodic"),
+    solid=0.2,
+)
+
+
+@dataclass(frozen=True)
+class BasisTask:
+    """What is trained on what.
+
+    Attributes:
+        network: its size.
+        frames: what it sees.
+        sizes: coarse sizes R whose objectives are added, each divided by R: the leading functions must do alone.
+        validation_sizes: coarse sizes of the validation's solvers (the first one's iterations are reported).
+    """
+
+    network: BasisConfig = field(default_factory=BasisConfig)
+    frames: FrameConfig = MIX
+    sizes: tuple[int, ...] = (4, 8)
+    validation_size: int = 4
+
+    architecture = ARCHITECTURE
+
+    def make_network(self) -> nn.Module:
+        return BasisNetwork(self.network)
+
+    def source(self, device: torch.device) -> FrameSource:
+        return FrameSource(self.frames, device)
+
+    def predict(self, network: nn.Module, operator: Operator) -> torch.Tensor:
+        return network(operator, patch_lattice(operator.lattice))
+
+    def loss(self, start: torch.Tensor, operator: Operator, generator: torch.Generator) -> torch.Tensor:
+        coupling = coupling_matrix(operator, coarse_basis(operator, start))
+        return sum(determinant_objective(coupling, R).mean() / R for R in self.sizes)
+
+    def preconditioner(self, network: nn.Module) -> HTP:
+        return HTP.of_network(network, coarse_size=self.validation_size, deflated=False, sweep="additive")
+
+    def validation(self) -> list[tuple[str, tuple[int, ...], float | None]]:
+        if self.network.dimension == 3:
+            return [(family, (16, 16, 16), 1e3) for family in ("panel", "bubbles", "film", "noise")]
+        return [("panel", (64, 64), None), *((family, (64, 64), 1e3) for family in ("bubbles", "film", "noise"))]
+
+
+@functools.lru_cache(maxsize=64)
+def patch_lattice(lattice: Lattice) -> PatchLattice:
+    return PatchLattice(lattice)

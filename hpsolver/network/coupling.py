@@ -1,0 +1,100 @@
+"""The objective of the learned coarse space, and the algebra it needs in Torch.
+
+With Phi a basis of a few functions per leaf, the additive two-level preconditioner
+
+    M = blkdiag(A_ii^-1) + Phi [ (Phi^T A Phi)^-1 - blkdiag((Phi_i^T A_ii Phi_i)^-1) ] Phi^T
+
+has tr(M A) = n for ANY Phi: blkdiag(A_ii^-1) A has n on its diagonal blocks' traces, and the two terms of the bracket
+give tr((Phi^T A Phi)^-1 Phi^T A Phi) - sum_i tr((Phi_i^T A_ii Phi_i)^-1 Phi_i^T A_ii Phi_i) = KR - KR = 0. Its Kaporin
+number, (tr(MA)/n)^n / det(MA), which bounds the iterations of PCG, therefore depends on the determinant alone. M's
+leaf part restricted to the A_ii-complement of Phi_i does not change with the coarse operator, hence
+
+    log det M = const - [ log det(Phi^T A Phi) - sum_i log det(Phi_i^T A_ii Phi_i) ].
+
+The bracket, J <= 0, is to be made small. With Phi_i whitened, Y_i^T A_ii Y_i = I, it is J = log det(Y^T A Y): minus
+twice the mutual information between leaves (A as the precision matrix of a Gaussian field) that the coarse variables
+capture. Its floor, for a complete basis, is log det A - sum_i log det A_ii; J / floor is the captured fraction. A null
+vector of A (no open side) is in the span and is shifted to 1 in both. With deflation instead of the additive form the
+same bracket appears, and only the trace is no longer fixed.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from .operator import Operator
+
+SHIFT = 1e-3
+"""Of the diagonal, in the inverse step of the basis (``kernels/native/leaf_factor.h``)."""
+
+
+def leaf_matrices(operator: Operator, *, closed: bool) -> torch.Tensor:
+    """[B, K, L, L] fp64 diagonal blocks of A / s; with ``closed``, without the conductances that leave the leaf and
+    with SHIFT of the diagonal on top."""
+    lattice = operator.lattice
+    conductance, diagonal = operator.conductance.double(), operator.diagonal.double()
+    if closed:
+        leaving = (conductance * (1.0 - lattice.inside)[:, None, :]).sum(dim=1)
+        diagonal = (1.0 + SHIFT) * diagonal - leaving
+    matrices = torch.diag_embed(diagonal)
+    rows = torch.arange(lattice.leaf_size, device=diagonal.device)
+    for d, within in enumerate(lattice.within):
+        matrices[:, :, rows, within] -= conductance[:, d] * lattice.inside[d]
+    return matrices
+
+
+def coarse_basis(operator: Operator, start: torch.Tensor) -> torch.Tensor:
+    """[B, K, L, functions + 1] fp64: the constant, then each start function [B, K, functions, L] after one inverse
+    step (A_ii^N + 1e-3 D)^-1 D through the closed leaf, its mean removed, of unit norm. Zero outside the fluid."""
+    fluid = operator.lattice.fluid.double()[None, :, :, None]
+    diagonal = operator.diagonal.double()[..., None]
+    weight = diagonal * fluid
+    z = start.double().transpose(-1, -2) * fluid
+    z = z - fluid * (weight * z).sum(dim=2, keepdim=True) / weight.sum(dim=2, keepdim=True).clamp_min(1e-300)
+    z = torch.linalg.solve(leaf_matrices(operator, closed=True), diagonal * z)
+    cells = fluid.sum(dim=2, keepdim=True).clamp_min(1.0)
+    z = (z - z.sum(dim=2, keepdim=True) / cells) * fluid
+    z = z / (z.square().sum(dim=2, keepdim=True) + 1e-30).sqrt()
+    constant = (fluid / cells.sqrt()).expand(len(z), -1, -1, 1)
+    return torch.cat([constant, z], dim=-1)
+
+
+def coupling_matrix(operator: Operator, basis: torch.Tensor) -> torch.Tensor:
+    """Y^T A Y [B, K, R, K, R] with Y the basis [B, K, L, R] whitened leaf by leaf in order, so that the leading R'
+    functions of every leaf are those of a basis of R'; the null vector of a singular problem shifted to 1."""
+    lattice = operator.lattice
+    B, K, L, R = basis.shape
+    own = leaf_matrices(operator, closed=False)
+    block = basis.transpose(-1, -2) @ own @ basis
+    scale = block.diagonal(dim1=-2, dim2=-1)
+    block = block + torch.diag_embed(1e-9 * scale + (scale == 0).double())
+    lower = torch.linalg.cholesky(block)
+    white = torch.linalg.solve_triangular(lower, basis.transpose(-1, -2), upper=False)  # [B, K, R, L]
+    flat = white.transpose(-1, -2).reshape(B, K * L, R)
+    coupling = torch.zeros(B, K, K, R, R, dtype=basis.dtype, device=basis.device)
+    leaf = torch.arange(K, device=basis.device)
+    for d, across in enumerate(lattice.across):
+        face = torch.nonzero(lattice.inside[d] == 0).squeeze(-1)
+        cells = (leaf[:, None] * L + face).flatten()
+        other = across[cells]
+        weight = operator.conductance[:, d].reshape(B, K * L)[:, cells, None].double()
+        blocks = (flat[:, cells] * weight).view(B, K, -1, R).transpose(-1, -2) @ flat[:, other].view(B, K, -1, R)
+        there = other.view(K, -1)[:, 0] // L
+        coupling = coupling.index_put((torch.arange(B)[:, None], leaf, there), -blocks, accumulate=True)
+    coupling = coupling.permute(0, 1, 3, 2, 4)
+    identity = torch.eye(K * R, dtype=basis.dtype, device=basis.device).view(K, R, K, R)
+    coupling = coupling + identity
+    if lattice.singular:
+        cells = lattice.fluid.double().sum(dim=1).sqrt()
+        null = torch.zeros(B, K, R, dtype=basis.dtype, device=basis.device)
+        null[..., 0] = cells * lower[..., 0, 0]  # the constant is the first function
+        null = null.flatten(1) / null.flatten(1).norm(dim=1, keepdim=True)
+        coupling = coupling + (null[:, :, None] * null[:, None, :]).view_as(coupling)
+    return coupling
+
+
+def determinant_objective(coupling: torch.Tensor, functions: int) -> torch.Tensor:
+    """[B] J per leaf for the leading ``functions`` of every leaf, constant included."""
+    K = coupling.shape[1]
+    part = coupling[:, :, :functions, :, :functions].reshape(len(coupling), K * functions, K * functions)
+    return 2.0 * torch.linalg.cholesky(part).diagonal(dim1=-2, dim2=-1).log().sum(dim=-1) / K

@@ -1,0 +1,99 @@
+"""Leaves seen through patches: a token stands for a small box of cells, 16 to a leaf."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from .operator import Lattice, Operator
+
+TOKENS = 16
+"""Patches of a leaf: 4 x 4 of 4 x 2 cells in 2D, 4 x 2 x 2 of 2 x 2 x 2 in 3D, for leaves of 128."""
+
+
+def cell_features(dimension: int) -> int:
+    """Features of a cell in ``PatchLattice.features``."""
+    return 1 + 6 * dimension
+
+
+class PatchLattice:
+    """Who is whose neighbour among patches; with it the patches of all leaves look like a coarser lattice.
+
+    Attributes:
+        cells: [T, P] cells of a leaf in each patch.
+        across: [D, K * T] number of the patch across each side, in whatever leaf it is; itself where there is none.
+        linked: [D, K, T] 1 where there is one.
+        within, inside, offset, steps, fluid: as in ``Lattice``, of patches (fluid: 1 where any cell is).
+    """
+
+    def __init__(self, lattice: Lattice):
+        self.lattice, self.device = lattice, lattice.device
+        bricks = lattice.bricks
+        boxes, extent = patch_boxes(bricks.extent)
+        self.cells = torch.as_tensor(boxes, device=self.device)
+        T, K, D = TOKENS, lattice.leaves, lattice.directions
+        local = np.stack(np.unravel_index(np.arange(T), extent), axis=-1)
+        across = np.empty((D, K, T), dtype=np.int64)
+        linked = np.ones((D, K, T), dtype=np.float32)
+        within = np.zeros((D, T), dtype=np.int64)
+        inside = np.zeros((D, T), dtype=np.float32)
+        for d in range(D):
+            axis, step = 2 - d // 2, 2 * (d % 2) - 1
+            moved = local.copy()
+            moved[:, axis] += step
+            stays = (moved[:, axis] >= 0) & (moved[:, axis] < extent[axis])
+            moved[:, axis] %= extent[axis]
+            target = np.ravel_multi_index(moved.T, extent)
+            within[d], inside[d] = np.where(stays, target, 0), stays
+            leaf = np.where(stays[None, :], np.arange(K)[:, None], bricks.neighbor[:, d : d + 1])
+            absent = (bricks.side[:, d : d + 1] != 0) & ~stays[None, :]
+            own = np.arange(K)[:, None] * T + np.arange(T)
+            across[d] = np.where(absent, own, leaf * T + target[None, :])
+            linked[d] = ~absent
+        as_tensor = lambda values: torch.as_tensor(values, device=self.device)  # noqa: E731
+        self.across, self.linked = as_tensor(across.reshape(D, K * T)), as_tensor(linked)
+        self.within, self.inside = as_tensor(within), as_tensor(inside)
+        size = np.array(bricks.extent) // np.array(extent)
+        self.offset = as_tensor(((local[None, :, :] - local[:, None, :]) * size).astype(np.float32))
+        self.steps = lattice.steps * as_tensor(size.astype(np.float32))
+        self.fluid = lattice.fluid[:, self.cells].amax(dim=-1)
+
+    def features(self, operator: Operator) -> torch.Tensor:
+        """[B, K, T, P * features]: of each cell the logarithm of its diagonal less the leaf's mean; its conductances
+        over its diagonal, the part of them that leaves the leaf, and their logarithms, relative to the leaf's largest
+        diagonal. None depends on units, nor on the level of the density."""
+        lattice = self.lattice
+        fluid = lattice.fluid
+        diagonal = operator.diagonal.clamp_min(1e-12)
+        log_diagonal = diagonal.log10() * fluid
+        level = log_diagonal.sum(dim=-1, keepdim=True) / fluid.sum(dim=-1, keepdim=True).clamp_min(1.0)
+        share = operator.conductance / diagonal[:, None]
+        leaving = share * (1.0 - lattice.inside)[:, None, :]
+        largest = (diagonal * fluid).amax(dim=-1, keepdim=True)[:, None].clamp_min(1e-12)
+        logarithm = (operator.conductance / largest + 1e-6).log10() / 3.0
+        per_cell = torch.cat([((log_diagonal - level) * fluid)[:, None], share, leaving, logarithm], dim=1)
+        return per_cell.movedim(1, -1)[:, :, self.cells].flatten(-2)
+
+    def conductance(self, operator: Operator) -> torch.Tensor:
+        """[B, D, K, T] mean over a patch's cells of conductance over diagonal, per side."""
+        share = operator.conductance / operator.diagonal.clamp_min(1e-12)[:, None]
+        return share[..., self.cells].mean(dim=-1)
+
+    def spread(self, patches: torch.Tensor) -> torch.Tensor:
+        """[B, K, L, ...] cells of [B, K, T, P, ...] patches."""
+        flat = patches.flatten(2, 3)
+        order = torch.argsort(self.cells.flatten())
+        return flat[:, :, order]
+
+
+def patch_boxes(extent: tuple[int, int, int]) -> tuple[np.ndarray, tuple[int, int, int]]:
+    """([T, P] cells of each patch, patches per axis), both in row-major order."""
+    counts = [1, 1, 1]
+    while counts[0] * counts[1] * counts[2] < TOKENS:
+        axis = max(range(3), key=lambda a: extent[a] // counts[a])
+        counts[axis] *= 2
+    size = [e // c for e, c in zip(extent, counts, strict=True)]
+    cell = np.arange(extent[0] * extent[1] * extent[2])
+    position = np.unravel_index(cell, extent)
+    patch = np.ravel_multi_index([p // s for p, s in zip(position, size, strict=True)], counts)
+    return np.argsort(patch, kind="stable").reshape(TOKENS, -1), tuple(counts)

@@ -1,0 +1,114 @@
+"""The hierarchical transformer preconditioner with a learned coarse space: symmetric positive definite whatever the
+network says, one set of weights for every size of grid."""
+
+from __future__ import annotations
+
+from numbers import Integral
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import warp as wp
+
+from .schwarz import Schwarz, haar
+from .torch_graph import on_stream
+
+if TYPE_CHECKING:
+    from hpsolver.network.basis import BasisNetwork
+
+ARCHITECTURE = "hpsolver.htp/1"
+
+
+class HTP(Schwarz):
+    """``Schwarz`` whose start functions the network predicts from the frame's operator.
+
+    Everything else is the skeleton's algebra: one inverse step through the closed leaf, the constant of every piece of
+    fluid first, orthonormalisation, Galerkin matrix. Where the network's numbers are of no use, the basis is the
+    classical one or a worse one, but M stays symmetric positive definite and keeps the constants: a leaf whose numbers
+    are not finite, or larger than ``LARGEST``, takes the classical functions.
+
+    Args:
+        coarse_size: functions a leaf, a power of two from 2 to 8.
+        weights: a file written by ``hpsolver train``; None takes the shipped one for the grid's dimension.
+        refresh: frames from one prediction to the next. In between the functions start from the last prediction and
+            go through this frame's leaves.
+        deflated, sweep, dense: as in ``Schwarz``; leaves have 128 cells.
+
+    Raises:
+        ValueError: an option is outside its range; when bound, a weight file is not what it should be.
+    """
+
+    name = "htp"
+    graph_safe = False
+
+    LARGEST = 1e4
+
+    def __init__(
+        self,
+        coarse_size: int = 8,
+        *,
+        weights: str | Path | None = None,
+        refresh: int = 1,
+        deflated: bool = True,
+        sweep: str = "redblack",
+        dense: bool | None = None,
+    ):
+        super().__init__(coarse_size, deflated=deflated, sweep=sweep, dense=dense)
+        if not 2 <= coarse_size <= 8:
+            raise ValueError(f"coarse_size must be 2, 4 or 8, got {coarse_size!r}")
+        if not isinstance(refresh, Integral) or isinstance(refresh, bool) or refresh < 1:
+            raise ValueError(f"refresh must be an integer >= 1, got {refresh!r}")
+        self.refresh = int(refresh)
+        self._path = weights
+        self.network: BasisNetwork | None = None
+
+    @classmethod
+    def of_network(cls, network: BasisNetwork, **options: object) -> HTP:
+        """With a network at hand instead of a file, as training does."""
+        made = cls(**options)
+        made.network = network
+        return made
+
+    def allocate(self) -> None:
+        from hpsolver.network import weights
+        from hpsolver.network.basis import BasisConfig, BasisNetwork
+        from hpsolver.network.operator import Lattice
+        from hpsolver.network.patches import PatchLattice
+
+        super().allocate()
+        system = self.system
+        dimension = system.grid.dimension
+        if self.network is None:
+            path = self._path or weights.shipped(f"htp_{dimension}d.safetensors")
+            self.network = weights.load(path, ARCHITECTURE, BasisNetwork, BasisConfig)
+        if self.network.config.dimension != dimension:
+            raise ValueError(f"weights for {self.network.config.dimension}D grids, this one is {dimension}D")
+        device = wp.device_to_torch(system.device)
+        self.network.to(device)
+        self._patches = PatchLattice(Lattice(system, device))
+        self._forward = on_stream(self._fill, system.device)
+        self._age = 0
+
+    def start_functions(self) -> np.ndarray:
+        return np.tile(haar(self.system.bricks.extent, self.coarse_size - 1), (self.system.leaves, 1, 1)).ravel()
+
+    def predict(self) -> None:
+        if self._age % self.refresh == 0:
+            self._forward()
+        self._age += 1
+
+    def _fill(self) -> None:
+        """The network on the system's arrays, its numbers into the start functions."""
+        import torch
+
+        from hpsolver.network.operator import read_operator
+
+        system, patches = self.system, self._patches
+        with torch.no_grad():
+            arrays = (wp.to_torch(a) for a in (system.conductance, system.diagonal, system.density))
+            operator = read_operator(patches.lattice, *arrays)
+            start = self.network(operator, patches)[0, :, : self.coarse_size - 1]
+            classical = torch.as_tensor(haar(system.bricks.extent, self.coarse_size - 1), device=start.device)
+            usable = (start.abs() <= self.LARGEST).flatten(1).all(dim=1)  # NaN fails the comparison
+            start = torch.where(usable[:, None, None], start, classical)
+            wp.to_torch(self._start_functions).copy_(start.reshape(-1))

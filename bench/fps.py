@@ -13,6 +13,8 @@ from . import command, frames, machine, measure, report, rivals
 from .bare import BareLoop
 
 TOLERANCE = 1e-6
+REFERENCE = "schwarz"
+"""Whom others are compared with: the library's default."""
 PLANE = ((32, 32), (64, 32), (64, 64), (128, 64), (128, 128))
 SPACE = ((16, 16, 16), (32, 16, 16))
 CASES = [("panel", shape) for shape in PLANE]
@@ -53,7 +55,7 @@ def _case(present: list, flow: str, shape: tuple[int, ...], plan: dict) -> dict:
     bare = BareLoop(shape) if len(shape) == 2 else None
     also = [bare.time] if bare else []
     runs = measure.measure(present, sequence, TOLERANCE, plan["rounds"], limit=plan["limit"], also=also)
-    rows = [run.summary() for run in runs]
+    rows = measure.rows(runs, REFERENCE)
     case = {"flow": flow, "shape": shape, "contrast": frames.CONTRASTS[flow], "rows": rows}
     jacobi = next((row for row in rows if row["name"] == "jacobi" and not row["failed"]), None)
     if bare and jacobi:
@@ -72,11 +74,12 @@ def markdown(found: dict) -> str:
         report.preface(found),
         f"Every pressure's true relative residual is <= {found['settings']['tolerance']:g}, checked after timing; "
         f"{found['settings']['frames']} frames, {found['settings']['rounds']} rounds, rivals in turn. update and solve "
-        "are medians of their own; update holds all that depends on the density.",
+        f"are medians of their own; update holds all that depends on the density. x {REFERENCE}: median ratio to its "
+        "times in the same turns, the figure that a busy machine changes least.",
     ]
     for case in found["cases"]:
         parts.append(f"## {case['flow']} {report.shape_text(case['shape'])}, contrast {case['contrast']}")
-        parts.append(report.times_table(case["rows"]))
+        parts.append(report.times_table(case["rows"], REFERENCE))
         if "bare" in case:
             bare = case["bare"]
             parts.append(

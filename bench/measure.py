@@ -164,5 +164,19 @@ def measure(
     return runs
 
 
+def rows(runs: Sequence[Run], reference: str) -> list[dict[str, object]]:
+    """The rows of a table, each with ``ratio``: the median of its times over those of ``reference`` in the same turn.
+
+    The two are moments apart, so a busy machine changes the ratio less than either time. None where one has failed.
+    """
+    base = next((run for run in runs if run.rival.name == reference and not run.failure), None)
+    table = []
+    for run in runs:
+        paired = base is not None and not run.failure
+        ratio = float(np.median(np.divide(run.total, base.total))) if paired else None
+        table.append(run.summary() | {"ratio": ratio})
+    return table
+
+
 def _mean(values: Sequence[float]) -> float | None:
     return float(np.mean(values)) if values else None

@@ -83,17 +83,18 @@ def verdict(failure: str) -> str:
     return failure if failure.startswith(NO_CONTEST) else f"FAILED: {failure}"
 
 
-def times_table(rows: Sequence[Mapping]) -> str:
-    """Rows of ``measure``, fastest first, failed ones last and without times."""
-    heads = ["solver", "ms p50", "p95", "max", "fps", "update ms", "solve ms", "iterations", "worst", "remarks"]
+def times_table(rows: Sequence[Mapping], reference: str) -> str:
+    """Rows of ``measure.rows``, fastest first, failed ones last and without times."""
+    heads = ["solver", "ms p50", "p95", "max", "fps", f"x {reference}", "update ms", "solve ms"]
+    heads += ["iterations", "worst", "remarks"]
     lines = []
     for row in sorted(rows, key=lambda r: (bool(r["failed"]), r.get("p50", 0.0))):
         remarks = [f"{text} ({count})" for text, count in row["remarks"].items()]
         iterations = [number(row["iterations"]), row["worst_iterations"]]
         if row["failed"]:
-            lines.append([row["name"], *[None] * 6, *iterations, verdict(row["failed"])])
+            lines.append([row["name"], *[None] * 7, *iterations, verdict(row["failed"])])
             continue
-        times = [number(row[key]) for key in ("p50", "p95", "max", "fps", "update", "solve")]
+        times = [number(row[key]) for key in ("p50", "p95", "max", "fps", "ratio", "update", "solve")]
         lines.append([row["name"], *times, *iterations, ", ".join(remarks)])
     return table(heads, lines)
 

@@ -54,7 +54,7 @@ def test_only_selects_and_nobody_is_an_error():
 
 def test_a_failed_row_shows_why_and_no_time():
     row = {"name": "w", "failed": "true residual 1.0e+00, asked 1e-06", "remarks": {}, "iterations": 1.0}
-    text = report.times_table([row | {"worst_iterations": 1, "p50": 0.001}])
+    text = report.times_table([row | {"worst_iterations": 1, "p50": 0.001}], "schwarz")
     assert "FAILED: true residual 1.0e+00" in text
     assert "0.001" not in text
 

@@ -96,6 +96,15 @@ def test_warm_up_is_not_a_sample_and_slow_rivals_are_dropped():
     assert dropped["failed"].startswith("dropped")
 
 
+def test_ratios_are_of_the_same_turn():
+    """A machine that gets slower and slower doubles both times, not their ratio."""
+    runs, _ = run(Dense, Wrong, Refuses)
+    runs[1].failure = None
+    runs[0].total, runs[1].total = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0], [3.0, 6.0, 12.0, 24.0, 48.0, 96.0]
+    assert [row["ratio"] for row in measure.rows(runs, "dense")] == [1.0, 3.0, None]
+    assert [row["ratio"] for row in measure.rows(runs, "refuses")] == [None, None, None]
+
+
 def test_one_frame_alone_is_refused():
     with pytest.raises(ValueError, match="two frames"):
         measure.measure([Dense("d", [])], FRAMES[:1], 1e-6, 1)

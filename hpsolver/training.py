@@ -289,7 +289,7 @@ def _plot(log: Path, picture: Path) -> None:
     right = left.twinx()
     left.plot(steps, [float(row["loss"]) for row in rows], "C0")
     right.plot(steps, [float(row["iterations"]) for row in rows], "C1")
-    left.set(xlabel="step", yscale="log")
+    left.set(xlabel="step")
     left.set_ylabel("loss", color="C0")
     right.set_ylabel("iterations on unseen frames", color="C1")
     figure.savefig(picture, dpi=110, bbox_inches="tight")

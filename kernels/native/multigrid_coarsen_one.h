@@ -1,0 +1,1 @@
+coarsen(level_at(level - 1), level_at(level));

@@ -1,7 +1,7 @@
 """The kernels of geometric multigrid.
 
-Levels are row-major, each half as long along every axis as the one before, coloured red and black; how a level's numbers
-lie in ``numbers``, and what ``table`` says of the levels, is at the head of ``native/multigrid.h``.
+Levels are row-major, each half as long along every axis as the one before, and coloured red and black. How a level's
+numbers lie in ``numbers``, and what ``table`` says of the levels, is at the head of ``native/multigrid.h``.
 """
 
 import functools
@@ -17,6 +17,9 @@ RESTRICT = 0
 
 FIELDS = 5
 """Entries of a level in ``table``."""
+
+OVERHANG = 4
+"""Numbers behind the last array: the ghosts of its last row may be read beyond its end."""
 
 
 def roles(dimension: int) -> int:
@@ -54,7 +57,12 @@ def setup(shape: Shape, M: type) -> SimpleNamespace:
         ),
         coarsen=kernel("coarsen", "multigrid_coarsen", "multigrid_coarsen_one", slots=wp.int32, level=wp.int32),
         coarsen_rest=kernel(
-            "coarsen_rest", "multigrid_coarsen", "multigrid_coarsen_rest", slots=wp.int32, first=wp.int32, levels=wp.int32
+            "coarsen_rest",
+            "multigrid_coarsen",
+            "multigrid_coarsen_rest",
+            slots=wp.int32,
+            first=wp.int32,
+            levels=wp.int32,
         ),
         split=kernel("split", "multigrid_split", slots=wp.int32, levels=wp.int32),
     )

@@ -9,11 +9,24 @@ from pathlib import Path
 
 import pytest
 import warp as wp
-from hpsolver.kernels import assembly, coarse, control, diagonal, dilu, fsai, krylov, leaves, native, regions, spai
+from hpsolver.kernels import (
+    assembly,
+    coarse,
+    control,
+    diagonal,
+    dilu,
+    fsai,
+    krylov,
+    leaves,
+    multigrid,
+    native,
+    regions,
+    spai,
+)
 
 from hpsolver import Solver, problems
 from hpsolver.bricks import EXTENTS
-from hpsolver.preconditioners import NAMES, Schwarz
+from hpsolver.preconditioners import NAMES, Multigrid, Schwarz
 from hpsolver.preconditioners.spai import CHANNELS
 from hpsolver.stopwatch import set_mark
 
@@ -48,6 +61,8 @@ def configured(dimension: int, T: type, M: type) -> list[wp.Kernel]:
         leaves.factorization(shape, BW, W),
         dilu.red_black(shape, T, M),
         fsai.products(T, M),
+        multigrid.setup(shape, M),
+        multigrid.cycle(shape, T, M),
         spai.network(shape, CHANNELS, SPAI_LAYERS, M),
         spai.application(shape, T, M),
     ]
@@ -125,7 +140,7 @@ def test_no_kernel_of_the_solver_is_left_out_of_the_gate(monkeypatch):
 
     monkeypatch.setattr(wp, "launch", spied(wp.launch))
     monkeypatch.setattr(wp, "launch_tiled", spied(wp.launch_tiled))
-    variants = [*NAMES, Schwarz(deflated=False, sweep="additive", dense=True), Schwarz(dense=True)]
+    variants = [*NAMES, Multigrid(100), Schwarz(deflated=False, sweep="additive", dense=True), Schwarz(dense=True)]
     density, rhs = problems.frame("panel", (32, 16), seed=0)
     for preconditioner in variants:
         solver = Solver((32, 16), preconditioner=preconditioner, device="cpu")

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from .base import Preconditioner
 from .diagonal import Identity, Jacobi
 from .dilu import DILU
+from .multigrid import Multigrid
 from .schwarz import BlockJacobi, Schwarz
 from .spai import NeuralSPAI
 
@@ -25,6 +26,7 @@ NAMES: dict[str, Callable[[], Preconditioner]] = {
     "jacobi": Jacobi,
     "block_jacobi": BlockJacobi,
     "schwarz": Schwarz,
+    "multigrid": Multigrid,
     "dilu": DILU,
     "fsai": _fsai,
     "spai": NeuralSPAI,
@@ -59,6 +61,7 @@ __all__ = [
     "BlockJacobi",
     "Identity",
     "Jacobi",
+    "Multigrid",
     "NeuralSPAI",
     "Preconditioner",
     "Schwarz",

@@ -5,6 +5,7 @@
 auto coarsen = [&](const Level& f, const Level& g) {
     const int size[3] = {f.z, f.y, f.x}, coarse[3] = {g.z, g.y, g.x};
     const int pitch[3] = {1, 2 * f.width, 2 * f.width * (f.y + 2)};
+#pragma unroll
     for (int axis = 0; axis < DIMS; ++axis) {
         const M* fine = f.plain(FACES + 2 * axis);
         M* to = g.plain(FACES + 2 * axis);
@@ -33,8 +34,8 @@ auto coarsen = [&](const Level& f, const Level& g) {
                         for (int c = 0; c < z_lines; ++c) {
                             const M* face = fine + 2 * f.row(i + a, j + b) + k + c;
                             M resistance = M(1) / face[0];                   // infinite is fine
-                            if (low_pair) resistance += M(0.5) / face[to_low];
-                            if (high_pair) resistance += M(0.5) / face[to_high];
+                            if (low_pair && face[to_low] > M(0)) resistance += M(0.5) / face[to_low];
+                            if (high_pair && face[to_high] > M(0)) resistance += M(0.5) / face[to_high];
                             lines += M(1) / resistance;
                             sum += face[0];
                         }

@@ -7,6 +7,7 @@ const long long pitch[3] = {1, 2 * g.width, 2ll * g.width * (g.y + 2)};
 for (int b = slot; b < leaves; b += slots) {
     const int* first = origin.data + 3 * b;
     const int* u = used.data + 3 * b;
+#pragma unroll
     for (int axis = 0; axis < DIMS; ++axis) {
         M* faces = g.plain(FACES + 2 * axis);
         const bool itself = size[axis] == 1;                          // a periodic axis of one cell: no coupling
@@ -19,6 +20,7 @@ for (int b = slot; b < leaves; b += slots) {
             for (int v = z; v < end; ++v) to[v] = itself ? M(0) : M(before[l - z + v]);
         }
         HP_SYNC;
+#pragma unroll
         for (int behind = 0; behind < 2; ++behind) {                    // the faces of the domain's ends
             const int last = behind ? u[2 - axis] - 1 : 0, start = first[2 - axis];
             if (behind ? start + last + 1 < size[axis] : start > 0) continue;

@@ -9,6 +9,7 @@ for (int l = 0; l < levels; ++l) {
     const int axes = (g.z > 1) + (g.y > 1) + (g.x > 1);
     const M to_parent = M(2) / M(2 * (axes > 0 ? axes : 1) - 1);
     const M* faces[3];
+#pragma unroll
     for (int axis = 0; axis < 3; ++axis) faces[axis] = g.plain(FACES + 2 * (axis < DIMS ? axis : 0));
     const int padded_x = g.x + 2 * HX, padded_y = g.y + 2, padded = g.half + 2;
     for (int t = slot * lanes + lane; t < padded_x * padded_y * padded; t += slots * lanes) {
@@ -19,6 +20,7 @@ for (int l = 0; l < levels; ++l) {
             const int cz = 2 * k + (color ? 1 - q : q), at = 2 * g.row(x, y) + cz;
             if (cz < -1 || cz > g.z) continue;
             M sum = 0;
+#pragma unroll
             for (int axis = 0; axis < DIMS; ++axis) {
                 const M before = faces[axis][at], behind = faces[axis][at + pitch[axis]];
                 if (color == 0) {
@@ -33,6 +35,7 @@ for (int l = 0; l < levels; ++l) {
         if (!row_inside || z < 0 || z >= g.z) continue;
         const int position[3] = {z, y, x}, at = 2 * g.row(x, y) + z;
         M across[3], total = 0;
+#pragma unroll
         for (int axis = 0; axis < DIMS; ++axis) {
             const int n = size[axis], p = position[axis], up = p & 1, s = pitch[axis], nc = (n + 1) / 2;
             const bool wraps = g.wraps >> axis & 1, alone = p == n - 1 && !up;
@@ -41,12 +44,13 @@ for (int l = 0; l < levels; ++l) {
             const M* face = faces[axis] + at;
             const M outer = face[up ? s : 0], inner = face[up ? 0 : s];
             const int other = p / 2 + (up ? 1 : -1), to = other < 0 && wraps ? nc - 1 : other >= nc && wraps ? 0 : other;
-            const bool pair = to >= 0 && to < nc && 2 * to + 1 < n;
-            const M next = pair ? face[(2 * to + 1 - p) * s] : M(1);
+            const M next = to >= 0 && to < nc && 2 * to + 1 < n ? face[(2 * to + 1 - p) * s] : M(0);
+            const bool pair = next > M(0);
             if (outer > M(0) && !(wraps && nc == 1))
                 across[axis] = pair ? M(2) * outer * next / (M(2) * next + outer) : outer;
             total += across[axis] + to_parent * inner;
         }
+#pragma unroll
         for (int axis = 0; axis < DIMS; ++axis)
             g.part(WEIGHT + axis)[place] = total > M(0) ? across[axis] / total : M(0);
     }

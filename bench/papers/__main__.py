@@ -2,7 +2,7 @@
 
 import sys
 
-from . import dd_attention
+from . import dd_attention, lrsa
 
-for script in (dd_attention,):
+for script in (dd_attention, lrsa):
     script.main(sys.argv[1:])

@@ -15,10 +15,10 @@ and batches.
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -218,11 +218,15 @@ def claims(result: dict, config: Config) -> str:
             f"{steps_to(ours, i)} against {steps_to(row, i)} to {100 * limit:g} %"
             for i, limit in enumerate(config.thresholds)
         )
-        lines.append([f"trains faster (steps), {row['name']}", paces, verdict(sum(faster), len(faster))])
+        paces += f"; {_seconds(ours):.2f} against {_seconds(row):.2f} s to {100 * config.thresholds[-1]:g} %"
+        faster.append(_seconds(ours) < _seconds(row))
+        lines.append(
+            [f"trains faster (steps and time), {row['name']}", paces, report.verdict(sum(faster), len(faster))]
+        )
         wins = sum(a < b for a, b in zip(errors(ours), errors(row), strict=True))
         pair = f"{100 * np.mean(errors(ours)):.2f} % against {100 * np.mean(errors(row)):.2f} %"
         lines.append(
-            [f"more accurate, {row['name']}", f"{pair}, better in {wins} seeds", verdict(wins, len(errors(row)))]
+            [f"more accurate, {row['name']}", f"{pair}, better in {wins} seeds", report.verdict(wins, len(errors(row)))]
         )
         fewer = parameters(row) / parameters(ours)
         lines.append([f"significantly fewer parameters, {row['name']}", f"{fewer:.1f}x fewer", ""])
@@ -234,11 +238,22 @@ def _mean_steps(row: dict, index: int) -> float:
     return float(np.mean([np.inf if r["steps_to"][index] is None else r["steps_to"][index] for r in row["runs"]]))
 
 
-def verdict(wins: int, out_of: int) -> str:
-    return {0: "no", out_of: "yes"}.get(wins, f"in {wins} of {out_of}")
+def _seconds(row: dict) -> float:
+    """Mean time to the last threshold."""
+    return _mean_steps(row, -1) * float(np.median([r["step_ms"] for r in row["runs"]])) / 1e3
 
 
-def plot(result: dict, config: Config, path) -> None:
+def sections(result: dict, config: Config) -> list[str]:
+    n, k = config.nodes, config.modes
+    return [
+        f"1D diffusion, n = {n}, {k} sine modes, {config.train}/{config.validation}/{config.test} samples, Adam, "
+        f"{config.steps} steps of {config.batch}, {len(config.seeds)} seeds, mean ± deviation.",
+        *(f"**{field} coefficient**\n\n{result_table(rows, config)}" for field, rows in result.items()),
+        f"**Claimed / ours (constant coefficient)**\n\n{claims(result, config)}",
+    ]
+
+
+def plot(result: dict, config: Config, path: Path) -> None:
     import matplotlib
 
     matplotlib.use("Agg")
@@ -262,21 +277,7 @@ def plot(result: dict, config: Config, path) -> None:
 
 
 def main(argv: list[str] | None = None) -> int:
-    chosen = report.options("dd_attention", argv)
-    config = QUICK if chosen.quick else Config()
-    begun = time.perf_counter()
-    result = run(config)
-    whole = {"config": dataclasses.asdict(config), "seconds": time.perf_counter() - begun, "result": result}
-    n, k = config.nodes, config.modes
-    sections = [
-        f"1D diffusion, n = {n}, {k} sine modes, {config.train}/{config.validation}/{config.test} samples, Adam, "
-        f"{config.steps} steps of {config.batch}, {len(config.seeds)} seeds, mean ± deviation.",
-        *(f"**{field} coefficient**\n\n{result_table(rows, config)}" for field, rows in result.items()),
-        f"**Claimed / ours (constant coefficient)**\n\n{claims(result, config)}",
-    ]
-    report.write(chosen, "dd_attention", whole, sections)
-    plot(result, config, chosen.out / "dd_attention.png")
-    return 0
+    return report.reproduce("dd_attention", argv, (Config(), QUICK), run, sections, plot)
 
 
 if __name__ == "__main__":

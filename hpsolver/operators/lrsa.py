@@ -10,8 +10,9 @@ so that what a token learns of the others passes through M vectors, at a cost of
 enters: permuted tokens give permuted outputs.
 
 What the abstract leaves open, and our reading: one mixing layer (``layers`` takes more), feed-forward layers of GELU,
-learned queries without positions, biases as in PyTorch. Like the other mixers the module takes normalised tokens and
-returns what is to be added to them; the surrounding block normalises and adds.
+learned queries without positions, query and key matrices that start as in ``torch.nn.MultiheadAttention``. (From
+``nn.Linear``'s start, 1.7 times smaller, the latents attend almost alike and learn Darcy flow slower.) Like the other
+mixers the module takes normalised tokens and returns what is to be added; the surrounding block normalises and adds.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ class CrossAttention(nn.Module):
             raise ValueError(f"heads must divide the dimension {dim}, got {heads!r}")
         self.heads = heads
         self.query, self.key, self.value, self.out = (nn.Linear(dim, dim) for _ in range(4))
+        for layer in (self.query, self.key):
+            nn.init.xavier_uniform_(layer.weight)
 
     def forward(self, queries: Tensor, context: Tensor) -> Tensor:
         """[batch, n, dim] and [batch, m, dim] to [batch, n, dim]."""

@@ -2,7 +2,7 @@
 
 import sys
 
-from . import dd_attention, lrsa
+from . import dd_attention, hkt, lrsa
 
-for script in (dd_attention, lrsa):
+for script in (dd_attention, lrsa, hkt):
     script.main(sys.argv[1:])

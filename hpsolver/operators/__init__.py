@@ -8,6 +8,15 @@ hkt           hierarchical kernel attention, a mixer of tokens (arXiv 2604.08829
 """
 
 from .dd_attention import DomainDecompositionAttention, LowRankAttention
+from .hkt import CausalPairs, Groups, HierarchicalKernelAttention, split
 from .lrsa import LowRankSpatialAttention
 
-__all__ = ["DomainDecompositionAttention", "LowRankAttention", "LowRankSpatialAttention"]
+__all__ = [
+    "CausalPairs",
+    "DomainDecompositionAttention",
+    "Groups",
+    "HierarchicalKernelAttention",
+    "LowRankAttention",
+    "LowRankSpatialAttention",
+    "split",
+]

@@ -1,4 +1,4 @@
-"""The command line: ``hpsolver demo``, ``hpsolver solve`` and ``hpsolver info``.
+"""The command line: ``hpsolver demo``, ``hpsolver solve``, ``hpsolver train`` and ``hpsolver info``.
 
 Exit codes: 0 when done, which for ``solve`` means converged; 2 for a command line that cannot be carried out as
 written; 1 for everything else. What numpy and Warp are needed for is imported by the command that needs them.
@@ -85,6 +85,23 @@ def _parser() -> argparse.ArgumentParser:
     solve.add_argument("--max-iterations", type=int, metavar="N", help="iterations to stop after")
     solve.add_argument("--precision", metavar="NAME", help="arithmetic of the iteration, such as mixed")
     solve.add_argument("--device", metavar="NAME", help="one of those that 'hpsolver info' lists")
+
+    train = commands.add_parser(
+        "train",
+        help="train the weights of a neural preconditioner",
+        description="Trains the weights of a neural preconditioner. A run that was stopped goes on where it was. "
+        "Several processes or GPUs: torchrun --nproc-per-node N -m hpsolver train ...",
+    )
+    train.add_argument("name", metavar="NAME", help="a training of hpsolver.network.presets, such as htp_paper_1024")
+    train.add_argument("--out", required=True, metavar="FOLDER", help="where weights, log and state go")
+    train.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        dest="changes",
+        metavar="KEY=VALUE",
+        help="change a setting, the value in JSON: run.steps=100, task.network.width=128",
+    )
     return parser
 
 
@@ -170,6 +187,31 @@ def _write(path: str, array: np.ndarray) -> None:
         raise CommandError(f"cannot write {path}: {error.strerror}") from error
 
 
+def _train(*, name: str, out: str, changes: list[str]) -> int:
+    import json
+
+    from hpsolver.network.presets import configured
+    from hpsolver.training import train
+
+    settings = {}
+    for change in changes:
+        key, _, value = change.partition("=")
+        try:
+            settings[key] = json.loads(value)
+        except json.JSONDecodeError:
+            settings[key] = value
+    try:
+        task, run = configured(name, settings)
+    except ValueError as error:
+        raise CommandError(error, USAGE) from error
+    try:
+        best = train(task, run, out)
+    except (OSError, ValueError) as error:
+        raise CommandError(error) from error
+    _print_table({**best, "weights": f"{out}/best.safetensors"})
+    return OK
+
+
 def _info() -> int:
     import warp as wp
 
@@ -201,4 +243,4 @@ def _print_table(lines: dict[str, object], indent: int = 0) -> None:
         print(f"{'':{indent}}{name:<{width}}  {value}")
 
 
-_COMMANDS = {"solve": _solve, "info": _info}
+_COMMANDS = {"solve": _solve, "train": _train, "info": _info}

@@ -84,19 +84,21 @@ class LeafEdges:
         geometry: [L, L, 4] edge features without A.
         stencil: [B, K, D, L, 4] edge features from each token to the one across.
         bare_stencil: [D, L, 4] the same without A.
-        within, inside: of the lattice.
+        within: of the lattice.
+        inside: [K, D, L], of the lattice.
     """
 
     def __init__(self, conductance: torch.Tensor, lattice: Lattice):
         B, _, K, L = conductance.shape
         device = conductance.device
-        values = -conductance.transpose(1, 2) * lattice.inside  # [B, K, D, L]
+        inside = lattice.inside.transpose(0, 1)
+        values = -conductance.transpose(1, 2) * inside  # [B, K, D, L]
         bias = torch.eye(L, device=device).repeat(B, K, 1, 1)
         rows = torch.arange(L, device=device)
         for d, within in enumerate(lattice.within):
             bias[:, :, rows, within] += values[:, :, d]
         self.bias = bias + NEVER * (1.0 - lattice.fluid)[:, None, :]
-        self.within, self.inside = lattice.within, lattice.inside
+        self.within, self.inside = lattice.within, inside
         displacement = lattice.offset / REACH
         self.geometry = torch.cat([displacement, torch.eye(L, device=device)[..., None]], dim=-1)
         steps = lattice.steps[:, None, :].expand(-1, L, -1) / REACH

@@ -24,6 +24,17 @@ MIX = FrameConfig(
     solid=0.2,
 )
 
+"""2D: all but two families of the gallery (``dam`` and ``tank`` stay unseen), every kind of side, some solids."""
+
+SPACE = FrameConfig(
+    shapes=((16, 16, 16), (16, 8, 8), (24, 16, 16), (13, 10, 17)),
+    families=("panel", "bubbles", "film", "noise"),
+    contrast=(1.0, 1e4),
+    boundaries=("wall", "wall", "wall", "open", "periodic"),
+    solid=0.2,
+)
+"""The same in 3D."""
+
 
 @dataclass(frozen=True)
 class BasisTask:
@@ -33,7 +44,7 @@ class BasisTask:
         network: its size.
         frames: what it sees.
         sizes: coarse sizes R whose objectives are added, each divided by R: the leading functions must do alone.
-        validation_sizes: coarse sizes of the validation's solvers (the first one's iterations are reported).
+        validation_size: coarse size of the validation's solvers, additive.
     """
 
     network: BasisConfig = field(default_factory=BasisConfig)

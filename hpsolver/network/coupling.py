@@ -34,7 +34,7 @@ def leaf_matrices(operator: Operator, *, closed: bool) -> torch.Tensor:
     lattice = operator.lattice
     conductance, diagonal = operator.conductance.double(), operator.diagonal.double()
     if closed:
-        leaving = (conductance * (1.0 - lattice.inside)[:, None, :]).sum(dim=1)
+        leaving = (conductance * (1.0 - lattice.inside)).sum(dim=1)
         diagonal = (1.0 + SHIFT) * diagonal - leaving
     matrices = torch.diag_embed(diagonal)
     rows = torch.arange(lattice.leaf_size, device=diagonal.device)
@@ -74,8 +74,7 @@ def coupling_matrix(operator: Operator, basis: torch.Tensor) -> torch.Tensor:
     coupling = torch.zeros(B, K, K, R, R, dtype=basis.dtype, device=basis.device)
     leaf = torch.arange(K, device=basis.device)
     for d, across in enumerate(lattice.across):
-        face = torch.nonzero(lattice.inside[d] == 0).squeeze(-1)
-        cells = (leaf[:, None] * L + face).flatten()
+        cells = (leaf[:, None] * L + lattice.face[d]).flatten()
         other = across[cells]
         weight = operator.conductance[:, d].reshape(B, K * L)[:, cells, None].double()
         blocks = (flat[:, cells] * weight).view(B, K, -1, R).transpose(-1, -2) @ flat[:, other].view(B, K, -1, R)

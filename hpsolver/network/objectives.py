@@ -1,11 +1,11 @@
 """What training minimises for a preconditioner M given as products, estimated with random probes.
 
-Probes Z [B, N, P] are standard normal, projected to zero mean (the null space of a problem without open sides) and
-zero outside the fluid. Smoothing is damped Jacobi on A Z = 0, twice,
+Probes Z [B, N, P] are standard normal and zero outside the fluid. Smoothing is damped Jacobi on A Z = 0, twice,
 
     Z <- Z - 0.6 D^-1 A Z,
 
-which leaves what a preconditioner is for: the low frequencies (arXiv 2605.13343, training).
+which leaves what a preconditioner is for: the low frequencies (arXiv 2605.13343, training). Then their means are taken
+out: the null space of a problem without open sides, where no M can help.
 """
 
 from __future__ import annotations
@@ -35,12 +35,11 @@ def probes(operator: Operator, count: int, generator: torch.Generator, *, smooth
     B, (K, L) = operator.frames, operator.diagonal.shape[1:]
     fluid = operator.lattice.fluid.reshape(1, K * L, 1)
     z = torch.randn(B, K * L, count, generator=generator, device=operator.diagonal.device) * fluid
-    z = z - fluid * (z.sum(dim=1, keepdim=True) / fluid.sum())
     if smooth:
         diagonal = operator.diagonal.reshape(B, K * L, 1)
         for _ in range(SMOOTHING_STEPS):
             z = z - SMOOTHING_WEIGHT * operator.multiply(z) / diagonal
-    return z
+    return z - fluid * (z.sum(dim=1, keepdim=True) / fluid.sum())
 
 
 def cosine_hutchinson(operator: Operator, product: Product, z: torch.Tensor) -> torch.Tensor:

@@ -28,8 +28,10 @@ class Lattice:
 
     Attributes:
         across: [D, N] number of the cell across each side (the cell itself where there is none).
-        within: [D, L] number inside the leaf of the cell across, 0 where it is in another leaf.
-        inside: [D, L] 1 where the cell across is in the same leaf, else 0.
+        within: [D, L] number inside the brick of the cell across, 0 where it is outside.
+        inside: [D, K, L] 1 where that is the cell across in the grid; else the coupling, if any, leaves the leaf (and
+            may come back to it through a periodic side).
+        face: [D, K, F] cells of each leaf's face.
         fluid: [K, L] 1 for cells of the fluid, 0 for solid and padding.
         offset: [L, L, 3] displacement from cell i to cell j of a leaf, in cells, first axis first.
         steps: [D, 3] displacement of the cell across each side.
@@ -45,16 +47,20 @@ class Lattice:
         across = system.across()
         self.across = torch.as_tensor(across, device=self.device)
         local = np.stack(np.unravel_index(np.arange(self.leaf_size), bricks.extent), axis=-1)
-        within = np.zeros((self.directions, self.leaf_size), dtype=np.int64)
-        inside = np.zeros((self.directions, self.leaf_size), dtype=np.float32)
+        first = np.arange(self.leaves)[:, None] * self.leaf_size
+        within, inside, face = [], [], []
         for d in range(self.directions):
+            axis, forward = 2 - d // 2, d % 2
             moved = local.copy()
-            moved[:, 2 - d // 2] += 2 * (d % 2) - 1
+            moved[:, axis] += 2 * forward - 1
             valid = ((moved >= 0) & (moved < bricks.extent)).all(axis=1)
-            within[d, valid] = np.ravel_multi_index(moved[valid].T, bricks.extent)
-            inside[d] = valid
-        self.within = torch.as_tensor(within, device=self.device)
-        self.inside = torch.as_tensor(inside, device=self.device)
+            within.append(np.where(valid, np.ravel_multi_index((moved % bricks.extent).T, bricks.extent), 0))
+            inside.append(valid & (across[d].reshape(self.leaves, -1) == first + within[d]))
+            last = bricks.used[:, axis] - 1 if forward else np.zeros(self.leaves, dtype=int)
+            face.append([np.flatnonzero(local[:, axis] == end) for end in last])
+        self.within = torch.as_tensor(np.array(within), device=self.device)
+        self.inside = torch.as_tensor(np.array(inside), dtype=torch.float32, device=self.device)
+        self.face = [torch.as_tensor(np.array(cells), device=self.device) for cells in face]
         fluid = system.fluid.numpy().reshape(self.leaves, self.leaf_size)
         self.fluid = torch.as_tensor(fluid, dtype=torch.float32, device=self.device)
         offset = (local[None, :, :] - local[:, None, :]).astype(np.float32)

@@ -52,7 +52,7 @@ class PatchLattice:
             linked[d] = ~absent
         as_tensor = lambda values: torch.as_tensor(values, device=self.device)  # noqa: E731
         self.across, self.linked = as_tensor(across.reshape(D, K * T)), as_tensor(linked)
-        self.within, self.inside = as_tensor(within), as_tensor(inside)
+        self.within, self.inside = as_tensor(within), as_tensor(inside)[:, None, :].expand(-1, K, -1)
         size = np.array(bricks.extent) // np.array(extent)
         self.offset = as_tensor(((local[None, :, :] - local[:, None, :]) * size).astype(np.float32))
         self.steps = lattice.steps * as_tensor(size.astype(np.float32))
@@ -68,7 +68,7 @@ class PatchLattice:
         log_diagonal = diagonal.log10() * fluid
         level = log_diagonal.sum(dim=-1, keepdim=True) / fluid.sum(dim=-1, keepdim=True).clamp_min(1.0)
         share = operator.conductance / diagonal[:, None]
-        leaving = share * (1.0 - lattice.inside)[:, None, :]
+        leaving = share * (1.0 - lattice.inside)
         largest = (diagonal * fluid).amax(dim=-1, keepdim=True)[:, None].clamp_min(1e-12)
         logarithm = (operator.conductance / largest + 1e-6).log10() / 3.0
         per_cell = torch.cat([((log_diagonal - level) * fluid)[:, None], share, leaving, logarithm], dim=1)

@@ -15,6 +15,7 @@ from .base import Preconditioner
 from .torch_graph import on_stream
 
 if TYPE_CHECKING:
+    from hpsolver.network.operator import Operator
     from hpsolver.network.transformer import HierarchicalTransformer
 
 ARCHITECTURE = "hpsolver.htp_paper/1"
@@ -53,9 +54,9 @@ class HTPaper(Preconditioner):
         self.network: HierarchicalTransformer | None = None
 
     @classmethod
-    def of_network(cls, network: HierarchicalTransformer) -> HTPaper:
+    def of_network(cls, network: HierarchicalTransformer, **options: object) -> HTPaper:
         """With a network at hand instead of a file, as training does."""
-        made = cls()
+        made = cls(**options)
         made.network = network
         return made
 
@@ -94,7 +95,7 @@ class HTPaper(Preconditioner):
         device = wp.device_to_torch(system.device)
         self.network.to(device)
         self._lattice = Lattice(system, device)
-        self._tiles = TileMap(self._lattice, partition, L // config.rank)
+        self.tiles = TileMap(self._lattice, partition, L // config.rank)
         self._forward = on_stream(self._fill, system.device)
 
     @staticmethod
@@ -110,6 +111,14 @@ class HTPaper(Preconditioner):
             raise ValueError(f"htp_paper has weights for 2D grids only, this one is {dimension}D: give a file")
         return shipped(f"htp_paper_{min(SIZES, key=lambda n: abs(np.log(n / cells)))}.safetensors")
 
+    def operator(self) -> Operator:
+        """A / s of the assembled system, as the network sees it."""
+        from hpsolver.network.operator import read_operator
+
+        system = self.system
+        arrays = (wp.to_torch(a) for a in (system.conductance, system.diagonal, system.density))
+        return read_operator(self._lattice, *arrays)
+
     def predict(self) -> None:
         self._forward()
 
@@ -120,13 +129,9 @@ class HTPaper(Preconditioner):
         """The network on the system's arrays, its factors into M's. Torch; no allocation outside its pool."""
         import torch
 
-        from hpsolver.network.operator import read_operator
-
-        system, network = self.system, self.network
         with torch.no_grad():
-            arrays = (wp.to_torch(a) for a in (system.conductance, system.diagonal, system.density))
-            operator = read_operator(self._lattice, *arrays)
-            factors = network(operator, self._tiles)
+            operator = self.operator()
+            factors = self.network(operator, self.tiles)
             block = factors.leaf[0] @ factors.leaf[0].transpose(-1, -2)
             block.diagonal(dim1=-2, dim2=-1).add_(factors.gate[0] / operator.diagonal[0])
             basis = torch.cat([factors.left[0], factors.right[0]], dim=-1).transpose(-1, -2)

@@ -1,0 +1,197 @@
+"""The learned coarse space: its objective against dense algebra, and a solver that no network can break."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from hpsolver import Solver, Status, problems
+from hpsolver.network.basis import BasisConfig, BasisNetwork
+from hpsolver.network.basis_task import BasisTask, patch_lattice
+from hpsolver.network.coupling import coarse_basis, coupling_matrix, determinant_objective, leaf_matrices
+from hpsolver.network.frames import FrameConfig, FrameSource
+from hpsolver.network.patches import TOKENS, patch_boxes
+from hpsolver.preconditioners import Schwarz
+from hpsolver.preconditioners.htp import HTP
+from hpsolver.preconditioners.schwarz import haar, sub_bricks
+
+TINY = BasisConfig(width=16, layers=1, heads=2)
+VARIANTS = [
+    {"deflated": False, "sweep": "additive"},
+    {"deflated": True, "sweep": "additive"},
+    {"deflated": True, "sweep": "redblack"},
+]
+
+
+def network(head: float = 0.0, config: BasisConfig = TINY) -> BasisNetwork:
+    torch.manual_seed(0)
+    made = BasisNetwork(config)
+    if head:
+        torch.nn.init.normal_(made.head.weight, std=head)
+    return made.eval().requires_grad_(False)
+
+
+def dense(operator) -> np.ndarray:
+    """A / s of the first frame, in brick order."""
+    size = operator.diagonal[0].numel()
+    return operator.multiply(torch.eye(size)[None])[0].double().numpy()
+
+
+def block_diagonal(blocks: np.ndarray) -> np.ndarray:
+    K, rows, columns = blocks.shape
+    result = np.zeros((K, rows, K, columns))
+    result[np.arange(K), :, np.arange(K), :] = blocks
+    return result.reshape(K * rows, K * columns)
+
+
+@pytest.mark.parametrize("boundary", ["wall", "open"])
+@pytest.mark.parametrize("functions", [4, 8])
+def test_objective_is_the_kaporin_number_of_the_additive_preconditioner(boundary, functions):
+    """log det of M A from dense matrices moves by exactly what the objective says, and its trace does not move."""
+    config = FrameConfig(shapes=((32, 16),), families=("noise",), contrast=(50.0, 60.0), boundaries=(boundary,))
+    operator = FrameSource(config).batch(5, 1)
+    A, K, L = dense(operator), operator.lattice.leaves, operator.lattice.leaf_size
+    A_ii = np.stack([A[k * L : (k + 1) * L, k * L : (k + 1) * L] for k in range(K)])
+    null = np.ones(K * L) / np.sqrt(K * L)
+    figures = []
+    for head in (0.0, 0.5):
+        start = network(head)(operator, patch_lattice(operator.lattice))[:, :, : functions - 1]
+        basis = coarse_basis(operator, start)
+        objective = determinant_objective(coupling_matrix(operator, basis), functions).item()
+        phi = np.linalg.qr(basis[0].numpy())[0]
+        Phi = block_diagonal(phi)
+        E, own = Phi.T @ A @ Phi, block_diagonal(np.linalg.inv(np.einsum("kla,klm,kmb->kab", phi, A_ii, phi)))
+        inverse = np.linalg.pinv(E, rcond=1e-6, hermitian=True)
+        M = block_diagonal(np.linalg.inv(A_ii)) + Phi @ (inverse - own) @ Phi.T
+        eigenvalues = np.linalg.eigvals(M @ A).real
+        singular = boundary == "wall"
+        kept = np.sort(eigenvalues)[1:] if singular else eigenvalues
+        assert (kept > 0).all()
+        trace = kept.sum() + (1.0 if singular else 0.0)
+        assert np.isclose(trace, K * L, rtol=1e-5)
+        figures.append((objective, np.log(kept).sum() / K))
+        assert np.allclose(A @ null, 0, atol=1e-6) == singular
+    (J0, det0), (J1, det1) = figures
+    assert abs(J1 - J0) > 1e-3
+    assert np.isclose(det1 - det0, J0 - J1, atol=2e-3)
+
+
+def test_leading_functions_are_a_basis_of_their_own():
+    operator = FrameSource(FrameConfig(shapes=((32, 32),), families=("film",))).batch(2, 2)
+    start = network(0.3)(operator, patch_lattice(operator.lattice))
+    all_of_them = determinant_objective(coupling_matrix(operator, coarse_basis(operator, start)), 4)
+    only_four = determinant_objective(coupling_matrix(operator, coarse_basis(operator, start[:, :, :3])), 4)
+    assert torch.allclose(all_of_them, only_four, atol=1e-8)
+
+
+def test_leaf_matrices_are_the_blocks_of_the_operator():
+    operator = FrameSource(FrameConfig(shapes=((20, 30),), boundaries=("open", "periodic"), solid=1.0)).batch(1, 1)
+    A, L = dense(operator), operator.lattice.leaf_size
+    own, closed = (leaf_matrices(operator, closed=c)[0].numpy() for c in (False, True))
+    for k in range(operator.lattice.leaves):
+        block = A[k * L : (k + 1) * L, k * L : (k + 1) * L]
+        assert np.allclose(own[k], block, atol=1e-7)
+        rows = A[k * L : (k + 1) * L].sum(axis=1)  # what leaves the domain; the rest of the row sum leaves the leaf
+        expected = 1e-3 * np.diag(block) + rows
+        assert np.allclose(closed[k].sum(axis=1), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("extent", [(1, 16, 8), (8, 4, 4)])
+def test_haar_functions_span_the_indicators_of_the_sub_bricks(extent):
+    for R in (2, 4, 8):
+        functions = np.vstack([np.ones(128), haar(extent, R - 1)])
+        indicators = np.eye(R)[:, sub_bricks(extent, R)]
+        assert np.linalg.matrix_rank(np.vstack([functions, indicators])) == np.linalg.matrix_rank(functions) == R
+    cells, counts = patch_boxes(extent)
+    assert sorted(cells.ravel()) == list(range(128))
+    assert np.prod(counts) == TOKENS
+
+
+@pytest.mark.parametrize("variant", VARIANTS, ids=lambda v: f"{v['sweep']} {v['deflated']}")
+def test_network_of_zeros_is_the_classical_basis(variant):
+    density, rhs = problems.frame("film", (48, 40), seed=3)
+    solvers = [
+        Solver((48, 40), preconditioner=p, precision="float64", tolerance=1e-9)
+        for p in (Schwarz(4, **variant), HTP.of_network(network(), coarse_size=4, **variant))
+    ]
+    pressures = [solver.step(density, rhs) for solver in solvers]
+    assert solvers[0].info.iterations == solvers[1].info.iterations
+    assert np.allclose(*pressures, atol=1e-9 * abs(pressures[0]).max())
+
+
+def _broken(kind: str):
+    def forward(operator, patches):
+        shape = (1, patches.lattice.leaves, 7, patches.lattice.leaf_size)
+        values = torch.zeros(shape)
+        if kind == "huge":
+            values = torch.full(shape, 1e30)
+        elif kind == "nan":
+            values[:, ::2] = torch.nan
+        elif kind == "duplicates":
+            values = torch.randn(shape[0], shape[1], 1, shape[3]).expand(shape)
+        elif kind == "random":
+            values = torch.randn(shape)
+        return values
+
+    return forward
+
+
+@pytest.mark.parametrize("kind", ["zeros", "huge", "nan", "duplicates", "random"])
+@pytest.mark.parametrize("variant", VARIANTS, ids=lambda v: f"{v['sweep']} {v['deflated']}")
+def test_no_network_output_keeps_the_solver_from_converging(kind, variant):
+    broken = network()
+    broken.forward = _broken(kind)
+    solver = Solver((32, 48), preconditioner=HTP.of_network(broken, **variant), tolerance=1e-8)
+    density, rhs = problems.frame("bubbles", (32, 48), seed=0)
+    for _ in range(2):
+        solver.step(density, rhs)
+        assert solver.info.status is Status.CONVERGED
+        assert not solver.info.fallback
+
+
+def test_pressure_has_no_null_space_left_and_constants_are_exact():
+    """A field that is a constant on the whole fluid is in the coarse space, whatever the network adds."""
+    wild = network(1.0)
+    solver = Solver((33, 20), preconditioner=HTP.of_network(wild), tolerance=1e-9, precision="float64")
+    density, rhs = problems.frame("noise", (33, 20), seed=2)
+    pressure = solver.step(density, rhs + 5.0)
+    assert solver.info.converged
+    assert abs(pressure.mean()) <= 1e-12 * abs(pressure).max()
+    assert np.isclose(solver.info.rhs_mean_removed, 5.0, rtol=1e-6)
+
+
+def test_between_refreshes_the_last_prediction_is_kept():
+    calls = []
+    counted = network(0.3)
+    original = counted.forward
+    counted.forward = lambda *a: (calls.append(1), original(*a))[1]
+    solver = Solver((32, 32), preconditioner=HTP.of_network(counted, refresh=3))
+    for seed in range(7):
+        solver.step(*problems.frame("bubbles", (32, 32), seed=seed))
+        assert solver.info.converged
+    assert len(calls) == 3
+
+
+@pytest.mark.parametrize("options", [{"coarse_size": 16}, {"coarse_size": 1}, {"refresh": 0}, {"refresh": 1.5}])
+def test_options_outside_their_range_are_refused(options):
+    with pytest.raises(ValueError, match=str(next(iter(options)))):
+        HTP(**options)
+
+
+def test_training_lowers_the_objective_of_one_frame():
+    """A few steps on one frame beat the classical basis, in the objective and in iterations."""
+    task = BasisTask(network=TINY, sizes=(4,))
+    operator = FrameSource(FrameConfig(shapes=((32, 32),), families=("noise",), contrast=(1e3, 1e3))).batch(0, 1)
+    torch.manual_seed(0)
+    made = task.make_network()
+    optimizer = torch.optim.Adam(made.parameters(), lr=5e-3)
+    losses = []
+    for _ in range(40):
+        loss = task.loss(task.predict(made, operator), operator, torch.Generator())
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < losses[0] - 0.02
+    assert dataclasses.is_dataclass(task)

@@ -87,21 +87,19 @@ def relative_errors(model: nn.Module, pair: tuple[Tensor, Tensor]) -> Tensor:
 
 
 def train(make: Callable[[], nn.Module], config: Config, data: Data, rate: float, seed: int) -> dict:
-    """One run: curve of the validation error, test error at the end, steps to each threshold, seconds."""
+    """One run: curve of the validation error, test error at the end, steps to each threshold, parameters."""
     torch.manual_seed(seed)
     model = make()
     optimiser = torch.optim.Adam(model.parameters(), lr=rate)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, config.steps)
     f, u = data["train"]
-    curve, seconds = [], 0.0
+    curve = []
     for step in range(1, config.steps + 1):
-        begun = time.perf_counter()
         rows = torch.randint(len(f), (config.batch,))
         optimiser.zero_grad()
         relative_errors(model, (f[rows], u[rows])).square().mean().backward()
         optimiser.step()
         schedule.step()
-        seconds += time.perf_counter() - begun
         if step % config.look_every == 0:
             with torch.no_grad():
                 curve.append(relative_errors(model, data["validation"]).mean().item())
@@ -112,9 +110,26 @@ def train(make: Callable[[], nn.Module], config: Config, data: Data, rate: float
         "error": error,
         "curve": curve,
         "steps_to": [None if i is None else i * config.look_every for i in reached],
-        "step_ms": 1e3 * seconds / config.steps,
         "parameters": sum(p.numel() for p in model.parameters()),
     }
+
+
+def step_times(config: Config, operators: list[Operator], rounds: int = 20, steps: int = 10) -> dict[str, float]:
+    """Milliseconds of a training step: the operators in turn, the best of ``rounds``."""
+    data = draw(config, config.rate_seed, np.ones(config.nodes + 1))["train"]
+    f, u = (v[: config.batch] for v in data)
+    models = {name: make() for name, make in operators}
+    optimisers = {name: torch.optim.Adam(model.parameters()) for name, model in models.items()}
+    best = dict.fromkeys(models, float("inf"))
+    for _ in range(rounds):
+        for name, model in models.items():
+            begun = time.perf_counter()
+            for _ in range(steps):
+                optimisers[name].zero_grad()
+                relative_errors(model, (f, u)).square().mean().backward()
+                optimisers[name].step()
+            best[name] = min(best[name], 1e3 * (time.perf_counter() - begun) / steps)
+    return best
 
 
 def best_rate(make: Callable[[], nn.Module], config: Config, coefficient: np.ndarray) -> float:
@@ -154,7 +169,7 @@ def run(config: Config) -> dict:
     fields = {"constant": np.ones(n + 1), "two-phase 100:1": pieces(n, 100.0)}
     runs_per_main = len(config.rates) + len(config.seeds)
     progress = report.Progress(len(fields) * len(mains) * runs_per_main + len(sweep) * len(config.seeds))
-    result = {}
+    result = {"fields": {}, "step_ms": step_times(config, mains + sweep)}
     for field, coefficient in fields.items():
         sets = {seed: draw(config, seed, coefficient) for seed in config.seeds}
         rows = []
@@ -169,7 +184,7 @@ def run(config: Config) -> dict:
             for name, make in sweep:
                 rows.append({"name": name, "rate": rate, "runs": _all_seeds(make, config, sets, rate), "sweep": True})
                 progress.advance(len(config.seeds), f"sweep: {name}")
-        result[field] = rows
+        result["fields"][field] = rows
     return result
 
 
@@ -193,21 +208,22 @@ def steps_to(row: dict, index: int) -> str:
     return f"{np.mean(reached):.0f}"
 
 
-def result_table(rows: list[dict], config: Config) -> str:
+def result_table(rows: list[dict], step_ms: dict[str, float], config: Config) -> str:
     heads = ["operator", "parameters", "rate", "relative L2 error, %"]
     heads += [f"steps to {100 * t:g} %" for t in config.thresholds] + ["ms per step", "best of that rank, %"]
     lines = []
     for row in rows:
         cells = [row["name"], parameters(row), f"{row['rate']:g}", report.spread([100 * e for e in errors(row)], ".2f")]
         cells += [steps_to(row, i) for i in range(len(config.thresholds))]
-        cells.append(f"{np.median([r['step_ms'] for r in row['runs']]):.2f}")
+        cells.append(f"{step_ms[row['name']]:.2f}")
         lines.append([*cells, f"{100 * row['floor']:.2f}" if "floor" in row else ""])
     return report.table(heads, lines)
 
 
 def claims(result: dict, config: Config) -> str:
     """The smallest two-level operator against every baseline that has at least as many parameters."""
-    rows = [row for row in result["constant"] if "sweep" not in row]
+    rows = [row for row in result["fields"]["constant"] if "sweep" not in row]
+    step_ms = result["step_ms"]
     globals_, ours = rows[: len(config.baseline_ranks)], rows[len(config.baseline_ranks)]
     lines = []
     for row in globals_:
@@ -218,8 +234,9 @@ def claims(result: dict, config: Config) -> str:
             f"{steps_to(ours, i)} against {steps_to(row, i)} to {100 * limit:g} %"
             for i, limit in enumerate(config.thresholds)
         )
-        paces += f"; {_seconds(ours):.2f} against {_seconds(row):.2f} s to {100 * config.thresholds[-1]:g} %"
-        faster.append(_seconds(ours) < _seconds(row))
+        seconds = [_mean_steps(r, -1) * step_ms[r["name"]] / 1e3 for r in (ours, row)]
+        faster.append(seconds[0] < seconds[1])
+        paces += f"; {seconds[0]:.2f} against {seconds[1]:.2f} s to {100 * config.thresholds[-1]:g} %"
         lines.append(
             [f"trains faster (steps and time), {row['name']}", paces, report.verdict(sum(faster), len(faster))]
         )
@@ -238,17 +255,13 @@ def _mean_steps(row: dict, index: int) -> float:
     return float(np.mean([np.inf if r["steps_to"][index] is None else r["steps_to"][index] for r in row["runs"]]))
 
 
-def _seconds(row: dict) -> float:
-    """Mean time to the last threshold."""
-    return _mean_steps(row, -1) * float(np.median([r["step_ms"] for r in row["runs"]])) / 1e3
-
-
 def sections(result: dict, config: Config) -> list[str]:
     n, k = config.nodes, config.modes
+    tables = {field: result_table(rows, result["step_ms"], config) for field, rows in result["fields"].items()}
     return [
         f"1D diffusion, n = {n}, {k} sine modes, {config.train}/{config.validation}/{config.test} samples, Adam, "
         f"{config.steps} steps of {config.batch}, {len(config.seeds)} seeds, mean ± deviation.",
-        *(f"**{field} coefficient**\n\n{result_table(rows, config)}" for field, rows in result.items()),
+        *(f"**{field} coefficient**\n\n{table}" for field, table in tables.items()),
         f"**Claimed / ours (constant coefficient)**\n\n{claims(result, config)}",
     ]
 
@@ -259,9 +272,9 @@ def plot(result: dict, config: Config, path: Path) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    figure, axes = pyplot.subplots(1, len(result), figsize=(11, 4), sharey=True)
+    figure, axes = pyplot.subplots(1, len(result["fields"]), figsize=(11, 4), sharey=True)
     steps = np.arange(1, config.steps // config.look_every + 1) * config.look_every
-    for axis, (field, rows) in zip(axes, result.items(), strict=True):
+    for axis, (field, rows) in zip(axes, result["fields"].items(), strict=True):
         for row in rows:
             if "sweep" not in row:
                 curves = np.array([r["curve"] for r in row["runs"]])

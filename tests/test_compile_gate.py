@@ -22,11 +22,13 @@ from hpsolver.kernels import (
     native,
     regions,
     spai,
+    tiles,
 )
 
 from hpsolver import Solver, problems
 from hpsolver.bricks import EXTENTS
 from hpsolver.preconditioners import NAMES, Multigrid, Schwarz
+from hpsolver.preconditioners.htp_paper import HTPaper
 from hpsolver.preconditioners.spai import CHANNELS
 from hpsolver.stopwatch import set_mark
 
@@ -34,6 +36,7 @@ ARCHITECTURES = [75, 80, 90, 120]
 SHARED_LIMIT = 48 * 1024
 HALFWIDTH = {2: 8, 3: 16}
 SPAI_LAYERS = 4  # of the shipped weights
+TILE_RANK = 32
 
 FIXED = [
     assembly.to_float,
@@ -65,7 +68,10 @@ def configured(dimension: int, T: type, M: type) -> list[wp.Kernel]:
         multigrid.cycle(shape, T, M),
         spai.network(shape, CHANNELS, SPAI_LAYERS, M),
         spai.application(shape, T, M),
+        tiles.tiling(shape, T, wp.float32, TILE_RANK),
     ]
+    if T is wp.float64:
+        groups += [tiles.tiling(shape, T, storage, TILE_RANK) for storage in HTPaper.STORAGE.values()]
     singles = [diagonal.reciprocal(T), fsai.fill(shape)]
     for local, mode in ((False, leaves.PUSH), (True, leaves.RESTRICT)):
         groups.append(coarse.coarsening(shape, BW, W, M, R, local))

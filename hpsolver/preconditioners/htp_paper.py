@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import warp as wp
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 ARCHITECTURE = "hpsolver.htp_paper/1"
 SIZES = (1024, 2048, 4096, 8192, 16384)
 """Cells for which weights are shipped: 2D grids, leaves of 128."""
-
-STORAGE = {"float32": wp.float32, "float16": wp.float16, "bfloat16": wp.bfloat16}
 
 
 class HTPaper(Preconditioner):
@@ -47,9 +45,11 @@ class HTPaper(Preconditioner):
     graph_safe = False
     launches = 3
 
+    STORAGE: ClassVar = {"float32": wp.float32, "float16": wp.float16, "bfloat16": wp.bfloat16}
+
     def __init__(self, weights: str | Path | None = None, *, storage: str = "float32"):
-        if storage not in STORAGE:
-            raise ValueError(f"unknown storage {storage!r}; allowed: {', '.join(STORAGE)}")
+        if storage not in self.STORAGE:
+            raise ValueError(f"unknown storage {storage!r}; allowed: {', '.join(self.STORAGE)}")
         self._path, self.storage = weights, storage
         self.network: HierarchicalTransformer | None = None
 
@@ -74,7 +74,7 @@ class HTPaper(Preconditioner):
         config = self.network.config
         if config.leaf_size != bricks.leaf_size:
             raise ValueError(f"weights for leaves of {config.leaf_size} cells, this grid has {bricks.leaf_size}")
-        K, L, R, S = system.leaves, bricks.leaf_size, 2 * config.rank, STORAGE[self.storage]
+        K, L, R, S = system.leaves, bricks.leaf_size, 2 * config.rank, self.STORAGE[self.storage]
         self.partition = partition = make_partition(bricks.coordinates)
         M = max(partition.tiles, 1)
 

@@ -23,8 +23,8 @@ class Status(enum.IntEnum):
     )
     STAGNATED = (
         S.STAGNATED,
-        "The true residual stopped falling: rounding limits it. Loosen the tolerance, or use precision='mixed' or "
-        "'float64'.",
+        "The true residual stopped falling, for the fallback too unless rounding explains it; the pressure is the best "
+        "iterate. Loosen the tolerance, or use precision='mixed' or 'float64'.",
     )
     BREAKDOWN_OPERATOR = (
         S.BREAKDOWN_OPERATOR,

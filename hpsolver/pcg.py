@@ -35,6 +35,7 @@ class ConjugateGradients:
     Attributes:
         x: [N] fp64 iterate, in units where ||b|| = 1.
         state, counter: see ``hpsolver.kernels.state``.
+        outer, inner, rescue: [1] int32, conditions of the loops: more cycles, more iterations, the fallback.
     """
 
     def __init__(self, system: System, tolerance: float, max_iterations: int):
@@ -43,7 +44,7 @@ class ConjugateGradients:
         self._kernels = krylov(system.shape, T)
         self.r, self.z, self.p_even, self.p_odd, self.q = (system.zeros(N, T) for _ in range(5))
         self.x, self.x_best = system.zeros(N, wp.float64), system.zeros(N, wp.float64)
-        self._pq, self._rr = system.zeros(system.slots, wp.float64), system.zeros(system.slots, wp.float64)
+        self._pq, self._rr, self._terms = (system.zeros(system.slots, wp.float64) for _ in range(3))
         self._rz = system.zeros(max(system.slots, system.leaves), wp.float64)
         state = np.zeros(S.STATE_SIZE)
         state[S.TOLERANCE] = tolerance**2
@@ -52,15 +53,15 @@ class ConjugateGradients:
         counter[S.MAX_ITERATIONS] = max_iterations
         self.state = wp.array(state, dtype=wp.float64, device=system.device)
         self.counter = wp.array(counter, dtype=wp.int32, device=system.device)
-        self.outer, self.inner = system.zeros(1, wp.int32), system.zeros(1, wp.int32)
+        self.outer, self.inner, self.rescue = (system.zeros(1, wp.int32) for _ in range(3))
 
     def begin(self, pressure: wp.array, warm_start: bool) -> None:
         """Records: judges the inputs, scales b to norm 1, sets x."""
         system = self.system
         inputs = [system.slots, system.leaves, system.rhs, system.rhs, self._rr]
         launch(krylov(system.shape, wp.float64).dot, system.slots, inputs, system.device)
-        inputs = [self._rr, system.bad_cells, system.slots, self.state, self.counter, self.outer, self.inner]
-        launch(control.begin, 1, inputs, system.device)
+        scalars = [self.state, self.counter, self.outer, self.inner, self.rescue]
+        launch(control.begin, 1, [self._rr, system.bad_cells, system.slots, *scalars], system.device)
         inputs = [self.state, int(warm_start), pressure, system.rhs, self.x, self.x_best]
         wp.launch(control.prepare, dim=system.size, inputs=inputs, device=system.device)
         self._residual()
@@ -70,12 +71,19 @@ class ConjugateGradients:
         """Records: cycles of PCG until the true residual is judged good or hopeless."""
         loop(self.outer, lambda: self._cycle(preconditioner, loop))
 
-    def arm_fallback(self) -> None:
-        """Records: if the preconditioner failed, lets the next ``solve`` run from the best iterate."""
+    def rescue_with(self, fallback: Preconditioner, loop: Loop) -> None:
+        """Records: if the preconditioner failed, the fallback's update and cycles from the best iterate."""
         device = self.system.device
-        wp.launch(control.arm_fallback, dim=1, inputs=[self.state, self.counter, self.outer], device=device)
+        wp.launch(control.arm_fallback, dim=1, inputs=[self.state, self.counter, self.rescue], device=device)
+        loop(self.rescue, lambda: self._rescue(fallback, loop))
+
+    def _rescue(self, fallback: Preconditioner, loop: Loop) -> None:
+        inputs = [self.state, self.counter, self.outer, self.rescue]
+        wp.launch(control.start_fallback, dim=1, inputs=inputs, device=self.system.device)
+        fallback.update()
         self._residual()
         self._check()
+        self.solve(fallback, loop)
 
     def finish(self, pressure: wp.array, warm_start: bool) -> None:
         """Records: pressure [N] in the caller's units, zero mean over each singular region."""
@@ -83,6 +91,10 @@ class ConjugateGradients:
         system.project_pressure(self.x)
         inputs = [self.state, self.counter, int(warm_start), self.x, pressure]
         wp.launch(control.finish, dim=system.size, inputs=inputs, device=system.device)
+
+    def load(self, preconditioner: Preconditioner) -> None:
+        """Runs what a rescue records, once, on whatever is there: that loads its kernels, as a capture needs."""
+        self._rescue(preconditioner, lambda condition, body: body())
 
     def _cycle(self, preconditioner: Preconditioner, loop: Loop) -> None:
         if preconditioner.starts:
@@ -112,12 +124,12 @@ class ConjugateGradients:
     def _residual(self) -> None:
         system = self.system
         operator = [system.neighbor, system.used, system.conductance, system.diagonal]
-        inputs = [system.slots, system.leaves, *operator, system.rhs, self.x, self.r, self._rr]
+        inputs = [system.slots, system.leaves, *operator, system.rhs, self.x, self.r, self._rr, self._terms]
         launch(self._kernels.residual, system.slots, inputs, system.device)
 
     def _check(self) -> None:
         system = self.system
-        inputs = [self._rr, system.slots, self.state, self.counter, self.outer]
+        inputs = [self._rr, self._terms, system.slots, self.state, self.counter, self.outer]
         launch(control.check, 1, inputs, system.device)
         inputs = [self.counter, self.x, self.x_best]
         wp.launch(control.keep_best, dim=system.size, inputs=inputs, device=system.device)

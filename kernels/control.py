@@ -12,6 +12,11 @@ from .native import body
 LIMIT = wp.constant(wp.float64(1.0e300))
 SAFETY = wp.constant(wp.float64(0.98))
 PROGRESS = wp.constant(wp.float64(0.25))
+UNIT_ROUNDOFF = wp.constant(wp.float64(2.0**-53))
+NEAR_FLOOR = wp.constant(wp.float64(256.0**2))
+DEEP = wp.constant(wp.float64(1.0e-8))
+GROWN = wp.constant(wp.float64(1.0e6))
+PATIENCE = wp.constant(50)
 ZERO = wp.constant(wp.float64(0.0))
 
 RZ = wp.constant(S.RZ)
@@ -24,6 +29,9 @@ TOLERANCE = wp.constant(S.TOLERANCE)
 RHS_NORM = wp.constant(S.RHS_NORM)
 SCALE = wp.constant(S.SCALE)
 REDUCTION = wp.constant(S.REDUCTION)
+FLOOR = wp.constant(S.FLOOR)
+LOWEST = wp.constant(S.LOWEST)
+LOWEST_AT = wp.constant(S.LOWEST_AT)
 STATUS = wp.constant(S.STATUS)
 ITERATION = wp.constant(S.ITERATION)
 MAX_ITERATIONS = wp.constant(S.MAX_ITERATIONS)
@@ -50,6 +58,12 @@ def finite(value: wp.float64) -> bool:
     return value >= -LIMIT and value <= LIMIT
 
 
+@wp.func
+def near_floor(state: wp.array[wp.float64]) -> bool:
+    """The best iterate is about as good as double precision allows."""
+    return state[BEST] <= NEAR_FLOOR * state[FLOOR]
+
+
 @wp.kernel(enable_backward=False)
 def begin(
     bb_slots: wp.array[wp.float64],
@@ -59,6 +73,7 @@ def begin(
     counter: wp.array[wp.int32],
     outer: wp.array[wp.int32],
     inner: wp.array[wp.int32],
+    rescue: wp.array[wp.int32],
 ):
     """Starts a frame: judges the inputs, sets the scale 1 / ||b||."""
     _block, lane = wp.tid()
@@ -75,6 +90,7 @@ def begin(
         state[SCALE] = ZERO
         inner[0] = 0
         outer[0] = 0
+        rescue[0] = 0
         if not finite(bb):
             counter[STATUS] = NONFINITE_RHS
         elif bad > ZERO:
@@ -111,6 +127,7 @@ def prepare(
 @wp.kernel(enable_backward=False)
 def check(
     rr_slots: wp.array[wp.float64],
+    terms_slots: wp.array[wp.float64],
     slots: wp.int32,
     state: wp.array[wp.float64],
     counter: wp.array[wp.int32],
@@ -119,6 +136,7 @@ def check(
     """Judges the TRUE residual: converged, out of iterations, stuck, or another cycle."""
     _block, lane = wp.tid()
     rr = slot_sum(rr_slots, slots)
+    terms = slot_sum(terms_slots, slots)
     if lane == 0 and outer[0] != 0:
         counter[IMPROVED] = 0
         if not finite(rr):
@@ -128,8 +146,10 @@ def check(
             state[RR] = rr
             if rr < state[BEST]:
                 state[BEST] = rr
+                state[FLOOR] = UNIT_ROUNDOFF * UNIT_ROUNDOFF * terms
                 counter[IMPROVED] = 1
-            stuck = rr > PROGRESS * state[START]
+            # One cycle from near the floor is worth its while, not a second.
+            stuck = rr > PROGRESS * state[START] or state[START] <= NEAR_FLOOR * state[FLOOR]
             if rr <= state[TOLERANCE]:
                 counter[STATUS] = CONVERGED
                 outer[0] = 0
@@ -137,9 +157,9 @@ def check(
                 counter[STATUS] = ITERATION_LIMIT
                 outer[0] = 0
             elif stuck:
-                # p.Ap <= 0 in a later cycle, where the first made progress, is rounding and not the operator.
-                rounding = counter[STATUS] == BREAKDOWN_OPERATOR and counter[CYCLE] > 1
-                if counter[STATUS] == RUNNING or rounding:
+                # What breaks down near the floor, or p.Ap <= 0 after cycles that made progress, is rounding.
+                late = counter[STATUS] == BREAKDOWN_OPERATOR and counter[CYCLE] > 1
+                if counter[STATUS] == RUNNING or late or near_floor(state):
                     counter[STATUS] = STAGNATED
                 outer[0] = 0
             else:
@@ -177,6 +197,8 @@ def restart(
     if lane == 0:
         state[RZ] = rz
         state[BETA] = ZERO
+        state[LOWEST] = state[START]
+        counter[LOWEST_AT] = counter[ITERATION]
         inner[0] = 0
         if not finite(rz):
             counter[STATUS] = NONFINITE_STATE
@@ -205,6 +227,13 @@ def step(
     if lane == 0 and inner[0] != 0:
         counter[ITERATION] = counter[ITERATION] + 1
         inner[0] = 0
+        if rr < state[LOWEST]:
+            state[LOWEST] = rr
+            counter[LOWEST_AT] = counter[ITERATION]
+        # Rounding has taken over when r.r, once small, grows a millionfold or falls no further: a check is due.
+        waited = counter[ITERATION] - counter[LOWEST_AT]
+        adrift = rr > GROWN * state[LOWEST] or waited > wp.max(PATIENCE, counter[ITERATION] / 2)
+        lost = adrift and (state[LOWEST] < DEEP * state[START] or near_floor(state))
         if not finite(pq) or not finite(rr) or not finite(rz):
             counter[STATUS] = NONFINITE_STATE
         elif pq <= ZERO:
@@ -212,7 +241,7 @@ def step(
         elif rr > state[TARGET]:
             if rz <= ZERO:
                 counter[STATUS] = BREAKDOWN_PRECONDITIONER
-            elif counter[ITERATION] < counter[MAX_ITERATIONS]:
+            elif counter[ITERATION] < counter[MAX_ITERATIONS] and not lost:
                 state[BETA] = rz / state[RZ]
                 state[RZ] = rz
                 inner[0] = 1
@@ -222,15 +251,34 @@ def step(
 def arm_fallback(
     state: wp.array[wp.float64],
     counter: wp.array[wp.int32],
-    outer: wp.array[wp.int32],
+    rescue: wp.array[wp.int32],
 ):
-    """After the loop: if the preconditioner failed, opens the second loop, from the best iterate. One thread."""
-    failed = counter[STATUS] == BREAKDOWN_PRECONDITIONER or counter[STATUS] == NONFINITE_STATE
+    """After the loop: asks for the fallback if the preconditioner failed. One thread.
+
+    A residual that stopped falling is the preconditioner's failure only if rounding does not explain it.
+    """
+    status = counter[STATUS]
+    failed = status == BREAKDOWN_PRECONDITIONER or status == BREAKDOWN_OPERATOR or status == NONFINITE_STATE
+    if status == STAGNATED and not near_floor(state):
+        failed = True
     if failed and counter[ITERATION] < counter[MAX_ITERATIONS]:
+        rescue[0] = 1
+
+
+@wp.kernel(enable_backward=False)
+def start_fallback(
+    state: wp.array[wp.float64],
+    counter: wp.array[wp.int32],
+    outer: wp.array[wp.int32],
+    rescue: wp.array[wp.int32],
+):
+    """Opens the loop once more, from the best iterate. One thread."""
+    if rescue[0] != 0:
         counter[STATUS] = RUNNING
         counter[FALLBACK] = 1
         state[START] = LIMIT
         outer[0] = 1
+        rescue[0] = 0
 
 
 @wp.kernel(enable_backward=False)

@@ -25,7 +25,7 @@ def krylov(shape: Shape, T: type) -> SimpleNamespace:
 
     ``direction``: p = z + beta p_old, q = A p, p.q. p and p_old are p_odd and p_even in an even iteration, and so on.
     ``advance``: x += alpha p, r -= alpha q, r.r; a no-op unless ``active`` and alpha > 0.
-    ``residual``: r = b - A x in double precision, r.r.
+    ``residual``: r = b - A x in double precision, r.r, and the size of the terms it is made of.
     ``scale``: z = r * weight, r.z (Jacobi and the identity).
     ``dot``: u.v.
     """
@@ -80,6 +80,7 @@ def krylov(shape: Shape, T: type) -> SimpleNamespace:
         x_=F64,
         r=VEC,
         rr_slots=F64,
+        terms_slots=F64,
     )
     scale = block_kernel(
         module,

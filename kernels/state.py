@@ -13,7 +13,9 @@ TOLERANCE = 6  # squared
 RHS_NORM = 7  # ||b|| after projection, in the caller's units
 SCALE = 8  # 1 / ||b||, or 0
 REDUCTION = 9  # squared: what one cycle may ask of the recurrence at most
-STATE_SIZE = 10
+FLOOR = 10  # r.r that rounding alone leaves at the best iterate
+LOWEST = 11  # smallest r.r of the recurrence in this cycle
+STATE_SIZE = 12
 
 STATUS = 0
 ITERATION = 1
@@ -21,7 +23,8 @@ MAX_ITERATIONS = 2
 CYCLE = 3
 IMPROVED = 4  # 1: the last check found the best iterate so far
 FALLBACK = 5  # 1: the fallback preconditioner was needed
-COUNTER_SIZE = 6
+LOWEST_AT = 6  # iteration of LOWEST
+COUNTER_SIZE = 7
 
 # Status codes; hpsolver.info.Status gives each its sentence.
 RUNNING = 0

@@ -4,45 +4,9 @@ import numpy as np
 import pytest
 
 from hpsolver import SolveError, Solver, Status, problems
-from hpsolver.preconditioners import Preconditioner
 
 SHAPE = (32, 24)
 DENSITY, RHS = problems.frame("panel", SHAPE, seed=1)
-
-
-class Broken(Preconditioner):
-    """M = factor * I, whatever the factor."""
-
-    name = "broken"
-    launches = 1
-
-    def __init__(self, factor: float):
-        self.factor = factor
-
-    def allocate(self) -> None:
-        from hpsolver.kernels.krylov import krylov
-
-        self._scale = krylov(self.system.shape, self.system.krylov_type).scale
-        self._weight = self.system.zeros(self.system.size, self.system.krylov_type)
-        self._weight.fill_(self.factor)
-
-    def update(self) -> None:
-        pass
-
-    def apply(self, r, z, rz) -> None:
-        from hpsolver.kernels.native import launch
-
-        system = self.system
-        launch(self._scale, system.slots, [system.slots, system.leaves, self._weight, r, z, rz], system.device)
-
-
-@pytest.mark.parametrize("factor", [-1.0, 0.0, np.nan, np.inf])
-def test_fallback_takes_over_from_a_broken_preconditioner(factor):
-    solver = Solver(SHAPE, preconditioner=Broken(factor))
-    p = solver.step(DENSITY, RHS)
-    assert solver.info.converged and solver.info.fallback
-    assert solver.info.preconditioner == "jacobi"
-    assert np.allclose(p, Solver(SHAPE, preconditioner="jacobi").step(DENSITY, RHS), atol=1e-5 * abs(p).max())
 
 
 @pytest.mark.parametrize("value", [0.0, -1.0, np.nan, np.inf])
@@ -94,6 +58,9 @@ def test_unreachable_tolerance_is_called_stagnated():
     solver = Solver(SHAPE, tolerance=1e-30, precision="float64")
     solver.step(DENSITY, RHS)
     assert solver.info.status is Status.STAGNATED
+    assert not solver.info.fallback  # rounding explains it: nobody else would do better
+    assert solver.info.iterations < 150
+    assert solver.info.residual < 1e-12
 
 
 def test_zero_right_hand_side_needs_no_iteration():

@@ -50,6 +50,19 @@ def make(preconditioner: str | Preconditioner) -> Preconditioner:
     return NAMES[preconditioner]()
 
 
+def make_fallback(bound: Preconditioner) -> Preconditioner | None:
+    """The fallback of a bound preconditioner, bound to its system; a fallback that does not fit there gives way to its
+    own."""
+    name = bound.fallback
+    while name is not None:
+        fallback = make(name)
+        try:
+            return fallback.bind(bound.system)
+        except ValueError:  # too large a grid, for instance
+            name = fallback.fallback
+    return None
+
+
 def available() -> dict[str, str | None]:
     """Maps every name to None where it can be used here, else to the reason why not."""
     return dict.fromkeys(NAMES)
@@ -67,4 +80,5 @@ __all__ = [
     "Schwarz",
     "available",
     "make",
+    "make_fallback",
 ]

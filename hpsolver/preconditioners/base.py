@@ -24,6 +24,8 @@ class Preconditioner(abc.ABC):
         graph_safe: nothing but ``update`` and ``apply``, which may be captured, is needed; otherwise ``predict`` runs
             in each frame between assembly and ``update``, outside the graphs.
         leaf_size: cells of a leaf it wants (64 or 128).
+        fallback: name of the one that takes over, within the frame, where this one fails; None if it cannot fail but
+            by rounding, which no other would mend.
         starts: it implements ``start``.
         launches: kernels that ``apply`` launches.
     """
@@ -32,6 +34,7 @@ class Preconditioner(abc.ABC):
     symmetric = True
     positive = True
     graph_safe = True
+    fallback: str | None = "schwarz"
     leaf_size = 128
     starts = False
     launches: int

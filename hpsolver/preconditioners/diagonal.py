@@ -15,6 +15,7 @@ class Scaling(Preconditioner):
     """M = diag(weight)."""
 
     launches = 1
+    fallback = None
 
     def allocate(self) -> None:
         system = self.system

@@ -28,6 +28,7 @@ class DILU(Preconditioner):
     """
 
     name = "dilu"
+    fallback = None
     launches = 2
 
     def allocate(self) -> None:

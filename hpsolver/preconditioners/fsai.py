@@ -43,6 +43,7 @@ class FSAI(Preconditioner):
     """
 
     name = "fsai"
+    fallback = None
     launches = 2
 
     def __init__(self, row_size: int = 8):

@@ -37,6 +37,7 @@ class BlockJacobi(Preconditioner):
     """
 
     name = "block_jacobi"
+    fallback = None
     launches = 2
 
     def __init__(self, leaf_size: int = 128, *, dense: bool | None = None):
@@ -77,6 +78,7 @@ class Schwarz(Preconditioner):
     """
 
     name = "schwarz"
+    fallback = "jacobi"
 
     def __init__(
         self,

@@ -1,0 +1,118 @@
+"""A preconditioner that fails is replaced within the frame, and only then."""
+
+import numpy as np
+import pytest
+import warp as wp
+from hpsolver.kernels import coarse
+from hpsolver.kernels.krylov import krylov
+from hpsolver.kernels.native import launch
+
+from hpsolver import Solver, problems
+from hpsolver.capture import capture_pieces
+from hpsolver.preconditioners import NAMES, Jacobi, Preconditioner, Schwarz
+
+SHAPE = (32, 24)
+FRAMES = [problems.frame("panel", SHAPE, seed=s) for s in (1, 2)]
+EXPECTED = [Solver(SHAPE, tolerance=1e-10).step(*frame) for frame in FRAMES]
+
+
+class Broken(Preconditioner):
+    """z = weight * r, any weight [N]; or z = weight whatever r is (``deaf``)."""
+
+    name = "broken"
+    launches = 1
+
+    def __init__(self, weight: float | np.ndarray, deaf: bool = False, fallback: str | None = "schwarz"):
+        self.fill, self.deaf, self.fallback = weight, deaf, fallback
+
+    def allocate(self) -> None:
+        system = self.system
+        self.kernels = krylov(system.shape, system.krylov_type)
+        self.weight = wp.array(np.broadcast_to(self.fill, system.size), dtype=system.krylov_type)
+
+    def update(self) -> None:
+        pass
+
+    def apply(self, r, z, rz) -> None:
+        system = self.system
+        if self.deaf:
+            wp.copy(z, self.weight)
+            launch(self.kernels.dot, system.slots, [system.slots, system.leaves, r, z, rz], system.device)
+        else:
+            inputs = [system.slots, system.leaves, self.weight, r, z, rz]
+            launch(self.kernels.scale, system.slots, inputs, system.device)
+
+
+SIZE = Solver(SHAPE).system.size
+NOISE = np.random.default_rng(0).standard_normal(SIZE)
+INJECTED = {
+    "negative": Broken(-1.0),
+    "zero": Broken(0.0),
+    "nan": Broken(np.nan),
+    "one nan": Broken(np.where(np.arange(SIZE) == 5, np.nan, 1.0)),
+    "infinite": Broken(np.inf),
+    "indefinite": Broken(NOISE),
+    "singular": Broken((NOISE > 0).astype(float)),
+    "constant": Broken(1.0, deaf=True),
+    "noise": Broken(NOISE, deaf=True),
+}
+
+
+@pytest.mark.parametrize("fallback", ["schwarz", "jacobi"])
+@pytest.mark.parametrize("fault", INJECTED)
+def test_fallback_takes_over_from_a_broken_preconditioner(fault, fallback):
+    broken = INJECTED[fault]
+    solver = Solver(SHAPE, preconditioner=Broken(broken.fill, broken.deaf, fallback), max_iterations=2000)
+    for frame, expected in zip([*FRAMES, FRAMES[0]], [*EXPECTED, EXPECTED[0]], strict=True):
+        p = solver.step(*frame)
+        assert solver.info.converged and solver.info.fallback
+        assert solver.info.preconditioner == fallback
+        assert abs(p - expected).max() <= 1e-4 * abs(expected).max()
+
+
+def test_without_a_fallback_the_failure_is_reported():
+    solver = Solver(SHAPE, preconditioner=Broken(-1.0, fallback=None))
+    assert not solver.step(*FRAMES[0]).any()
+    assert solver.info.status.name == "BREAKDOWN_PRECONDITIONER"
+
+
+def test_fallback_is_updated_in_frames_that_need_it_alone():
+    solver = Solver(SHAPE, preconditioner=Broken(1.0, fallback="jacobi"))
+    solver.step(*FRAMES[0])
+    held = solver.fallback._weight.numpy().copy()
+    for frame in FRAMES:
+        solver.step(*frame)
+        assert solver.info.converged and not solver.info.fallback
+        assert np.array_equal(solver.fallback._weight.numpy(), held, equal_nan=True)
+    solver.preconditioner.weight.fill_(-1.0)  # the captured frame reads this very array
+    solver.step(*FRAMES[1])
+    assert solver.info.converged and solver.info.fallback
+    assert np.array_equal(solver.fallback._weight.numpy(), 1.0 / solver.system.diagonal.numpy())
+    solver.preconditioner.weight.fill_(1.0)
+    solver.step(*FRAMES[0])
+    assert solver.info.converged and not solver.info.fallback
+
+
+def test_fallback_works_where_the_host_drives_the_loops():
+    whole, pieces = (Solver(SHAPE, preconditioner=Broken(NOISE)) for _ in range(2))
+    whole.step(*FRAMES[0]), pieces.step(*FRAMES[0])
+    pieces._replay = capture_pieces(pieces._frame, pieces.device)
+    for frame in FRAMES:
+        assert np.array_equal(whole.step(*frame), pieces.step(*frame))
+        assert pieces.info.fallback and pieces.info.iterations == whole.info.iterations
+
+
+def test_fallback_that_does_not_fit_gives_way_to_its_own(monkeypatch):
+    monkeypatch.setitem(NAMES, "schwarz", lambda: Schwarz(dense=True))
+    monkeypatch.setattr(coarse, "DENSE_LIMIT", 8)
+    solver = Solver(SHAPE, preconditioner=Broken(-1.0))
+    assert isinstance(solver.fallback, Jacobi)
+
+
+def test_chain_of_fallbacks_ends():
+    for make in NAMES.values():
+        preconditioner, seen = make(), []
+        while preconditioner.fallback is not None:
+            seen.append(preconditioner.name)
+            preconditioner = NAMES[preconditioner.fallback]()
+            assert preconditioner.name not in seen

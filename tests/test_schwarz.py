@@ -11,7 +11,7 @@ import warp as wp
 from hpsolver import Solver, problems
 from hpsolver.preconditioners import BlockJacobi, Schwarz
 
-SHAPE, BRICK, R = (40, 24), (16, 8), 8  # three by three leaves, the last row of them partial
+SHAPE, BRICK = (40, 24), (16, 8)  # three by three leaves, the last row of them partial
 BOUNDARY = (("open", "wall"), "wall")
 VARIANTS = {
     "block": BlockJacobi,
@@ -47,10 +47,13 @@ def leaves(shape: tuple[int, ...]) -> list[tuple[tuple[int, ...], np.ndarray]]:
     return [(c, number[tuple(slice(k * b, (k + 1) * b) for k, b in zip(c, BRICK, strict=True))]) for c in boxes]
 
 
-def eighths(box: np.ndarray) -> np.ndarray:
-    """Which of the brick's 4 x 2 sub-bricks each cell of the box is in, counted along the second axis first."""
-    i, j = np.indices(box.shape)
-    return (i // 4) * 2 + j // 4
+def haar(box: np.ndarray) -> np.ndarray:
+    """[cells, 7]: the Haar functions of a 16x8 brick halved along its first axis, again along the first, the second."""
+    i, j = (index.ravel() for index in np.indices(box.shape))
+    halves = np.where(i < 8, 1, -1)[:, None]
+    quarters = np.where(i // 8 == np.arange(2)[:, None], np.where(i % 8 < 4, 1, -1), 0).T
+    eighths = np.where(i // 4 == np.arange(4)[:, None], np.where(j < 4, 1, -1), 0).T
+    return np.hstack([halves, quarters, eighths]).astype(float)
 
 
 def formula(A: np.ndarray, variant: str) -> np.ndarray:
@@ -64,9 +67,8 @@ def formula(A: np.ndarray, variant: str) -> np.ndarray:
         to_others = block.sum(axis=1) - A[own].sum(axis=1)
         D = np.diag(block)
         closed = block - np.diag(to_others) + 1e-3 * np.diag(D)
-        indicators = (eighths(box).ravel()[:, None] == np.arange(R - 1)).astype(float)
-        functions = np.column_stack([np.ones(len(own)), np.linalg.solve(closed, D[:, None] * indicators)])
-        # A partial brick lacks sub-bricks: functions are zero, and the others sum to the constant.
+        functions = np.column_stack([np.ones(len(own)), np.linalg.solve(closed, D[:, None] * haar(box))])
+        # A partial brick lacks sub-bricks: some functions are zero, some dependent.
         functions /= np.maximum(np.linalg.norm(functions, axis=0), 1.0)
         span, size, _ = np.linalg.svd(functions, full_matrices=False)
         rank = np.count_nonzero(size > 1e-9)

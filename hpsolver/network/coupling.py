@@ -59,18 +59,22 @@ def coarse_basis(operator: Operator, start: torch.Tensor) -> torch.Tensor:
     return torch.cat([constant, z], dim=-1)
 
 
+def whitened(operator: Operator, basis: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """(Y, F) with Y [B, K, L, R] the basis [B, K, L, R] made A_ii-orthonormal in order, so that the leading functions
+    of Y span those of the basis, and basis = Y F^T, F [B, K, R, R] lower triangular."""
+    block = basis.transpose(-1, -2) @ leaf_matrices(operator, closed=False) @ basis
+    scale = block.diagonal(dim1=-2, dim2=-1)
+    factor = torch.linalg.cholesky(block + torch.diag_embed(1e-9 * scale + (scale == 0).double()))
+    return torch.linalg.solve_triangular(factor, basis.transpose(-1, -2), upper=False).transpose(-1, -2), factor
+
+
 def coupling_matrix(operator: Operator, basis: torch.Tensor) -> torch.Tensor:
-    """Y^T A Y [B, K, R, K, R] with Y the basis [B, K, L, R] whitened leaf by leaf in order, so that the leading R'
-    functions of every leaf are those of a basis of R'; the null vector of a singular problem shifted to 1."""
+    """Y^T A Y [B, K, R, K, R] with Y the basis [B, K, L, R] whitened; the leading R' functions of every leaf are those
+    of a basis of R'. The null vector of a singular problem is shifted to 1."""
     lattice = operator.lattice
     B, K, L, R = basis.shape
-    own = leaf_matrices(operator, closed=False)
-    block = basis.transpose(-1, -2) @ own @ basis
-    scale = block.diagonal(dim1=-2, dim2=-1)
-    block = block + torch.diag_embed(1e-9 * scale + (scale == 0).double())
-    lower = torch.linalg.cholesky(block)
-    white = torch.linalg.solve_triangular(lower, basis.transpose(-1, -2), upper=False)  # [B, K, R, L]
-    flat = white.transpose(-1, -2).reshape(B, K * L, R)
+    white, factor = whitened(operator, basis)
+    flat = white.reshape(B, K * L, R)
     coupling = torch.zeros(B, K, K, R, R, dtype=basis.dtype, device=basis.device)
     leaf = torch.arange(K, device=basis.device)
     for d, across in enumerate(lattice.across):
@@ -86,7 +90,7 @@ def coupling_matrix(operator: Operator, basis: torch.Tensor) -> torch.Tensor:
     if lattice.singular:
         cells = lattice.fluid.double().sum(dim=1).sqrt()
         null = torch.zeros(B, K, R, dtype=basis.dtype, device=basis.device)
-        null[..., 0] = cells * lower[..., 0, 0]  # the constant is the first function
+        null[..., 0] = cells * factor[..., 0, 0]  # the constant is the first function
         null = null.flatten(1) / null.flatten(1).norm(dim=1, keepdim=True)
         coupling = coupling + (null[:, :, None] * null[:, None, :]).view_as(coupling)
     return coupling

@@ -7,7 +7,6 @@ from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import warp as wp
 
 from .schwarz import Schwarz, haar
@@ -39,7 +38,6 @@ class HTP(Schwarz):
     """
 
     name = "htp"
-    graph_safe = False
 
     LARGEST = 1e4
 
@@ -54,6 +52,7 @@ class HTP(Schwarz):
         dense: bool | None = None,
     ):
         super().__init__(coarse_size, deflated=deflated, sweep=sweep, dense=dense)
+        self.graph_safe = False
         if not 2 <= coarse_size <= 8:
             raise ValueError(f"coarse_size must be 2, 4 or 8, got {coarse_size!r}")
         if not isinstance(refresh, Integral) or isinstance(refresh, bool) or refresh < 1:
@@ -88,9 +87,6 @@ class HTP(Schwarz):
         self._patches = PatchLattice(Lattice(system, device))
         self._forward = on_stream(self._fill, system.device)
         self._age = 0
-
-    def start_functions(self) -> np.ndarray:
-        return np.tile(haar(self.system.bricks.extent, self.coarse_size - 1), (self.system.leaves, 1, 1)).ravel()
 
     def predict(self) -> None:
         if self._age % self.refresh == 0:

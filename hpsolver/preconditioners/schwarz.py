@@ -27,6 +27,7 @@ from .leaves import CoarseArrays, Leaves
 
 COARSE_SIZES = (1, 2, 4, 8, 16, 32)
 SWEEPS = ("additive", "redblack")
+BASES = ("classical", "optimal")
 
 
 class BlockJacobi(Preconditioner):
@@ -71,6 +72,8 @@ class Schwarz(Preconditioner):
         deflated: A-DEF2 instead of the additive form.
         sweep: ``additive`` (all leaves at once) or ``redblack`` (a symmetric sweep; needs ``deflated``).
         leaf_size: cells of a leaf, 64 or 128.
+        basis: ``classical``, or ``optimal``: the best of 16 functions a leaf, found by inverting their coarse matrix in
+            Torch (``hpsolver.network.oracle``). Slow: a target for tests and networks.
         dense: apply leaves and coarse space as dense inverses (None: on a GPU) instead of banded factors (on a CPU).
 
     Raises:
@@ -87,6 +90,7 @@ class Schwarz(Preconditioner):
         deflated: bool = True,
         sweep: str = "redblack",
         leaf_size: int = 128,
+        basis: str = "classical",
         dense: bool | None = None,
     ):
         if coarse_size not in COARSE_SIZES:
@@ -95,11 +99,17 @@ class Schwarz(Preconditioner):
             raise ValueError(f"unknown sweep {sweep!r}; allowed: {', '.join(SWEEPS)}")
         if sweep == "redblack" and not deflated:
             raise ValueError("sweep='redblack' needs deflated=True")
+        if basis not in BASES:
+            raise ValueError(f"unknown basis {basis!r}; allowed: {', '.join(BASES)}")
+        if basis == "optimal" and (leaf_size != 128 or coarse_size > 8):
+            raise ValueError("basis='optimal' needs leaves of 128 cells and at most 8 functions")
         self.coarse_size = coarse_size
         self.deflated = bool(deflated)
         self.sweep = sweep
         self.leaf_size = leaf_size
         self.starts = self.deflated
+        self.basis = basis
+        self.graph_safe = basis == "classical"
         self._dense = dense
 
     def allocate(self) -> None:
@@ -141,7 +151,14 @@ class Schwarz(Preconditioner):
 
     def start_functions(self) -> np.ndarray:
         """[(R - 1) * L] for all leaves alike, or [leaves * (R - 1) * L]: what the inverse step is applied to."""
-        return haar(self.system.bricks.extent, max(self.coarse_size - 1, 1)).ravel()
+        functions = haar(self.system.bricks.extent, max(self.coarse_size - 1, 1))
+        return functions.ravel() if self.graph_safe else np.tile(functions, (self.system.leaves, 1, 1)).ravel()
+
+    def predict(self) -> None:
+        if self.basis == "optimal":
+            from hpsolver.network.oracle import optimal_functions
+
+            self._start_functions.assign(optimal_functions(self.system, self.coarse_size - 1))
 
     @property
     def launches(self) -> int:

@@ -14,6 +14,7 @@ import warp as wp
 
 from hpsolver import Solver
 from hpsolver.preconditioners import BlockJacobi, Preconditioner, Schwarz
+from hpsolver.preconditioners.multigrid import BLOCK_CELLS, Multigrid
 
 NODE = 2.5e-6
 """Seconds from one small graph node to the next."""
@@ -23,12 +24,13 @@ FLOPS = 3e13
 """Operations a second."""
 FORMULA = (
     "modelled time of an iteration = 2.5 us x graph nodes + max(bytes / 3 TB/s, flops / 30 Tflop/s); bytes: all arrays "
-    "that the nodes are given, each moved once a node; flops: two for each element of them. modelled ms = iterations x "
-    "that: the solve alone, without update or inference"
+    "that the nodes are given, each whole and once a node, which is an upper bound; flops: two for each element of "
+    "them. modelled ms = iterations x that: the solve alone, without update or inference"
 )
 
 ON_GPU: dict[str, Callable[[], Preconditioner]] = {
     "block_jacobi": lambda: BlockJacobi(dense=True),
+    "multigrid": lambda: Multigrid(block_cells=BLOCK_CELLS),
     "schwarz": lambda: Schwarz(dense=True),
     "schwarz, all leaves at once": lambda: Schwarz(sweep="additive", dense=True),
     "schwarz, additive": lambda: Schwarz(deflated=False, sweep="additive", dense=True),

@@ -62,7 +62,7 @@ def measured_on_gpu(path: Path) -> dict[str, dict[str, float]]:
         found = json.loads(path.read_text())
     except OSError:
         return {}
-    if found["machine"]["device"] == "cpu":
+    if found["machine"] is None or found["machine"]["device"] == "cpu":
         return {}
     times: dict[str, dict[str, float]] = {}
     for part in found["parts"]:

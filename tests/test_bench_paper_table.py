@@ -63,8 +63,9 @@ def test_gpu_column_takes_measurements_of_a_gpu_only(tmp_path):
     part = {"kind": "times", "flow": "panel", "shape": [32, 32], "tolerance": 1e-8, "failed": None, "rows": [row]}
     path = tmp_path / "cuda_report.json"
     assert paper_table.measured_on_gpu(path) == {}
-    path.write_text(json.dumps({"machine": {"device": "cpu"}, "parts": [part]}))
-    assert paper_table.measured_on_gpu(path) == {}
+    for rehearsed in ({"device": "cpu"}, None):
+        path.write_text(json.dumps({"machine": rehearsed, "parts": [part]}))
+        assert paper_table.measured_on_gpu(path) == {}
     lost = {"kind": "times", "label": "times of panel 64x64", "failed": "stopped after 120 s"}
     path.write_text(json.dumps({"machine": {"device": "NVIDIA H100, sm_90"}, "parts": [part, lost]}))
     assert paper_table.measured_on_gpu(path) == {"32x32": {"schwarz": 0.7}}

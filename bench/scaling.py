@@ -150,8 +150,9 @@ def _growth(rows: Sequence[Mapping]) -> str:
     for name in _names(rows):
         mine = [row for row in rows if row["name"] == name]
         solved = [row["cells"] for row in mine if not row["failed"]]
-        exponents = [report.number(exponent(mine, quantity), 2) for quantity in ("p50", "iterations")]
-        lines.append([name, *exponents, max(solved, default=None)])
+        exponents = [exponent(mine, quantity) for quantity in ("p50", "iterations")]
+        texts = [None if a is None else f"{round(a, 2) + 0.0:.2f}" for a in exponents]  # + 0.0: no minus zero
+        lines.append([name, *texts, max(solved, default=None)])
     return report.table(["solver", "time exponent", "iterations exponent", "largest solved [cells]"], lines)
 
 

@@ -9,11 +9,13 @@ import torch
 from torch import nn
 
 from hpsolver.preconditioners.htp import ARCHITECTURE, HTP
+from hpsolver.preconditioners.schwarz import haar
 
 from .basis import BasisConfig, BasisNetwork
 from .coupling import coarse_basis, coupling_matrix, determinant_objective
 from .frames import FrameConfig, FrameSource
 from .operator import Lattice, Operator
+from .oracle import CANDIDATES, uncaptured
 from .patches import PatchLattice
 
 MIX = FrameConfig(
@@ -43,12 +45,15 @@ class BasisTask:
     Attributes:
         network: its size.
         frames: what it sees.
-        sizes: coarse sizes R whose objectives are added, each divided by R: the leading functions must do alone.
+        objective: ``gain``, the mean over leaves of the logarithm of the gain that stays uncaptured, or
+            ``determinant``, that of the coarse matrix per leaf over R (``oracle``, ``coupling``).
+        sizes: coarse sizes R whose objectives are added: the leading functions must do alone.
         validation_size: coarse size of the validation's solvers, additive.
     """
 
     network: BasisConfig = field(default_factory=BasisConfig)
     frames: FrameConfig = MIX
+    objective: str = "gain"
     sizes: tuple[int, ...] = (4, 8)
     validation_size: int = 4
 
@@ -64,8 +69,13 @@ class BasisTask:
         return network(operator, patch_lattice(operator.lattice))
 
     def loss(self, start: torch.Tensor, operator: Operator, generator: torch.Generator) -> torch.Tensor:
-        coupling = coupling_matrix(operator, coarse_basis(operator, start))
-        return sum(determinant_objective(coupling, R).mean() / R for R in self.sizes)
+        basis = coarse_basis(operator, start)
+        if self.objective == "determinant":
+            coupling = coupling_matrix(operator, basis)
+            return sum(determinant_objective(coupling, R).mean() / R for R in self.sizes)
+        candidates = torch.from_numpy(haar(operator.lattice.bricks.extent, CANDIDATES - 1)).to(start.device)
+        left = uncaptured(operator, basis, candidates)
+        return sum(left[..., R - 1].clamp_min(1e-3).log().mean() for R in self.sizes)
 
     def preconditioner(self, network: nn.Module) -> HTP:
         return HTP.of_network(network, coarse_size=self.validation_size, deflated=False, sweep="additive")

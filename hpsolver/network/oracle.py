@@ -1,8 +1,14 @@
 """The best coarse space there is, frame by frame: slow, a target for networks and tests.
 
-Of many classical functions per leaf, whitened there, the diagonal block of (Y^T A Y)^-1 belonging to a leaf has
-eigenvalues >= 1: the gain of each direction, what the far field knows about it beyond the leaf itself. The leading
-eigenvectors are the functions to keep.
+Let W be any basis of all functions, A_ii-orthonormal leaf by leaf, of which the coarse space keeps some, Y. Deflation
+leaves the Schur complement S of A on the others, and S^-1 is their block of (W^T A W)^-1. Its trace,
+
+    tr S^-1 = tr (W^T A W)^-1 - sum_i tr( Y_i^T A_ii [A^-1]_ii A_ii Y_i ),
+
+is the sum of what is left of the slow modes, 1 / lambda each. The first term does not depend on the choice, and the
+second is a sum over leaves: best are, leaf by leaf, the leading eigenvectors of the *gain* matrix, the leaf's block of
+(W^T A W)^-1. Its eigenvalues are >= 1: what the far field adds to what the leaf itself knows. Here W is restricted to
+``CANDIDATES`` classical functions per leaf.
 """
 
 from __future__ import annotations
@@ -27,16 +33,39 @@ def gains(operator: Operator, candidates: torch.Tensor) -> tuple[torch.Tensor, t
         operator: of the frames.
         candidates: [16 - 1, L] start functions.
     """
+    own, white = gain_matrices(operator, candidates)
+    values, vectors = torch.linalg.eigh(own)
+    return values.flip(-1), (white @ vectors).flip(-1)
+
+
+def gain_matrices(operator: Operator, candidates: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Gain matrices [B, K, 16, 16] in the whitened candidates [B, K, L, 16], which come with them."""
     B, K = operator.frames, operator.lattice.leaves
-    start = candidates.expand(B, K, -1, -1)
-    basis = coarse_basis(operator, start)
+    basis = coarse_basis(operator, candidates.expand(B, K, -1, -1))
     white, _ = whitened(operator, basis)
     coupling = coupling_matrix(operator, basis)
     R = basis.shape[-1]
-    inverse = torch.linalg.inv(coupling.reshape(B, K * R, K * R)).view(B, K, R, K, R)
-    own = torch.diagonal(inverse, dim1=1, dim2=3).movedim(-1, 1)  # [B, K, R, R]
-    values, vectors = torch.linalg.eigh(0.5 * (own + own.transpose(-1, -2)))
-    return values.flip(-1), (white @ vectors).flip(-1)
+    inverse = torch.cholesky_inverse(torch.linalg.cholesky(coupling.reshape(B, K * R, K * R))).view(B, K, R, K, R)
+    own = torch.diagonal(inverse, dim1=1, dim2=3).movedim(-1, 1)
+    return 0.5 * (own + own.transpose(-1, -2)), white
+
+
+def uncaptured(operator: Operator, basis: torch.Tensor, candidates: torch.Tensor) -> torch.Tensor:
+    """[B, K, R] of each leaf, the gain that its first 1, 2, ..., R functions leave: its part of tr S^-1.
+
+    Args:
+        operator: of the frames.
+        basis: [B, K, L, R] functions, the constant first.
+        candidates: [16 - 1, L] start functions.
+    """
+    with torch.no_grad():
+        own, white = gain_matrices(operator, candidates)
+        dual = leaf_matrices(operator, closed=False) @ white
+    chosen, _ = whitened(operator, basis)
+    along = dual.transpose(-1, -2) @ chosen  # [B, K, 16, R]
+    captured = (along * (own @ along)).sum(dim=-2)
+    total = own.diagonal(dim1=-2, dim2=-1).sum(dim=-1, keepdim=True)
+    return total - captured.cumsum(dim=-1)
 
 
 def optimal_start(operator: Operator, candidates: torch.Tensor, functions: int) -> torch.Tensor:

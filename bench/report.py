@@ -102,10 +102,21 @@ def times_table(rows: Sequence[Mapping], reference: str) -> str:
 def write(out: Path, stem: str, found: Mapping, text: str, figure: Figure | None = None) -> None:
     """Writes ``stem``.json, .md and .png."""
     out.mkdir(parents=True, exist_ok=True)
-    (out / f"{stem}.json").write_text(json.dumps(plain(found), indent=1, allow_nan=False) + "\n")
+    (out / f"{stem}.json").write_text(to_json(found))
     (out / f"{stem}.md").write_text(text.rstrip() + "\n")
     if figure:
         figure.savefig(out / f"{stem}.png", dpi=110, bbox_inches="tight")
+
+
+def to_json(found: Mapping) -> str:
+    """One line for an entry, and for each item of a list, so that a diff shows rows."""
+    lines = []
+    for key, value in plain(found).items():
+        text = json.dumps(value, allow_nan=False)
+        if isinstance(value, list) and value:
+            text = "[\n  " + ",\n  ".join(json.dumps(item, allow_nan=False) for item in value) + "\n ]"
+        lines.append(f" {json.dumps(key)}: {text}")
+    return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
 def plain(value: object) -> object:

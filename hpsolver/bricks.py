@@ -1,8 +1,9 @@
 """Brick order: how the cells of a grid are numbered on the device.
 
 The grid is cut into equal bricks, one *leaf* each: 16x8 cells in 2D and 8x4x4 in 3D for leaves of 128 (8x8 and 4x4x4
-for leaves of 64). A leaf's cells are contiguous, so a leaf is a dense block of every vector and matrix. Bricks at the
-end of an axis may be partial; the missing cells are padding: rows of the identity that no other row refers to.
+for leaves of 64). A leaf's cells are contiguous, so a leaf is a dense block of every vector and matrix. Where nobody
+cares for leaves, a CPU likes longer rows: 8x16 and 4x4x8. Bricks at the end of an axis may be partial; the missing
+cells are padding: rows of the identity that no other row refers to.
 
 Axes are counted as the kernels see them: always three, a 2D grid is a 3D one with a first axis of size 1. Directions
 are numbered 0..5 as (last axis -, +), (middle -, +), (first -, +); a 2D grid uses the first four, and ``d ^ 1`` is
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +23,7 @@ from .grid import Grid
 
 EXTENTS = {(2, 128): (1, 16, 8), (2, 64): (1, 8, 8), (3, 128): (8, 4, 4), (3, 64): (4, 4, 4)}
 LEAF_SIZES = (64, 128)
+ROWS = {2: (1, 8, 16), 3: (4, 4, 8)}
 
 INTERIOR, WALL, OPEN = 0, 1, 2
 
@@ -103,18 +106,23 @@ class Bricks:
         return tuple(np.flatnonzero(color == c).astype(np.int32) for c in range(color.max() + 1))
 
 
-def make_bricks(grid: Grid, leaf_size: int = 128) -> Bricks:
-    """Cuts ``grid`` into leaves of ``leaf_size`` cells.
+def make_bricks(grid: Grid, leaf_size: int | None = 128) -> Bricks:
+    """Cuts ``grid`` into leaves of ``leaf_size`` cells; None: 128, in the shape of longer rows if that pads no more.
 
     Leaves are numbered lexicographically with the axis of most bricks slowest, which keeps the coarse matrix's band
     narrow; a periodic axis is folded (0, n-1, 1, n-2, ...) so that its ends are near each other too.
     """
-    if leaf_size not in LEAF_SIZES:
+    if leaf_size not in (*LEAF_SIZES, None):
         raise ValueError(f"leaf size must be one of {LEAF_SIZES}, got {leaf_size!r}")
     lead = 3 - grid.dimension
-    extent = EXTENTS[grid.dimension, leaf_size]
     shape = (1,) * lead + grid.shape
-    boundary = (("wall", "wall"),) * lead + grid.boundary
+    extent = EXTENTS[grid.dimension, leaf_size or 128]
+    if leaf_size is None:
+        extent = min(ROWS[grid.dimension], extent, key=lambda e: _cells_with_padding(shape, e))
+    # The face of a periodic axis of one cell joins the cell with itself: no flux, as at a wall.
+    walls = ("wall", "wall")
+    alone = [n == 1 and "periodic" in pair for n, pair in zip(grid.shape, grid.boundary, strict=True)]
+    boundary = (walls,) * lead + tuple(walls if a else pair for a, pair in zip(alone, grid.boundary, strict=True))
     counts = tuple(-(-n // e) for n, e in zip(shape, extent, strict=True))
 
     periodic = [pair[0] == "periodic" for pair in boundary]
@@ -154,6 +162,10 @@ def make_bricks(grid: Grid, leaf_size: int = 128) -> Bricks:
         used=used,
         cell=_cells(shape, extent, coordinates),
     )
+
+
+def _cells_with_padding(shape: tuple[int, ...], extent: tuple[int, ...]) -> int:
+    return math.prod(-(-n // e) * e for n, e in zip(shape, extent, strict=True))
 
 
 def _folded(n: int) -> np.ndarray:

@@ -43,12 +43,12 @@ class System:
         slots: blocks, hence partial sums, of a reduction.
     """
 
-    def __init__(self, grid: Grid, leaf_size: int, precision: str, device: wp.Device, slots: int | None = None):
+    def __init__(self, grid: Grid, leaf_size: int | None, precision: str, device: wp.Device, slots: int | None = None):
         self.grid = grid
         self.device = device
         self.precision = precision
         self.krylov_type, self.preconditioner_type = PRECISIONS[precision]
-        self.bricks: Bricks = make_bricks(grid, leaf_size)
+        self.bricks: Bricks = make_bricks(grid, leaf_size or (128 if device.is_cuda else None))
         self.shape = Shape(grid.dimension, self.bricks.extent)
         self.leaves, self.size = self.bricks.leaves, self.bricks.size
         # One block does all on the CPU; on a GPU enough of them to fill it, few enough to be summed by every block.

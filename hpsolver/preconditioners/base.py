@@ -23,7 +23,7 @@ class Preconditioner(abc.ABC):
         positive: M is positive definite for every density, by construction.
         graph_safe: nothing but ``update`` and ``apply``, which may be captured, is needed; otherwise ``predict`` runs
             in each frame between assembly and ``update``, outside the graphs.
-        leaf_size: cells of a leaf it wants (64 or 128).
+        leaf_size: cells of a leaf it wants (64 or 128), None if it has no use for leaves.
         fallback: name of the one that takes over, within the frame, where this one fails; None if it cannot fail but
             by rounding, which no other would mend.
         starts: it implements ``start``.
@@ -35,7 +35,7 @@ class Preconditioner(abc.ABC):
     positive = True
     graph_safe = True
     fallback: str | None = "schwarz"
-    leaf_size = 128
+    leaf_size: int | None = 128
     starts = False
     launches: int
 

@@ -16,6 +16,7 @@ class Scaling(Preconditioner):
 
     launches = 1
     fallback = None
+    leaf_size = None
 
     def allocate(self) -> None:
         system = self.system

@@ -37,8 +37,8 @@ constexpr int ACCUMULATORS = 1;
 #define HP_ROWS                                                                                                    \
     for (int x = 0; x < BX; ++x)                                                                                   \
         for (int y = 0; y < BY; ++y)                                                                               \
-            for (int z = 0, l = (x * BY + y) * BZ; z < BZ; z += BZ, l += BZ)
-#define HP_ROW_LENGTH BZ
+            for (int z = 0, l = (x * BY + y) * BZ; z < BZ; z += HP_ROW_LENGTH, l += HP_ROW_LENGTH)
+#define HP_ROW_LENGTH (BZ < 16 ? BZ : 16)
 constexpr int STRIP = 16;
 constexpr int LANES = 1;
 constexpr int lane = 0, lanes = 1;

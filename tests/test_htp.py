@@ -1,5 +1,7 @@
 """The learned coarse space: its objective against dense algebra, and a solver that no network can break."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +11,7 @@ from hpsolver.network.basis import BasisConfig, BasisNetwork
 from hpsolver.network.basis_task import BasisTask, patch_lattice
 from hpsolver.network.coupling import coarse_basis, coupling_matrix, determinant_objective, leaf_matrices
 from hpsolver.network.frames import FrameConfig, FrameSource
+from hpsolver.network.mixers import MIXERS
 from hpsolver.network.oracle import gains, optimal_start, uncaptured
 from hpsolver.network.patches import TOKENS, patch_boxes
 from hpsolver.preconditioners import Schwarz
@@ -241,3 +244,17 @@ def test_uncaptured_gain_is_the_trace_of_the_inverse_schur_complement():
         coarse[kept][:, kept], coarse[kept][:, ~kept]
     )
     assert np.isclose(np.trace(np.linalg.inv(schur)), left, rtol=1e-4)
+
+
+@pytest.mark.parametrize("mixer", MIXERS)
+def test_every_mixer_but_none_tells_a_leaf_of_the_others(mixer):
+    """Change the density far away: the functions of the first leaf follow, or not."""
+    torch.manual_seed(0)
+    made = BasisNetwork(BasisConfig(width=16, layers=2, heads=2, mixer=mixer))
+    torch.nn.init.normal_(made.head.weight, std=0.5)
+    operator = FrameSource(FrameConfig(shapes=((48, 48),), families=("noise",))).batch(0, 1)
+    other = dataclasses.replace(operator, conductance=operator.conductance.clone())
+    far = operator.lattice.leaves - 1
+    other.conductance[:, :, far] *= 0.5
+    first, second = (made(o, patch_lattice(o.lattice))[0, 0] for o in (operator, other))
+    assert torch.equal(first, second) == (mixer == "none")

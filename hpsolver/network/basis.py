@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from hpsolver.preconditioners.schwarz import haar
 
 from .attention import LeafEdges
-from .mixers import Neighbors
+from .mixers import make_mixer
 from .operator import Operator
 from .patches import TOKENS, PatchLattice, cell_features
 from .trunk import Trunk
@@ -32,6 +32,7 @@ class BasisConfig:
         width, layers, heads: of the trunk.
         functions: start functions of a leaf, most useful first; a coarse space of R functions takes the first R - 1.
         leaf_size: cells of a leaf.
+        mixer: what connects the leaves, one of ``mixers.MIXERS``.
     """
 
     dimension: int = 2
@@ -40,6 +41,7 @@ class BasisConfig:
     heads: int = 4
     functions: int = 7
     leaf_size: int = 128
+    mixer: str = "neighbors"
 
 
 class BasisNetwork(nn.Module):
@@ -52,7 +54,8 @@ class BasisNetwork(nn.Module):
         features = patch * cell_features(config.dimension)
         self.embed = nn.Sequential(nn.Linear(features, 2 * d), nn.GELU(), nn.Linear(2 * d, d))
         self.position = nn.Parameter(0.3 * torch.randn(TOKENS, d))
-        self.trunk = Trunk(d, config.layers, config.heads, Neighbors(2 * config.dimension), tile_stream=False)
+        mixers = [make_mixer(config.mixer, d, config.heads, 2 * config.dimension) for _ in range(config.layers)]
+        self.trunk = Trunk(d, config.heads, mixers, tile_stream=False)
         self.head = nn.Linear(d, patch * config.functions)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from .operator import Lattice, Operator
+from .partition import morton_order
 
 TOKENS = 16
 """Patches of a leaf: 4 x 4 of 4 x 2 cells in 2D, 4 x 2 x 2 of 2 x 2 x 2 in 3D, for leaves of 128."""
@@ -23,6 +24,7 @@ class PatchLattice:
         cells: [T, P] cells of a leaf in each patch.
         across: [D, K * T] number of the patch across each side, in whatever leaf it is; itself where there is none.
         linked: [D, K, T] 1 where there is one.
+        order: [K] leaves in Morton order.
         within, inside, offset, steps, fluid: as in ``Lattice``, of patches (fluid: 1 where any cell is).
     """
 
@@ -53,6 +55,7 @@ class PatchLattice:
         as_tensor = lambda values: torch.as_tensor(values, device=self.device)  # noqa: E731
         self.across, self.linked = as_tensor(across.reshape(D, K * T)), as_tensor(linked)
         self.within, self.inside = as_tensor(within), as_tensor(inside)[:, None, :].expand(-1, K, -1)
+        self.order = as_tensor(morton_order(bricks.coordinates))
         size = np.array(bricks.extent) // np.array(extent)
         self.offset = as_tensor(((local[None, :, :] - local[:, None, :]) * size).astype(np.float32))
         self.steps = lattice.steps * as_tensor(size.astype(np.float32))

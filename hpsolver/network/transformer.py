@@ -84,8 +84,8 @@ class HierarchicalTransformer(nn.Module):
         super().__init__()
         d, self.config = config.width, config
         self.embedding = Embedding(d, config.graph_layers)
-        mixer = Highways() if config.highways else Mixer()
-        self.trunk = Trunk(d, config.layers, config.heads, mixer, tile_stream=True)
+        mixers = [Highways() if config.highways else Mixer() for _ in range(config.layers)]
+        self.trunk = Trunk(d, config.heads, mixers, tile_stream=True)
         self.leaf_factor = _head(d, config.leaf_size, zero=True)
         self.tile_left = _head(d, config.rank, zero=True)
         self.tile_right = _head(d, config.rank, zero=False)

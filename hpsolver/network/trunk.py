@@ -6,6 +6,8 @@ A token is a cell for the published network, a patch of cells for the learned co
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -51,18 +53,18 @@ class Trunk(nn.Module):
     tile tokens; tile attention; tile feed-forward.
 
     Args:
-        width, layers, heads: of both streams.
-        mixer: what carries information between leaves.
+        width, heads: of both streams.
+        mixers: what carries information between leaves, one for each layer.
         tile_stream: whether there are tile tokens.
     """
 
-    def __init__(self, width: int, layers: int, heads: int, mixer: Mixer, tile_stream: bool):
+    def __init__(self, width: int, heads: int, mixers: Sequence[Mixer], tile_stream: bool):
         super().__init__()
-        self.mixer = mixer
+        self.mixers = nn.ModuleList(mixers)
         leaf, tile = LeafAttention, TileAttention
-        self.leaf_layers = nn.ModuleList(StreamLayer(leaf(width, heads), width, mixer.contexts) for _ in range(layers))
+        self.leaf_layers = nn.ModuleList(StreamLayer(leaf(width, heads), width, mixer.contexts) for mixer in mixers)
         self.tile_layers = nn.ModuleList(
-            StreamLayer(tile(width, heads), width, mixer.contexts) for _ in range(layers if tile_stream else 0)
+            StreamLayer(tile(width, heads), width, mixer.contexts) for mixer in mixers if tile_stream
         )
 
     def forward(
@@ -73,12 +75,12 @@ class Trunk(nn.Module):
         ``links`` is what the mixer needs; with tile edges [B, M, T, T, 4] it is the tiles' map.
         """
         y = None if tile_edges is None else sum(links.read(*(links.pooled(x),) * 2))
-        for k, leaf_layer in enumerate(self.leaf_layers):
+        for k, (leaf_layer, mixer) in enumerate(zip(self.leaf_layers, self.mixers, strict=True)):
             x = leaf_layer.attend(x, leaf_edges)
-            x = leaf_layer.feed(x, self.mixer.leaf_context(x, y, links))
+            x = leaf_layer.feed(x, mixer.leaf_context(x, y, links))
             if y is not None:
                 tile_layer = self.tile_layers[k]
                 y = y + sum(links.read(*(links.pooled(x),) * 2))
                 y = tile_layer.attend(y, tile_edges)
-                y = tile_layer.feed(y, self.mixer.tile_context(x, y, links))
+                y = tile_layer.feed(y, mixer.tile_context(x, y, links))
         return x, y

@@ -51,16 +51,18 @@ auto level_at = [&](int l) -> Level {
     const int half = (t[2] + 1) / 2;
     return {t[0], t[1], t[2], half, half + 2, t[3], t[4], total, numbers.data};
 };
-// EACH_ROW(g) { ... } visits rows (x, y) of level g, cells k0 to k1 - 1 of either colour: all on the CPU, one each lane on CUDA.
+// EACH_LINE(nx, ny, nz) { ... } visits lines (x, y), numbers k0 to k1 - 1 of nz: all on the CPU, one each lane on CUDA.
+// EACH_ROW(g) { ... } the rows of level g, cells of either colour. HP_VECTOR: the loop's turns do not depend on each other.
 #if defined(__CUDA_ARCH__)
-#define EACH_ROW(g)                                                                                                \
-    for (int t_ = slot * lanes + lane; t_ < g.x * g.y * g.half; t_ += slots * lanes)                              \
-        for (int k0 = t_ % g.half, k1 = k0 + 1, y = t_ / g.half % g.y, x = t_ / g.half / g.y, o_ = 1; o_; o_ = 0)
+#define EACH_LINE(nx, ny, nz)                                                                                      \
+    for (int t_ = slot * lanes + lane; t_ < (nx) * (ny) * (nz); t_ += slots * lanes)                              \
+        for (int k0 = t_ % (nz), k1 = k0 + 1, y = t_ / (nz) % (ny), x = t_ / (nz) / (ny), o_ = 1; o_; o_ = 0)
 #define HP_VECTOR
 #else
-#define EACH_ROW(g)                                                                                                \
-    for (int t_ = slot; t_ < g.x * g.y; t_ += slots)                                                              \
-        for (int k0 = 0, k1 = g.half, y = t_ % g.y, x = t_ / g.y, o_ = 1; o_; o_ = 0)
+#define EACH_LINE(nx, ny, nz)                                                                                      \
+    for (int t_ = slot; t_ < (nx) * (ny); t_ += slots)                                                            \
+        for (int k0 = 0, k1 = (nz), y = t_ % (ny), x = t_ / (ny), o_ = 1; o_; o_ = 0)
 #define HP_VECTOR _Pragma("clang loop vectorize(assume_safety)")
 #endif
+#define EACH_ROW(g) EACH_LINE(g.x, g.y, g.half)
 (void)level_at;

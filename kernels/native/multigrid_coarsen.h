@@ -1,7 +1,9 @@
 // Face conductances of a coarser level from the next finer one, no matrix product. Across a coarse face run 2 or 4 lines from
 // centre to centre, each three resistances in series: half of the pair's inner face, the face itself, half of the next pair's
-// inner face. Their sum is right for layers across the lines (and for constant density); half the sum of the faces alone is
-// right for inclusions, which lines overrate. The geometric mean of both serves either.
+// inner face. The lines in parallel are right for layers; half the sum of the faces alone is right for inclusions, which
+// lines overrate; both are right for constant density. The geometric mean serves either.
+//
+// A pair without an inner face (a cell alone at the end of an odd axis, or beside solid) adds no resistance.
 auto coarsen = [&](const Level& f, const Level& g) {
     const int size[3] = {f.z, f.y, f.x}, coarse[3] = {g.z, g.y, g.x};
     const int pitch[3] = {1, 2 * f.width, 2 * f.width * (f.y + 2)};
@@ -12,34 +14,38 @@ auto coarsen = [&](const Level& f, const Level& g) {
         const int n = size[axis], nc = coarse[axis], s = pitch[axis];
         const bool wraps = f.wraps >> axis & 1, vanishes = wraps && nc == 1;
         const int rows_x = g.x + (axis == 2), rows_y = g.y + (axis == 1), row_z = g.z + (axis == 0);
-        const int x_lines = DIMS == 3 && axis != 2 ? 2 : 1, y_lines = axis != 1 ? 2 : 1, z_lines = axis != 0 ? 2 : 1;
-#if defined(__CUDA_ARCH__)
-        for (int t = slot * lanes + lane; t < rows_x * rows_y * row_z; t += slots * lanes) {
-            const int y = t / row_z % rows_y, x = t / row_z / rows_y, z0 = t % row_z, z1 = z0 + 1;
-#else
-        for (int t = slot; t < rows_x * rows_y; t += slots) {
-            const int y = t % rows_y, x = t / rows_y, z0 = 0, z1 = row_z;
-#endif
-            for (int z = z0; z < z1; ++z) {
-                const int p = axis == 0 ? z : axis == 1 ? y : x;             // face between coarse cells p - 1 and p
-                const int at = p < nc ? 2 * p : n;                           // its place along the axis, fine
-                const int i = axis == 2 ? at : DIMS == 3 ? 2 * x : 0, j = axis == 1 ? at : 2 * y, k = axis == 0 ? at : 2 * z;
-                // The pairs on both sides, as the offset of their inner face; 0 where a cell is alone or outside.
-                const int low = p > 0 ? p - 1 : wraps ? nc - 1 : -1, high = p < nc ? p : wraps ? 0 : -1;
-                const bool low_pair = low >= 0 && 2 * low + 1 < n, high_pair = high >= 0 && 2 * high + 1 < n;
-                const int to_low = (2 * low + 1 - at) * s, to_high = (2 * high + 1 - at) * s;
-                M lines = 0, sum = 0;
-                for (int a = 0; a < x_lines; ++a)
-                    for (int b = 0; b < y_lines; ++b)
-                        for (int c = 0; c < z_lines; ++c) {
-                            const M* face = fine + 2 * f.row(i + a, j + b) + k + c;
-                            M resistance = M(1) / face[0];                   // infinite is fine
-                            if (low_pair && face[to_low] > M(0)) resistance += M(0.5) / face[to_low];
-                            if (high_pair && face[to_high] > M(0)) resistance += M(0.5) / face[to_high];
-                            lines += M(1) / resistance;
-                            sum += face[0];
-                        }
-                to[2 * g.row(x, y) + z] = vanishes ? M(0) : n == 1 ? sum : sqrt(lines * M(0.5) * sum);
+        constexpr int ONE = 1, TWO = 2;
+        const int x_lines = DIMS == 3 && axis != 2 ? TWO : ONE, y_lines = axis != 1 ? TWO : ONE, z_lines = axis != 0 ? TWO : ONE;
+        // Face p, between coarse cells p - 1 and p, in row (x, y) at z: the pairs' inner faces lie `low` and `high` from it.
+        auto face = [&](int x, int y, int z, int at, bool has_low, int low, bool has_high, int high) {
+            const int i = axis == 2 ? at : DIMS == 3 ? 2 * x : 0, j = axis == 1 ? at : 2 * y, k = axis == 0 ? at : 2 * z;
+            M lines = 0, sum = 0;
+            for (int a = 0; a < x_lines; ++a)
+                for (int b = 0; b < y_lines; ++b)
+                    for (int c = 0; c < z_lines; ++c) {
+                        const M* line = fine + 2 * f.row(i + a, j + b) + k + c;
+                        const M before = has_low ? line[low] : M(0), behind = has_high ? line[high] : M(0);
+                        const M resistance = M(1) / line[0] + (before > M(0) ? M(0.5) / before : M(0)) +
+                                             (behind > M(0) ? M(0.5) / behind : M(0));     // infinite at a wall
+                        lines += M(1) / resistance;
+                        sum += line[0];
+                    }
+            to[2 * g.row(x, y) + z] = vanishes ? M(0) : n == 1 ? sum : sqrt(lines * M(0.5) * sum);
+        };
+        auto any_face = [&](int x, int y, int z) {
+            const int p = axis == 0 ? z : axis == 1 ? y : x, at = p < nc ? 2 * p : n;
+            const int low = p > 0 ? p - 1 : wraps ? nc - 1 : -1, high = p < nc ? p : wraps ? 0 : -1;
+            face(x, y, z, at, low >= 0 && 2 * low + 1 < n, (2 * low + 1 - at) * s, high >= 0 && 2 * high + 1 < n,
+                 (2 * high + 1 - at) * s);
+        };
+        EACH_LINE(rows_x, rows_y, row_z) {
+            if (axis == 0) {                                            // faces 1 to nc - 2 have a pair on both sides
+                const int begin = k0 > 1 ? k0 : 1, end = k1 < nc - 1 ? k1 : nc - 1;
+                HP_VECTOR for (int z = begin; z < end; ++z) face(x, y, z, 2 * z, true, -1, true, 1);
+                for (int z = k0; z < k1; ++z)
+                    if (z < 1 || z >= nc - 1) any_face(x, y, z);
+            } else {
+                HP_VECTOR for (int z = k0; z < k1; ++z) any_face(x, y, z);
             }
         }
     }

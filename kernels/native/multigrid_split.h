@@ -1,57 +1,72 @@
 // What the cycle needs, from the face conductances: those of the red cells by direction, 1 / diagonal of both colours, and
 // the weights of interpolation. A red child is the mean of its parent and the coarse cells across its outer faces, weighted
-// by the conductances to them: g to a coarse cell across (its outer face and half that one's inner face, in series), to
-// the parent twice the inner faces, less as axes are many so that constant density gives (linear) 3/4, 1/4 in one
-// dimension and 1/2, 1/4, 1/4 in two.
+// by the conductances to them: g to a coarse cell across (the outer face and half that one's inner face, in series), to the
+// parent twice the inner faces, less as axes are many so that constant density gives (linear) 3/4, 1/4 in one dimension
+// and 1/2, 1/4, 1/4 in two.
+struct Child {                                        // along one axis: where its faces are, from the one before it
+    int outer, inner, next;
+    bool pair, across, within;                        // has the coarse cell across an inner face; may it count; may the parent's
+};
 for (int l = 0; l < levels; ++l) {
     const Level g = level_at(l);
     const int size[3] = {g.z, g.y, g.x}, pitch[3] = {1, 2 * g.width, 2 * g.width * (g.y + 2)};
     const int axes = (g.z > 1) + (g.y > 1) + (g.x > 1);
-    const M to_parent = M(2) / M(2 * (axes > 0 ? axes : 1) - 1);
-    const M* faces[3];
-#pragma unroll
-    for (int axis = 0; axis < 3; ++axis) faces[axis] = g.plain(FACES + 2 * (axis < DIMS ? axis : 0));
-    const int padded_x = g.x + 2 * HX, padded_y = g.y + 2, padded = g.half + 2;
-    for (int t = slot * lanes + lane; t < padded_x * padded_y * padded; t += slots * lanes) {
-        const int k = t % padded - 1, y = t / padded % padded_y - 1, x = t / padded / padded_y - HX, q = (x + y) & 1;
-        const int place = g.row(x, y) + k, z = 2 * k + q;
-        const bool row_inside = x >= 0 && x < g.x && y >= 0 && y < g.y;
+    const M to_parent = M(2) / M(2 * (axes > 0 ? axes : 1) - 1), isolated = l == 0 ? M(1) : M(0);
+    const M *z_faces = g.plain(FACES), *y_faces = g.plain(FACES + 2), *x_faces = g.plain(FACES + 2 * DIMS - 2);
+    auto child_at = [&](int axis, int p) -> Child {
+        const int n = size[axis], nc = (n + 1) / 2, up = p & 1, s = pitch[axis];
+        const bool wraps = g.wraps >> axis & 1, alone = !up && p == n - 1;
+        const int other = p / 2 + (up ? 1 : -1), to = other < 0 && wraps ? nc - 1 : other >= nc && wraps ? 0 : other;
+        const bool pair = to >= 0 && to < nc && 2 * to + 1 < n;
+        return {up ? s : 0, up ? 0 : s, pair ? (2 * to + 1 - p) * s : 0, pair, !alone && !(wraps && nc == 1), !alone};
+    };
+    // The conductance to the coarse cell across; adds the one to the parent.
+    auto conductance_across = [&](const M* face, const Child& c, M& within) -> M {
+        const M outer = face[c.outer], next = c.pair ? face[c.next] : M(0);
+        within += c.within ? face[c.inner] : M(0);
+        return !c.across ? M(0) : next > M(0) ? M(2) * outer * next / (M(2) * next + outer) : outer;
+    };
+    // Ghosts included: a face to the outside may be a black cell's alone.
+    EACH_LINE(g.x + 2 * HX, g.y + 2, g.half + 2) {
+        const int i = x - HX, j = y - 1, q = (i + j) & 1, row = g.row(i, j), steps = pitch[1], stride = pitch[2];
         for (int color = 0; color < 2; ++color) {
-            const int cz = 2 * k + (color ? 1 - q : q), at = 2 * g.row(x, y) + cz;
-            if (cz < -1 || cz > g.z) continue;
-            M sum = 0;
-#pragma unroll
-            for (int axis = 0; axis < DIMS; ++axis) {
-                const M before = faces[axis][at], behind = faces[axis][at + pitch[axis]];
+            const int offset = color ? 1 - q : q, first = k0 - 1 > -offset ? k0 - 1 : -offset;       // z = 2 k + offset >= -1
+            const int last = (g.z - offset) / 2, end = k1 - 1 < last + 1 ? k1 - 1 : last + 1;        // z <= g.z
+            M* inverse = g.part(INVERSE + color) + row;
+            M *c0 = g.part(C) + row, *c1 = g.part(C + 1) + row, *c2 = g.part(C + 2) + row, *c3 = g.part(C + 3) + row;
+            M *c4 = g.part(C + 2 * DIMS - 2) + row, *c5 = g.part(C + 2 * DIMS - 1) + row;
+            HP_VECTOR for (int k = first; k < end; ++k) {
+                const int at = 2 * (row + k) + offset;
+                const M z0 = z_faces[at], z1 = z_faces[at + 1], y0 = y_faces[at], y1 = y_faces[at + steps];
+                const M x0 = DIMS == 3 ? x_faces[at] : M(0), x1 = DIMS == 3 ? x_faces[at + stride] : M(0);
+                const M sum = z0 + z1 + y0 + y1 + x0 + x1;
+                inverse[k] = sum > M(0) ? M(1) / sum : isolated;
                 if (color == 0) {
-                    g.part(C + 2 * axis)[place] = before;
-                    g.part(C + 2 * axis + 1)[place] = behind;
+                    c0[k] = z0, c1[k] = z1, c2[k] = y0, c3[k] = y1;
+                    if (DIMS == 3) c4[k] = x0, c5[k] = x1;
                 }
-                sum += before + behind;
             }
-            if (row_inside && cz >= 0 && cz < g.z)
-                g.part(INVERSE + color)[place] = sum > M(0) ? M(1) / sum : l == 0 ? M(1) : M(0);
         }
-        if (!row_inside || z < 0 || z >= g.z) continue;
-        const int position[3] = {z, y, x}, at = 2 * g.row(x, y) + z;
-        M across[3], total = 0;
-#pragma unroll
-        for (int axis = 0; axis < DIMS; ++axis) {
-            const int n = size[axis], p = position[axis], up = p & 1, s = pitch[axis], nc = (n + 1) / 2;
-            const bool wraps = g.wraps >> axis & 1, alone = p == n - 1 && !up;
-            across[axis] = M(0);
-            if (alone || n == 1) continue;
-            const M* face = faces[axis] + at;
-            const M outer = face[up ? s : 0], inner = face[up ? 0 : s];
-            const int other = p / 2 + (up ? 1 : -1), to = other < 0 && wraps ? nc - 1 : other >= nc && wraps ? 0 : other;
-            const M next = to >= 0 && to < nc && 2 * to + 1 < n ? face[(2 * to + 1 - p) * s] : M(0);
-            const bool pair = next > M(0);
-            if (outer > M(0) && !(wraps && nc == 1))
-                across[axis] = pair ? M(2) * outer * next / (M(2) * next + outer) : outer;
-            total += across[axis] + to_parent * inner;
-        }
-#pragma unroll
-        for (int axis = 0; axis < DIMS; ++axis)
-            g.part(WEIGHT + axis)[place] = total > M(0) ? across[axis] / total : M(0);
+    }
+    EACH_ROW(g) {
+        const int q = (x + y) & 1, row = g.row(x, y), cells = g.cells(q);
+        const Child child_x = child_at(2, x), child_y = child_at(1, y);
+        M *weight_z = g.part(WEIGHT) + row, *weight_y = g.part(WEIGHT + 1) + row, *weight_x = g.part(WEIGHT + DIMS - 1) + row;
+        auto weigh = [&](int k, const Child& child_z) {
+            const int at = 2 * (row + k) + q;
+            M within = 0;
+            const M z_across = conductance_across(z_faces + at, child_z, within);
+            const M y_across = conductance_across(y_faces + at, child_y, within);
+            const M x_across = DIMS == 3 ? conductance_across(x_faces + at, child_x, within) : M(0);
+            const M sum = z_across + y_across + x_across + to_parent * within, share = sum > M(0) ? M(1) / sum : M(0);
+            weight_z[k] = z_across * share;
+            weight_y[k] = y_across * share;
+            if (DIMS == 3) weight_x[k] = x_across * share;
+        };
+        const Child middle = {q ? 1 : 0, q ? 0 : 1, q ? 2 : -1, true, true, true};
+        const int begin = k0 > 1 ? k0 : 1, end = k1 < cells - 1 ? k1 : cells - 1;
+        HP_VECTOR for (int k = begin; k < end; ++k) weigh(k, middle);
+        for (int k = k0; k < k1 && k < cells; ++k)
+            if (k < 1 || k >= cells - 1) weigh(k, child_at(0, 2 * k + q));
     }
 }

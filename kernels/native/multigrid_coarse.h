@@ -1,19 +1,19 @@
 // The cycle on level `first` and all coarser ones, one block. The finest level's right-hand side is already in place.
 for (int l = first; l < levels; ++l) {
     const Level g = level_at(l);
-    if (l > 0) restrict_to(level_at(l - 1), g);
-    HP_SYNC;
-    pre_black(g);
-    HP_SYNC;
-    if (l + 1 < levels) residual_red(g);
-    HP_SYNC;
+    if (l > 0) {
+        const Level f = level_at(l - 1);
+        EACH_ROW(g) restrict_to(f, g, x, y, k0, k1);
+        HP_SYNC;
+    }
+    in_turn(
+        g, [&](int x, int y, int k0, int k1) { pre_black(g, x, y, k0, k1); },
+        [&](int x, int y, int k0, int k1) { residual_red(g, x, y, k0, k1); }, [](int, int, int, int) {});
 }
 for (int l = levels - 1; l >= first; --l) {
-    const Level g = level_at(l);
-    if (l + 1 < levels) prolong_red(g, level_at(l + 1));
-    HP_SYNC;
-    post_black(g);
-    HP_SYNC;
-    post_red(g);
-    HP_SYNC;
+    const Level g = level_at(l), coarse = level_at(l + 1 < levels ? l + 1 : l);
+    in_turn(
+        g, [&](int x, int y, int k0, int k1) { if (l + 1 < levels) prolong_red(g, coarse, x, y, k0, k1); },
+        [&](int x, int y, int k0, int k1) { post_black(g, x, y, k0, k1); },
+        [&](int x, int y, int k0, int k1) { post_red(g, x, y, k0, k1); });
 }

@@ -120,11 +120,15 @@ def levels(grid: Grid) -> np.ndarray:
     periodic = (False,) * missing + tuple(grid.periodic(axis) for axis in range(grid.dimension))
     table, start = [], 0
     while True:
-        wraps = sum(1 << (2 - axis) for axis in range(3) if periodic[axis] and shape[axis] > 1)
-        table.append((*shape, wraps, start))
+        flags, extended = 0, list(shape)
+        for axis, n in enumerate(shape):
+            if periodic[axis] and n > 1:
+                flags |= (1 + (n % 2 << 3)) << (2 - axis)
+                extended[axis] += n % 2
+        table.append((*extended, flags, start))
         if max(shape) == 1:
             return np.array(table, dtype=np.int32)
-        start += half_rows(shape, grid.dimension)
+        start += half_rows(extended, grid.dimension)
         shape = tuple((n + 1) // 2 for n in shape)
 
 

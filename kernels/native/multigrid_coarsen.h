@@ -5,19 +5,20 @@
 //
 // A pair without an inner face (a cell alone at the end of an odd axis, or beside solid) adds no resistance.
 auto coarsen = [&](const Level& f, const Level& g) {
-    const int size[3] = {f.z, f.y, f.x}, coarse[3] = {g.z, g.y, g.x};
+    const int size[3] = {f.z, f.y, f.x}, coarse[3] = {g.z - g.extra(0), g.y - g.extra(1), g.x - g.extra(2)};
     const int pitch[3] = {1, 2 * f.width, 2 * f.width * (f.y + 2)};
 #pragma unroll
     for (int axis = 0; axis < DIMS; ++axis) {
         const M* fine = f.plain(FACES + 2 * axis);
         M* to = g.plain(FACES + 2 * axis);
         const int n = size[axis], nc = coarse[axis], s = pitch[axis];
-        const bool wraps = f.wraps >> axis & 1, vanishes = wraps && nc == 1;
-        const int rows_x = g.x + (axis == 2), rows_y = g.y + (axis == 1), row_z = g.z + (axis == 0);
+        const bool wraps = f.wraps(axis), extra = g.extra(axis);
+        const int rows_x = coarse[2] + (axis == 2), rows_y = coarse[1] + (axis == 1), row_z = coarse[0] + (axis == 0);
+        const long long behind = axis == 0 ? 1 : axis == 1 ? 2 * g.width : 2ll * g.width * (g.y + 2);
         constexpr int ONE = 1, TWO = 2;
         const int x_lines = DIMS == 3 && axis != 2 ? TWO : ONE, y_lines = axis != 1 ? TWO : ONE, z_lines = axis != 0 ? TWO : ONE;
         // Face p, between coarse cells p - 1 and p, in row (x, y) at z: the pairs' inner faces lie `low` and `high` from it.
-        auto face = [&](int x, int y, int z, int at, bool has_low, int low, bool has_high, int high) {
+        auto face = [&](int x, int y, int z, int at, bool seam, bool has_low, int low, bool has_high, int high) {
             const int i = axis == 2 ? at : DIMS == 3 ? 2 * x : 0, j = axis == 1 ? at : 2 * y, k = axis == 0 ? at : 2 * z;
             M lines = 0, sum = 0;
             for (int a = 0; a < x_lines; ++a)
@@ -30,18 +31,21 @@ auto coarsen = [&](const Level& f, const Level& g) {
                         lines += M(1) / resistance;
                         sum += line[0];
                     }
-            to[2 * g.row(x, y) + z] = vanishes ? M(0) : n == 1 ? sum : sqrt(lines * M(0.5) * sum);
+            M value = n == 1 ? sum : sqrt(lines * M(0.5) * sum);
+            if (seam) value = nc == 1 ? M(0) : extra ? M(2) * value : value;
+            to[2 * g.row(x, y) + z] = value;
+            if (seam && extra && at == n) to[2 * g.row(x, y) + z + behind] = value;
         };
         auto any_face = [&](int x, int y, int z) {
             const int p = axis == 0 ? z : axis == 1 ? y : x, at = p < nc ? 2 * p : n;
             const int low = p > 0 ? p - 1 : wraps ? nc - 1 : -1, high = p < nc ? p : wraps ? 0 : -1;
-            face(x, y, z, at, low >= 0 && 2 * low + 1 < n, (2 * low + 1 - at) * s, high >= 0 && 2 * high + 1 < n,
+            face(x, y, z, at, wraps && (p == 0 || p == nc), low >= 0 && 2 * low + 1 < n, (2 * low + 1 - at) * s, high >= 0 && 2 * high + 1 < n,
                  (2 * high + 1 - at) * s);
         };
         EACH_LINE(rows_x, rows_y, row_z) {
             if (axis == 0) {                                            // faces 1 to nc - 2 have a pair on both sides
                 const int begin = k0 > 1 ? k0 : 1, end = k1 < nc - 1 ? k1 : nc - 1;
-                HP_VECTOR for (int z = begin; z < end; ++z) face(x, y, z, 2 * z, true, -1, true, 1);
+                HP_VECTOR for (int z = begin; z < end; ++z) face(x, y, z, 2 * z, false, true, -1, true, 1);
                 for (int z = k0; z < k1; ++z)
                     if (z < 1 || z >= nc - 1) any_face(x, y, z);
             } else {

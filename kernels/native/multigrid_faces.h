@@ -1,8 +1,9 @@
-// The finest level's face conductances, from A in brick order. A face to an open side has one too, twice the cell's own.
+// The finest level's face conductances, from A in brick order. A face to an open side has one too, twice the cell's own; the
+// seam has one on both sides of its extra cells.
 const Level g = level_at(0);
 const int n = leaves * L;
 const double scale[3] = {scale_z, scale_y, scale_x};                    // 1 / h^2, last axis first
-const int size[3] = {g.z, g.y, g.x};
+const int size[3] = {g.z - g.extra(0), g.y - g.extra(1), g.x - g.extra(2)};
 const long long pitch[3] = {1, 2 * g.width, 2ll * g.width * (g.y + 2)};
 for (int b = slot; b < leaves; b += slots) {
     const int* first = origin.data + 3 * b;
@@ -28,7 +29,9 @@ for (int b = slot; b < leaves; b += slots) {
                 if ((axis == 0 ? z : axis == 1 ? y : x) != last || x >= u[0] || y >= u[1] || z >= u[2]) continue;
                 const long long place = 2 * g.row(first[0] + x, first[1] + y) + first[2] + z + behind * pitch[axis];
                 const double own = density.data[b * L + l], open = fluid.data[b * L + l] ? 2.0 * scale[axis] / own : 0.0;
-                faces[place] = opens[behind] ? M(open) : itself ? M(0) : M(before[behind * (long long)n + l]);
+                const M value = opens[behind] ? M(open) : itself ? M(0) : M(before[behind * (long long)n + l]);
+                faces[place] = g.extra(axis) ? M(2) * value : value;
+                if (behind && g.extra(axis)) faces[place + pitch[axis]] = M(2) * value;
             }
         }
         HP_SYNC;

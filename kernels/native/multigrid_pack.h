@@ -1,8 +1,7 @@
-// r in brick order -> the finest level's right-hand side by colour, and its first half-sweep: x red = r / diagonal.
+// r in brick order -> the finest level's right-hand side by colour.
 const Level g = level_at(0);
 const T* from = r.data;
-const M* inverse = g.part(INVERSE);
-M *red = g.part(R), *black = g.part(R + 1), *x_red = g.part(X);
+M *red = g.part(R), *black = g.part(R + 1);
 for (int b = slot; b < leaves; b += slots) {
     const int* first = origin.data + 3 * b;
     const int* u = used.data + 3 * b;
@@ -16,8 +15,7 @@ for (int b = slot; b < leaves; b += slots) {
             black[row + k] = value;
         } else {
             red[row + k] = value;
-            x_red[row + k] = inverse[row + k] * value;
-            g.seam(x_red + row, nullptr, q, k, k + 1);
+            g.seam(red + row, q, k, k + 1);
         }
     }
 #else
@@ -35,8 +33,7 @@ for (int b = slot; b < leaves; b += slots) {
                 for (int v = 0; v < reds; ++v) red[row + k + v] = pair[q][v];
                 for (int v = 0; v < blacks; ++v) black[row + k + v] = pair[1 - q][v];
             }
-            for (int v = 0; v < reds; ++v) x_red[row + k + v] = inverse[row + k + v] * pair[q][v];
-            g.seam(x_red + row, nullptr, q, k, k + reds);
+            g.seam(red + row, q, k, k + reds);
         }
 #endif
 }

@@ -15,7 +15,7 @@ for (int l = 0; l < levels; ++l) {
     const M *z_faces = g.plain(FACES), *y_faces = g.plain(FACES + 2), *x_faces = g.plain(FACES + 2 * DIMS - 2);
     auto child_at = [&](int axis, int p) -> Child {
         const int n = size[axis], nc = (n + 1) / 2, up = p & 1, s = pitch[axis];
-        const bool wraps = g.wraps >> axis & 1, alone = !up && p == n - 1;
+        const bool wraps = g.wraps(axis), alone = !up && p == n - 1;
         const int other = p / 2 + (up ? 1 : -1), to = other < 0 && wraps ? nc - 1 : other >= nc && wraps ? 0 : other;
         const bool pair = to >= 0 && to < nc && 2 * to + 1 < n;
         return {up ? s : 0, up ? 0 : s, pair ? (2 * to + 1 - p) * s : 0, pair, !alone && !(wraps && nc == 1), !alone};
@@ -26,30 +26,31 @@ for (int l = 0; l < levels; ++l) {
         within += c.within ? face[c.inner] : M(0);
         return !c.across ? M(0) : next > M(0) ? M(2) * outer * next / (M(2) * next + outer) : outer;
     };
-    // Ghosts included: a face to the outside may be a black cell's alone.
+    // Ghosts included: a face to the outside may be a black cell's.
     EACH_LINE(g.x + 2 * HX, g.y + 2, g.half + 2) {
-        const int i = x - HX, j = y - 1, q = (i + j) & 1, row = g.row(i, j), steps = pitch[1], stride = pitch[2];
-        for (int color = 0; color < 2; ++color) {
-            const int offset = color ? 1 - q : q, first = k0 - 1 > -offset ? k0 - 1 : -offset;       // z = 2 k + offset >= -1
-            const int last = (g.z - offset) / 2, end = k1 - 1 < last + 1 ? k1 - 1 : last + 1;        // z <= g.z
-            M* inverse = g.part(INVERSE + color) + row;
-            M *c0 = g.part(C) + row, *c1 = g.part(C + 1) + row, *c2 = g.part(C + 2) + row, *c3 = g.part(C + 3) + row;
-            M *c4 = g.part(C + 2 * DIMS - 2) + row, *c5 = g.part(C + 2 * DIMS - 1) + row;
-            HP_VECTOR for (int k = first; k < end; ++k) {
-                const int at = 2 * (row + k) + offset;
-                const M z0 = z_faces[at], z1 = z_faces[at + 1], y0 = y_faces[at], y1 = y_faces[at + steps];
-                const M x0 = DIMS == 3 ? x_faces[at] : M(0), x1 = DIMS == 3 ? x_faces[at + stride] : M(0);
-                const M sum = z0 + z1 + y0 + y1 + x0 + x1;
-                inverse[k] = sum > M(0) ? M(1) / sum : isolated;
-                if (color == 0) {
-                    c0[k] = z0, c1[k] = z1, c2[k] = y0, c3[k] = y1;
-                    if (DIMS == 3) c4[k] = x0, c5[k] = x1;
-                }
-            }
+        const int q = (x - HX + y - 1) & 1, row = g.row(x - HX, y - 1), steps = pitch[1], stride = pitch[2];
+        const int first = k0 - 1 > -q ? k0 - 1 : -q, last = (g.z - q) / 2, end = k1 - 1 < last + 1 ? k1 - 1 : last + 1;
+        M *c0 = g.part(C) + row, *c1 = g.part(C + 1) + row, *c2 = g.part(C + 2) + row, *c3 = g.part(C + 3) + row;
+        M *c4 = g.part(C + 2 * DIMS - 2) + row, *c5 = g.part(C + 2 * DIMS - 1) + row;
+        HP_VECTOR for (int k = first; k < end; ++k) {                    // z = 2 k + q from -1 to g.z
+            const int at = 2 * (row + k) + q;
+            c0[k] = z_faces[at], c1[k] = z_faces[at + 1], c2[k] = y_faces[at], c3[k] = y_faces[at + steps];
+            if (DIMS == 3) c4[k] = x_faces[at], c5[k] = x_faces[at + stride];
         }
     }
     EACH_ROW(g) {
-        const int q = (x + y) & 1, row = g.row(x, y), cells = g.cells(q);
+        const int q = (x + y) & 1, row = g.row(x, y), cells = g.cells(q), steps = pitch[1], stride = pitch[2];
+        for (int color = 0; color < 2; ++color) {
+            const int offset = color ? 1 - q : q, last = k1 < g.cells(offset) ? k1 : g.cells(offset);
+            M* inverse = g.part(INVERSE + color) + row;
+            HP_VECTOR for (int k = k0; k < last; ++k) {
+                const int at = 2 * (row + k) + offset;
+                const M x_sum = DIMS == 3 ? x_faces[at] + x_faces[at + stride] : M(0);
+                const M sum = z_faces[at] + z_faces[at + 1] + y_faces[at] + y_faces[at + steps] + x_sum;
+                inverse[k] = sum > M(0) ? M(1) / sum : isolated;
+            }
+            g.seam(inverse, offset, k0, k1);
+        }
         const Child child_x = child_at(2, x), child_y = child_at(1, y);
         M *weight_z = g.part(WEIGHT) + row, *weight_y = g.part(WEIGHT + 1) + row, *weight_x = g.part(WEIGHT + DIMS - 1) + row;
         auto weigh = [&](int k, const Child& child_z) {

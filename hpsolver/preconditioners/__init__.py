@@ -10,6 +10,8 @@ from collections.abc import Callable
 from .base import Preconditioner
 from .diagonal import Identity, Jacobi
 from .dilu import DILU
+from .htp import HTP
+from .htp_paper import HTPaper
 from .multigrid import Multigrid
 from .schwarz import BlockJacobi, Schwarz
 from .spai import NeuralSPAI
@@ -30,6 +32,8 @@ NAMES: dict[str, Callable[[], Preconditioner]] = {
     "dilu": DILU,
     "fsai": _fsai,
     "spai": NeuralSPAI,
+    "htp_paper": HTPaper,
+    "htp": HTP,
 }
 """What each name stands for."""
 
@@ -70,8 +74,10 @@ def available() -> dict[str, str | None]:
 
 __all__ = [
     "DILU",
+    "HTP",
     "NAMES",
     "BlockJacobi",
+    "HTPaper",
     "Identity",
     "Jacobi",
     "Multigrid",

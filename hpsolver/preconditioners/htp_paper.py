@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from hpsolver.network.transformer import HierarchicalTransformer
 
 ARCHITECTURE = "hpsolver.htp_paper/1"
-SIZES = (1024, 2048, 4096, 8192, 16384)
-"""Cells for which weights are shipped: 2D grids, leaves of 128."""
 
 
 class HTPaper(Preconditioner):
@@ -109,7 +107,9 @@ class HTPaper(Preconditioner):
 
         if dimension != 2:
             raise ValueError(f"htp_paper has weights for 2D grids only, this one is {dimension}D: give a file")
-        return shipped(f"htp_paper_{min(SIZES, key=lambda n: abs(np.log(n / cells)))}.safetensors")
+        names = [file.stem.removeprefix("htp_paper_") for file in shipped("").glob("htp_paper_*.safetensors")]
+        sizes = sorted(int(name) for name in names if name.isdigit())
+        return shipped(f"htp_paper_{min(sizes, key=lambda n: abs(np.log(n / cells)))}.safetensors")
 
     def operator(self) -> Operator:
         """A / s of the assembled system, as the network sees it."""

@@ -3,7 +3,8 @@
 // inner face. The lines in parallel are right for layers; half the sum of the faces alone is right for inclusions, which
 // lines overrate; both are right for constant density. The geometric mean serves either.
 //
-// A pair without an inner face (a cell alone at the end of an odd axis, or beside solid) adds no resistance.
+// A pair without an inner face adds no resistance where its other cell is missing or solid, as the face beyond tells; if that
+// is a face, the pair lies on both sides of a thin wall, and a line ends there.
 auto coarsen = [&](const Level& f, const Level& g) {
     const int size[3] = {f.z, f.y, f.x}, coarse[3] = {g.z - g.extra(0), g.y - g.extra(1), g.x - g.extra(2)};
     const int pitch[3] = {1, 2 * f.width, 2 * f.width * (f.y + 2)};
@@ -26,8 +27,10 @@ auto coarsen = [&](const Level& f, const Level& g) {
                     for (int c = 0; c < z_lines; ++c) {
                         const M* line = fine + 2 * f.row(i + a, j + b) + k + c;
                         const M before = has_low ? line[low] : M(0), behind = has_high ? line[high] : M(0);
-                        const M resistance = M(1) / line[0] + (before > M(0) ? M(0.5) / before : M(0)) +
-                                             (behind > M(0) ? M(0.5) / behind : M(0));     // infinite at a wall
+                        const bool has_before = has_low && (before > M(0) || line[low - s] > M(0));
+                        const bool has_behind = has_high && (behind > M(0) || line[high + s] > M(0));
+                        const M resistance = M(1) / line[0] + (has_before ? M(0.5) / before : M(0)) +
+                                             (has_behind ? M(0.5) / behind : M(0));        // infinite at a wall
                         lines += M(1) / resistance;
                         sum += line[0];
                     }

@@ -4,7 +4,7 @@
 // parent twice the inner faces, less as axes are many so that constant density gives (linear) 3/4, 1/4 in one dimension
 // and 1/2, 1/4, 1/4 in two.
 struct Child {                                        // along one axis: where its faces are, from the one before it
-    int outer, inner, next;
+    int outer, inner, next, beyond;
     bool pair, across, within;                        // has the coarse cell across an inner face; may it count; may the parent's
 };
 for (int l = 0; l < levels; ++l) {
@@ -18,13 +18,15 @@ for (int l = 0; l < levels; ++l) {
         const bool wraps = g.wraps(axis), alone = !up && p == n - 1;
         const int other = p / 2 + (up ? 1 : -1), to = other < 0 && wraps ? nc - 1 : other >= nc && wraps ? 0 : other;
         const bool pair = to >= 0 && to < nc && 2 * to + 1 < n;
-        return {up ? s : 0, up ? 0 : s, pair ? (2 * to + 1 - p) * s : 0, pair, !alone && !(wraps && nc == 1), !alone};
+        const int next = pair ? (2 * to + 1 - p) * s : 0;
+        return {up ? s : 0, up ? 0 : s, next, pair ? next + (up ? s : -s) : 0, pair, !alone && !(wraps && nc == 1), !alone};
     };
     // The conductance to the coarse cell across; adds the one to the parent.
     auto conductance_across = [&](const M* face, const Child& c, M& within) -> M {
-        const M outer = face[c.outer], next = c.pair ? face[c.next] : M(0);
+        const M outer = face[c.outer], next = c.pair ? face[c.next] : M(0), beyond = c.pair ? face[c.beyond] : M(0);
         within += c.within ? face[c.inner] : M(0);
-        return !c.across ? M(0) : next > M(0) ? M(2) * outer * next / (M(2) * next + outer) : outer;
+        const bool alone = !(next > M(0)) && !(beyond > M(0));          // in the coarse cell across (see multigrid_coarsen.h)
+        return !c.across ? M(0) : alone || outer == M(0) ? outer : M(2) * outer * next / (M(2) * next + outer);
     };
     // Ghosts included: a face to the outside may be a black cell's.
     EACH_LINE(g.x + 2 * HX, g.y + 2, g.half + 2) {
@@ -64,7 +66,7 @@ for (int l = 0; l < levels; ++l) {
             weight_y[k] = y_across * share;
             if (DIMS == 3) weight_x[k] = x_across * share;
         };
-        const Child middle = {q ? 1 : 0, q ? 0 : 1, q ? 2 : -1, true, true, true};
+        const Child middle = {q ? 1 : 0, q ? 0 : 1, q ? 2 : -1, q ? 3 : -2, true, true, true};
         const int begin = k0 > 1 ? k0 : 1, end = k1 < cells - 1 ? k1 : cells - 1;
         HP_VECTOR for (int k = begin; k < end; ++k) weigh(k, middle);
         for (int k = k0; k < k1 && k < cells; ++k)

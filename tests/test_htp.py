@@ -5,13 +5,21 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+import warp as wp
 
 from hpsolver import Solver, Status, problems
 from hpsolver.network.basis import BasisConfig, BasisNetwork
 from hpsolver.network.basis_task import BasisTask, patch_lattice
-from hpsolver.network.coupling import coarse_basis, coupling_matrix, determinant_objective, leaf_matrices
+from hpsolver.network.coupling import (
+    additive_product,
+    coarse_basis,
+    coupling_matrix,
+    determinant_objective,
+    leaf_matrices,
+)
 from hpsolver.network.frames import FrameConfig, FrameSource
 from hpsolver.network.mixers import MIXERS
+from hpsolver.network.operator import read_operator
 from hpsolver.network.oracle import gains, optimal_start, uncaptured
 from hpsolver.network.patches import TOKENS, patch_boxes
 from hpsolver.preconditioners import Schwarz
@@ -181,7 +189,7 @@ def test_options_outside_their_range_are_refused(options):
         HTP(**options)
 
 
-@pytest.mark.parametrize("objective", ["determinant", "gain"])
+@pytest.mark.parametrize("objective", ["determinant", "gain", "cosine"])
 def test_training_lowers_the_objective_of_one_frame(objective):
     task = BasisTask(network=TINY, sizes=(4,), objective=objective)
     operator = FrameSource(FrameConfig(shapes=((32, 32),), families=("noise",), contrast=(1e3, 1e3))).batch(0, 1)
@@ -195,7 +203,7 @@ def test_training_lowers_the_objective_of_one_frame(objective):
         loss.backward()
         optimizer.step()
         losses.append(loss.item())
-    assert losses[-1] < losses[0] - 0.02
+    assert np.mean(losses[-5:]) < np.mean(losses[:5]) - 0.01
 
 
 @pytest.mark.parametrize("family", ["bubbles", "film", "noise"])
@@ -258,3 +266,25 @@ def test_every_mixer_but_none_tells_a_leaf_of_the_others(mixer):
     other.conductance[:, :, far] *= 0.5
     first, second = (made(o, patch_lattice(o.lattice))[0, 0] for o in (operator, other))
     assert torch.equal(first, second) == (mixer == "none")
+
+
+@pytest.mark.parametrize("boundary", ["wall", "open"])
+def test_kernels_and_torch_apply_the_same_additive_preconditioner(boundary):
+    """M r of the solver's kernels and of the training's Torch, up to the scale of A and the null space."""
+    shape, wild = (48, 24), network(0.3)
+    preconditioner = HTP.of_network(wild, coarse_size=4, deflated=False, sweep="additive")
+    solver = Solver(shape, preconditioner=preconditioner, boundary=boundary, precision="float64", max_iterations=1)
+    solver.step(*problems.frame("film", shape, seed=1))
+    bound, system = solver.preconditioner, solver.system
+    arrays = (torch.from_numpy(a.numpy()) for a in (system.conductance, system.diagonal, system.density))
+    operator = read_operator(bound._patches.lattice, *arrays)
+    product = additive_product(operator, coarse_basis(operator, wild(operator, bound._patches)[:, :, :3]))
+    r = np.random.default_rng(0).standard_normal(system.size) * system.fluid.numpy()
+    r -= system.fluid.numpy() * r.sum() / system.fluid.numpy().sum()
+    z, rz = wp.zeros(system.size, dtype=wp.float64), wp.zeros(max(system.slots, system.leaves), dtype=wp.float64)
+    bound.apply(wp.array(r, dtype=wp.float64), z, rz)
+    mine, other = z.numpy(), product(torch.from_numpy(r)[None, :, None])[0, :, 0].numpy()
+    if boundary == "wall":
+        mine, other = (v - system.fluid.numpy() * v.sum() / system.fluid.numpy().sum() for v in (mine, other))
+    other = other * (mine @ other) / (other @ other)
+    assert np.linalg.norm(mine - other) <= 1e-4 * np.linalg.norm(mine)

@@ -12,8 +12,9 @@ from hpsolver.preconditioners.htp import ARCHITECTURE, HTP
 from hpsolver.preconditioners.schwarz import haar
 
 from .basis import BasisConfig, BasisNetwork
-from .coupling import coarse_basis, coupling_matrix, determinant_objective
+from .coupling import additive_product, coarse_basis, coupling_matrix, determinant_objective
 from .frames import FrameConfig, FrameSource
+from .objectives import cosine_hutchinson, probes
 from .operator import Lattice, Operator
 from .oracle import CANDIDATES, uncaptured
 from .patches import PatchLattice
@@ -37,6 +38,9 @@ SPACE = FrameConfig(
 )
 """The same in 3D."""
 
+COSINE_PROBES = 32
+"""Probes a frame of the cosine objective."""
+
 
 @dataclass(frozen=True)
 class BasisTask:
@@ -46,7 +50,8 @@ class BasisTask:
         network: its size.
         frames: what it sees.
         objective: ``gain``, the mean over leaves of the logarithm of the gain that stays uncaptured, or
-            ``determinant``, that of the coarse matrix per leaf over R (``oracle``, ``coupling``).
+            ``determinant``, that of the coarse matrix per leaf over R (``oracle``, ``coupling``); ``cosine``, the
+            published one, for comparison (``objectives``).
         sizes: coarse sizes R whose objectives are added: the leading functions must do alone.
         validation_size: coarse size of the validation's solvers, additive.
     """
@@ -73,6 +78,10 @@ class BasisTask:
         if self.objective == "determinant":
             coupling = coupling_matrix(operator, basis)
             return sum(determinant_objective(coupling, R).mean() / R for R in self.sizes)
+        if self.objective == "cosine":
+            z = probes(operator, COSINE_PROBES, generator, smooth=True)
+            products = (additive_product(operator, basis[..., :R]) for R in self.sizes)
+            return sum(cosine_hutchinson(operator, product, z) for product in products)
         candidates = torch.from_numpy(haar(operator.lattice.bricks.extent, CANDIDATES - 1)).to(start.device)
         left = uncaptured(operator, basis, candidates)
         return sum(left[..., R - 1].clamp_min(1e-3).log().mean() for R in self.sizes)

@@ -20,6 +20,8 @@ same bracket appears, and only the trace is no longer fixed.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 
 from .operator import Operator
@@ -48,9 +50,7 @@ def coarse_basis(operator: Operator, start: torch.Tensor) -> torch.Tensor:
     step (A_ii^N + 1e-3 D)^-1 D through the closed leaf, its mean removed, of unit norm. Zero outside the fluid."""
     fluid = operator.lattice.fluid.double()[None, :, :, None]
     diagonal = operator.diagonal.double()[..., None]
-    weight = diagonal * fluid
     z = start.double().transpose(-1, -2) * fluid
-    z = z - fluid * (weight * z).sum(dim=2, keepdim=True) / weight.sum(dim=2, keepdim=True).clamp_min(1e-300)
     z = torch.linalg.solve(leaf_matrices(operator, closed=True), diagonal * z)
     cells = fluid.sum(dim=2, keepdim=True).clamp_min(1.0)
     z = (z - z.sum(dim=2, keepdim=True) / cells) * fluid
@@ -101,3 +101,19 @@ def determinant_objective(coupling: torch.Tensor, functions: int) -> torch.Tenso
     K = coupling.shape[1]
     part = coupling[:, :, :functions, :, :functions].reshape(len(coupling), K * functions, K * functions)
     return 2.0 * torch.linalg.cholesky(part).diagonal(dim1=-2, dim2=-1).log().sum(dim=-1) / K
+
+
+def additive_product(operator: Operator, basis: torch.Tensor) -> Callable[[torch.Tensor], torch.Tensor]:
+    """r [B, N, P] -> M r, the additive preconditioner: blkdiag(A_ii^-1) + Y [(Y^T A Y)^-1 - I] Y^T, Y whitened."""
+    B, K, L, R = basis.shape
+    inverse = torch.linalg.inv(leaf_matrices(operator, closed=False))
+    white, _ = whitened(operator, basis)
+    factor = torch.linalg.cholesky(coupling_matrix(operator, basis).reshape(B, K * R, K * R))
+
+    def product(r: torch.Tensor) -> torch.Tensor:
+        local = r.double().view(B, K, L, -1)
+        c = (white.transpose(-1, -2) @ local).flatten(1, 2)
+        c = (torch.cholesky_solve(c, factor) - c).unflatten(1, (K, R))
+        return (inverse @ local + white @ c).view_as(r).to(r.dtype)
+
+    return product

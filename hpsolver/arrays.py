@@ -67,6 +67,8 @@ def adopt(value: Array, name: str, shape: tuple[int, ...], device: wp.Device) ->
         kind = kind_of(value)
     except TypeError as error:
         raise TypeError(f"{name}: {error}") from None
+    if kind == "dlpack":  # knows nothing but the protocol: shape and dtype are asked of what it hands over
+        value = wp.from_dlpack(value)
     if kind == "torch" and value.layout is not _torch().strided:
         raise TypeError(f"{name}: expected a dense Torch tensor, got layout {value.layout}")
     dtype = _dtype_name(value)
@@ -124,7 +126,7 @@ def _dtype_name(value: Array) -> str:
 
 
 def _wrap(value: Array, kind: str, dtype: type, device: wp.Device) -> wp.array:
-    if kind == "warp":
+    if kind in ("warp", "dlpack"):
         return value
     if kind == "numpy":
         return wp.array(value, dtype=dtype, copy=False, device=device)

@@ -36,6 +36,31 @@ def test_result_has_the_kind_and_dtype_of_the_right_hand_side(solver, expected, 
     assert np.allclose(values, expected, atol=1e-4 * abs(expected).max())
 
 
+class Exchanged:
+    """An array of a library nobody has heard of: it speaks DLPack and nothing else."""
+
+    def __init__(self, values: np.ndarray):
+        self._values = values
+
+    def __dlpack__(self, **options):
+        return self._values.__dlpack__(**options)
+
+    def __dlpack_device__(self):
+        return self._values.__dlpack_device__()
+
+
+def test_any_dlpack_array_goes_in_and_can_be_the_output(solver, expected):
+    p = solver.step(Exchanged(DENSITY), Exchanged(RHS))
+    assert isinstance(p, wp.array) and np.array_equal(p.numpy(), expected)
+    out = Exchanged(np.empty(SHAPE))
+    assert solver.step(DENSITY, RHS, out=out) is out
+    assert np.array_equal(out._values, expected)
+    with pytest.raises(ValueError, match=r"\(20, 12\)"):
+        solver.step(Exchanged(DENSITY.T.copy()), RHS)
+    with pytest.raises(TypeError, match="int64"):
+        solver.step(Exchanged(DENSITY.astype(int)), RHS)
+
+
 @pytest.mark.parametrize(
     "view",
     [np.asfortranarray, lambda a: np.repeat(a, 2, axis=0)[::2], lambda a: a[::-1, ::-1].copy()[::-1, ::-1]],

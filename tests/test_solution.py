@@ -1,5 +1,7 @@
 """The operator and its solutions against independent SciPy references."""
 
+import functools
+
 import numpy as np
 import oracle
 import pytest
@@ -8,6 +10,7 @@ from hypothesis import strategies as st
 
 from hpsolver import Solver, Status
 from hpsolver.preconditioners import BlockJacobi, Schwarz
+from hpsolver.system import System
 
 BOUNDARIES = {
     2: ["wall", "open", "periodic", (("wall", "open"), "wall"), ("periodic", ("open", "wall")), ("open", "periodic")],
@@ -34,7 +37,7 @@ def problems(draw):
     dimension = draw(st.sampled_from([2, 2, 3]))
     shape = draw(st.sampled_from(SHAPES[dimension]))
     rng = np.random.default_rng(draw(st.integers(0, 2**20)))
-    contrast = draw(st.sampled_from([1.0, 100.0, 1e4]))
+    contrast = draw(st.sampled_from([1.0, 100.0, 1e4, 1e6]))
     density = np.where(rng.random(shape) < 0.3, contrast, 1.0) * (1 + 0.05 * rng.random(shape))
     solid = rng.random(shape) < 0.2 if draw(st.booleans()) else None
     options = {
@@ -42,15 +45,16 @@ def problems(draw):
         "boundary": draw(st.sampled_from(BOUNDARIES[dimension])),
         "face_average": draw(st.sampled_from(["harmonic", "arithmetic"])),
     }
-    return density, rng.standard_normal(shape), solid, options, draw(st.sampled_from(sorted(PRECONDITIONERS)))
+    return density, rng.standard_normal(shape), solid, options, contrast, draw(st.sampled_from(sorted(PRECONDITIONERS)))
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)
 @given(problems())
 def test_operator_and_solution_equal_the_direct_reference(problem):
-    density, rhs, solid, options, name = problem
+    density, rhs, solid, options, contrast, name = problem
     preconditioner = PRECONDITIONERS[name]()
-    solver = Solver(density.shape, preconditioner=preconditioner, tolerance=1e-9, precision="float64", **options)
+    tolerance = 1e-9 if contrast < 1e6 else 1e-7  # what rounding allows
+    solver = Solver(density.shape, preconditioner=preconditioner, tolerance=tolerance, precision="float64", **options)
     if solid is not None:
         solver.set_solid(solid)
     p = solver.step(density, rhs)
@@ -60,7 +64,7 @@ def test_operator_and_solution_equal_the_direct_reference(problem):
     assert solver.info.status is Status.CONVERGED
     assert not solver.info.fallback
     residual = np.linalg.norm(b - A @ p.ravel() * (1 if solid is None else ~solid.ravel()))
-    assert residual <= 1e-9 * np.linalg.norm(b) * (1 + 1e-6) + 1e-300
+    assert residual <= tolerance * np.linalg.norm(b) * (1 + 1e-3) + 1e-300
     scale = max(abs(expected).max(), 1e-300)
     assert abs(p - expected).max() <= 1e-4 * scale
 
@@ -78,6 +82,45 @@ def test_manufactured_solution_converges_at_second_order(shape):
         solver.info.raise_for_status()
         errors.append(abs(p - exact).max())
     assert 3.6 < errors[0] / errors[1] < 4.4
+
+
+@pytest.mark.parametrize("preconditioner", ["jacobi", "schwarz"])
+@pytest.mark.parametrize("axis", [0, 1])
+def test_mirrored_problem_has_the_mirrored_solution(preconditioner, axis):
+    from hpsolver import problems
+
+    density, rhs = problems.frame("bubbles", (40, 28), seed=5, contrast=1e3)
+    solver = Solver((40, 28), preconditioner=preconditioner, tolerance=1e-10, precision="float64")
+    p = solver.step(density, rhs)
+    mirrored = solver.step(np.flip(density, axis), np.flip(rhs, axis))
+    assert abs(np.flip(mirrored, axis) - p).max() <= 1e-7 * abs(p).max()
+
+
+@pytest.mark.parametrize("preconditioner", ["jacobi", "block_jacobi", "schwarz"])
+def test_sums_may_be_split_over_any_number_of_blocks(monkeypatch, preconditioner):
+    """A GPU has many blocks, hence partial sums; the CPU has one unless told otherwise."""
+    from hpsolver import problems, solver
+
+    density, rhs = problems.frame("film", (40, 28), seed=5, contrast=1e3)
+    A = oracle.assemble(density)
+    answers = []
+    for slots in (1, 3, 12, 40):
+        monkeypatch.setattr(solver, "System", functools.partial(System, slots=slots))
+        several = Solver((40, 28), preconditioner=preconditioner, tolerance=1e-8)
+        p = several.step(density, rhs)
+        assert several.info.converged and oracle.residual(A, p, rhs) <= 1.001e-8
+        assert several.info.residual == pytest.approx(oracle.residual(A, p, rhs), rel=1e-3)
+        answers.append(several.info.iterations)
+    assert max(answers) - min(answers) <= 2
+
+
+def test_periodic_axis_of_one_cell_is_no_axis_at_all():
+    rng = np.random.default_rng(0)
+    density, rhs = rng.uniform(1, 100, (50, 1)), rng.standard_normal((50, 1))
+    periodic = Solver((50, 1), boundary=("wall", "periodic"), preconditioner="jacobi")
+    wall = Solver((50, 1), preconditioner="jacobi")
+    assert np.array_equal(periodic.step(density, rhs), wall.step(density, rhs))
+    assert np.array_equal(periodic.system.diagonal.numpy(), wall.system.diagonal.numpy())
 
 
 @pytest.mark.parametrize("scale", [1e-20, 1e20])

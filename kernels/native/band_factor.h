@@ -9,7 +9,8 @@ if (block_sum(stale) == 0.0) return;                                   // the fa
 double* a = factor.data;
 for (int t = lane; t < n * width; t += lanes) a[t] = band.data[t];
 HP_SYNC;
-for (int g = lane; g < regions; g += lanes) a[(long long)pins.data[g] * width + reach] += scale.data[pins.data[g]];
+if (lane == 0)                                                           // two regions may share a lumped unknown
+    for (int g = 0; g < regions; ++g) a[(long long)pins.data[g] * width + reach] += scale.data[pins.data[g]];
 HP_SYNC;
 for (int j = 0; j < n; ++j) {
     const int count = n - 1 - j < reach ? n - 1 - j : reach;

@@ -7,6 +7,7 @@ const M* __restrict__ from_weight = weight.data;
 const M* __restrict__ from_coupling = coupling.data;
 T* __restrict__ to_z = z_.data;
 double rz[ACCUMULATORS] = {};
+clear_tile(tile);
 for (int b = slot; b < leaves; b += slots) {
     load_tile(tile, b, neighbor.data, used.data, [&](int i, int) -> T { return from_y[i]; });
     const int odd = parity(b);

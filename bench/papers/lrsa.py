@@ -9,8 +9,8 @@ values of the discrete Green's function A^-1.
 
 All models share one scaffold (``neural_operators``) and one recipe: AdamW, one-cycle rate, gradient norm clipped at 1,
 loss = error = mean of ||u - u'|| / ||u||, batches drawn from a fixed set of frames (``darcy``). The peak rate, 6e-3,
-was the best of 1e-3, 3e-3 and 6e-3 in 400-step runs of each of the equal-parameter models. A seed draws weights and
-batches; the frames are the same for all.
+was the best of 1e-3, 3e-3 and 6e-3 in 400-step runs of wider models (widths 48, 80 and 18), for each of the three. A
+seed draws weights and batches; the frames are the same for all.
 """
 
 from __future__ import annotations
@@ -42,18 +42,18 @@ class Config:
     decay: float = 1e-4
     layers: int = 3
     heads: int = 4
-    latents: int = 64
-    width: int = 48
-    slices_width: int = 80
-    fourier_width: int = 18
+    latents: int = 32
+    width: int = 32
+    slices_width: int = 52
+    fourier_width: int = 12
     modes: int = 6
     side: int = 64
     patch: int = 4
-    steps: int = 1200
+    steps: int = 700
     seeds: tuple[int, ...] = (0, 1, 2)
     small_side: int = 32
     small_patch: int = 2
-    small_steps: int = 600
+    small_steps: int = 250
     small_seeds: tuple[int, ...] = (0, 1)
     latent_counts: tuple[int, ...] = (1, 4, 16, 64, 256)
     cost_side: int = 64
@@ -313,6 +313,7 @@ def claims(result: dict) -> list[list[str]]:
     time_ratio = cost[LRSA]["step_ms"] / cost[SLICES]["step_ms"]
     memory_ratio = cost[LRSA]["saved_mb"] / cost[SLICES]["saved_mb"]
     spectrum = "; ".join(f"{f}: {r[0]}, {r[1]}, {r[2]}" for f, r in ranks.items())
+    apart = max(blocks["separated thirds"]["ranks"][-1] for blocks in result["green"].values())
     return [
         [
             "error more than 17 % below the second best, on average over benchmarks",
@@ -333,8 +334,9 @@ def claims(result: dict) -> list[list[str]]:
         ],
         [
             "kernels of PDEs are compressible: singular values decay fast",
-            f"of 1024, above 1e-1, 1e-2, 1e-3: {spectrum}",
-            "see ranks",
+            f"of 1024, above 1e-1, 1e-2, 1e-3: {spectrum}; between separated thirds at most {apart} above 1e-3 "
+            "(holds = under a tenth of all above 1e-2)",
+            report.verdict(sum(r[1] < 102.4 for r in ranks.values()), len(ranks)),
         ],
     ]
 

@@ -39,7 +39,7 @@ def main(argv: list[str] | None = None) -> int:
     run = Run(steps, batch=2, rate=2e-3, warmup=min(100, steps // 2), validate_every=max(steps // 2, 1))
     progress = command.Progress("ablations: variant", len(VARIANTS))
     with machine.one_thread() as threads:
-        found = report.result("ablations", options.scale, options.device, threads, {"steps": steps, "batch": run.batch})
+        found = report.result("ablations", options, threads, {"steps": steps, "batch": run.batch})
         found["rows"] = []
         frames = learned.gallery("panel", SHAPE, FRAMES)
         for name, task in VARIANTS.items():

@@ -186,7 +186,7 @@ def main(argv: list[str] | None = None) -> int:
     plan = SCALES[options.scale]
     progress = command.Progress("learned: case", steps(plan))
     with machine.one_thread() as threads:
-        found = report.result("learned", options.scale, options.device, threads, {"tolerance": TOLERANCE} | plan)
+        found = report.result("learned", options, threads, {"tolerance": TOLERANCE} | plan)
         for name, section in SECTIONS.items():
             found[name] = section(plan, progress.step)
     text = markdown(found)

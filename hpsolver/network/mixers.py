@@ -111,9 +111,7 @@ class HierarchicalKernel(Mixer):
 
     def leaf_context(self, x: torch.Tensor, y: torch.Tensor | None, links: Links | None) -> list[torch.Tensor]:
         leaves = self.norm(x.mean(dim=2))[:, links.order]
-        mixed = torch.empty_like(leaves)
-        mixed[:, links.order] = self.attention(leaves)
-        return [mixed[:, :, None]]
+        return [self.attention(leaves)[:, torch.argsort(links.order), None]]
 
 
 MIXERS = ("neighbors", "lrsa", "hkt", "none")

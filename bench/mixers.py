@@ -1,0 +1,108 @@
+"""The learned coarse space's network: mixer, objective and seed, all trained for equally many steps.
+
+    python -m bench.mixers [--quick] [--full]        (default: half an hour on one core; stopped runs go on)
+
+Mixers: neighbouring tokens and a global mean; low-rank spatial attention (arXiv 2604.03582); hierarchical kernel
+attention among leaves (arXiv 2604.08829); none. Iterations to 1e-8 on unseen frames with 4 functions a leaf.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from time import perf_counter
+
+import numpy as np
+import torch
+
+from hpsolver.network import weights
+from hpsolver.network.basis import BasisConfig, BasisNetwork
+from hpsolver.network.basis_task import BasisTask, patch_lattice
+from hpsolver.network.frames import FrameConfig, FrameSource
+from hpsolver.preconditioners import Schwarz
+from hpsolver.preconditioners.htp import ARCHITECTURE, HTP
+from hpsolver.training import Run, train
+
+from . import command, learned, machine, report
+
+SHAPE = (64, 64)
+FUNCTIONS = 4
+FRAMES = 5
+BASE = BasisTask(BasisConfig(width=64))
+VARIANTS: dict[str, tuple[BasisTask, int]] = {
+    "neighbors": (BASE, 0),
+    "lrsa": (replace(BASE, network=replace(BASE.network, mixer="lrsa")), 0),
+    "hkt": (replace(BASE, network=replace(BASE.network, mixer="hkt")), 0),
+    "none": (replace(BASE, network=replace(BASE.network, mixer="none")), 0),
+    "neighbors, seed 1": (BASE, 1),
+    "neighbors, seed 2": (BASE, 2),
+    "neighbors, determinant objective": (replace(BASE, objective="determinant"), 0),
+    "neighbors, cosine objective": (replace(BASE, objective="cosine"), 0),
+}
+SCALES = {"quick": 2, "default": 800, "full": 4000}
+
+
+def main(argv: list[str] | None = None) -> int:
+    options = command.Parser("mixers", __doc__).parse_args(argv)
+    steps = SCALES[options.scale]
+    progress = command.Progress("mixers: variant", len(VARIANTS))
+    with machine.one_thread() as threads:
+        settings = {"steps": steps, "batch": 2, "functions": FUNCTIONS, "frames": FRAMES}
+        found = report.result("mixers", options, threads, settings)
+        frames = {family: learned.gallery(family, SHAPE, FRAMES, contrast) for family, contrast in learned.FAMILIES}
+        found["rows"] = [{"network": "classical basis", "parameters": 0, "ms": 0.0} | _counts(Schwarz, frames)]
+        for name, (task, seed) in VARIANTS.items():
+            run = Run(steps, batch=2, rate=2e-3, warmup=min(100, steps // 2), seed=seed, validate_every=steps)
+            folder = command.REHEARSED / "mixers" / f"{options.scale} {name}".replace(" ", "_")
+            train(task, run, folder, quiet=True)
+            network = weights.load(folder / "best.safetensors", ARCHITECTURE, BasisNetwork, BasisConfig)
+            row = {"network": name, "parameters": sum(p.numel() for p in network.parameters())}
+            row["ms"] = _milliseconds(network)
+
+            def learned_basis(size: int, network: BasisNetwork = network, **options: object) -> HTP:
+                return HTP.of_network(network, coarse_size=size, **options)
+
+            found["rows"].append(row | _counts(learned_basis, frames))
+            progress.step(name)
+    text = "\n\n".join(
+        [
+            "# Mixers of the learned coarse space",
+            report.preface(found),
+            f"{steps} steps of 2 frames each; iterations to 1e-8 on {FRAMES} unseen frames of each family, "
+            f"{report.shape_text(SHAPE)}, {FUNCTIONS} functions a leaf: additive / deflated / deflated red-black. ms: "
+            "one forward pass, median.",
+            report.table(list(found["rows"][0]), ([_cell(v) for v in row.values()] for row in found["rows"])),
+        ]
+    )
+    report.write(options.out, "mixers", found, text)
+    print(text)
+    return 0
+
+
+def _counts(kind, frames: dict[str, list]) -> dict[str, object]:
+    """Mean iterations of the variants, family by family, and over all."""
+    counts = {
+        family: [learned.count(kind(FUNCTIONS, **options), sequence).mean for options in learned.VARIANTS.values()]
+        for family, sequence in frames.items()
+    }
+    return counts | {"all": list(np.mean(list(counts.values()), axis=0))}
+
+
+def _milliseconds(network: BasisNetwork) -> float:
+    operator = FrameSource(FrameConfig(shapes=(SHAPE,))).batch(0, 1)
+    patches, times = patch_lattice(operator.lattice), []
+    with torch.no_grad():
+        for _ in range(12):
+            begun = perf_counter()
+            network(operator, patches)
+            times.append((perf_counter() - begun) * 1e3)
+    return float(np.median(times[2:]))
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, list):
+        return " / ".join(f"{v:.1f}" for v in value)
+    return f"{value:.1f}" if isinstance(value, float) else str(value)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -7,7 +7,9 @@ import pytest
 import warp as wp
 
 from hpsolver import Solver, Status, problems
+from hpsolver.grid import make_grid
 from hpsolver.preconditioners import Multigrid
+from hpsolver.system import System
 
 GRIDS = {
     "walls": ((20, 11), "wall", False),
@@ -289,6 +291,22 @@ def test_levels_in_many_blocks_or_one_give_the_same_bits(name):
         assert np.array_equal(applied(split)[0], applied(whole)[0])
 
 
+@pytest.mark.parametrize(("shape", "boundary"), [((33, 17), "periodic"), ((9, 12, 10), ("wall", "periodic", "open"))])
+def test_any_number_of_blocks_gives_the_same_bits(shape, boundary):
+    density, rhs, _ = frame(shape, False)
+    results = []
+    for slots in (1, 3, 7):
+        system = System(make_grid(shape, boundary=boundary), 128, "float64", wp.get_device("cpu"), slots=slots)
+        system.density.assign(system.bricks.to_bricks(density))
+        system.assemble()
+        preconditioner = Multigrid(1).bind(system)
+        preconditioner.update()
+        z, rz = system.zeros(system.size, wp.float64), system.zeros(slots, wp.float64)
+        preconditioner.apply(wp.array(system.bricks.to_bricks(rhs), dtype=wp.float64, device="cpu"), z, rz)
+        results.append(z.numpy())
+    assert np.array_equal(results[0], results[1]) and np.array_equal(results[0], results[2])
+
+
 @pytest.mark.parametrize(("block_cells", "launches"), [(None, 3), (512, 8), (128, 14)])
 def test_launches(monkeypatch, block_cells, launches):
     solver = Solver((32, 32), preconditioner=Multigrid(block_cells))
@@ -311,10 +329,12 @@ def test_replayed_frames_renew_it_and_repeat_bit_for_bit():
     shape = (40, 25)
     frames = [problems.frame(family, shape, seed=s) for s, family in enumerate(("noise", "panel", "noise"))]
     solver = Solver(shape, preconditioner="multigrid")
-    for frame in frames:
+    for density, rhs in frames:
         fresh = Solver(shape, preconditioner="multigrid")
-        assert np.array_equal(solver.step(*frame), fresh.step(*frame))
+        assert np.array_equal(solver.step(density, rhs), fresh.step(density, rhs))
         assert solver.info.iterations == fresh.info.iterations
+        solver.step(np.full(shape, np.nan), rhs)  # leaves nothing behind
+        assert solver.info.status is Status.BAD_DENSITY
 
 
 # --- what it is worth -------------------------------------------------------------------------------------------------

@@ -16,8 +16,7 @@ auto coarsen = [&](const Level& f, const Level& g) {
         const bool wraps = f.wraps(axis), extra = g.extra(axis);
         const int rows_x = coarse[2] + (axis == 2), rows_y = coarse[1] + (axis == 1), row_z = coarse[0] + (axis == 0);
         const long long behind = axis == 0 ? 1 : axis == 1 ? 2 * g.width : 2ll * g.width * (g.y + 2);
-        constexpr int ONE = 1, TWO = 2;
-        const int x_lines = DIMS == 3 && axis != 2 ? TWO : ONE, y_lines = axis != 1 ? TWO : ONE, z_lines = axis != 0 ? TWO : ONE;
+        const int x_lines = DIMS == 3 && axis != 2 ? 2 : 1, y_lines = axis != 1 ? 2 : 1, z_lines = axis != 0 ? 2 : 1;
         // Face p, between coarse cells p - 1 and p, in row (x, y) at z: the pairs' inner faces lie `low` and `high` from it.
         auto face = [&](int x, int y, int z, int at, bool seam, bool has_low, int low, bool has_high, int high) {
             const int i = axis == 2 ? at : DIMS == 3 ? 2 * x : 0, j = axis == 1 ? at : 2 * y, k = axis == 0 ? at : 2 * z;
@@ -42,8 +41,8 @@ auto coarsen = [&](const Level& f, const Level& g) {
         auto any_face = [&](int x, int y, int z) {
             const int p = axis == 0 ? z : axis == 1 ? y : x, at = p < nc ? 2 * p : n;
             const int low = p > 0 ? p - 1 : wraps ? nc - 1 : -1, high = p < nc ? p : wraps ? 0 : -1;
-            face(x, y, z, at, wraps && (p == 0 || p == nc), low >= 0 && 2 * low + 1 < n, (2 * low + 1 - at) * s, high >= 0 && 2 * high + 1 < n,
-                 (2 * high + 1 - at) * s);
+            face(x, y, z, at, wraps && (p == 0 || p == nc), low >= 0 && 2 * low + 1 < n, (2 * low + 1 - at) * s,
+                 high >= 0 && 2 * high + 1 < n, (2 * high + 1 - at) * s);
         };
         EACH_LINE(rows_x, rows_y, row_z) {
             if (axis == 0) {                                            // faces 1 to nc - 2 have a pair on both sides

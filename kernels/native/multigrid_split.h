@@ -5,7 +5,7 @@
 // and 1/2, 1/4, 1/4 in two.
 struct Child {                                        // along one axis: where its faces are, from the one before it
     int outer, inner, next, beyond;
-    bool pair, across, within;                        // has the coarse cell across an inner face; may it count; may the parent's
+    bool pair, across, within;                        // two cells in the coarse one across; may it count; may the parent
 };
 for (int l = 0; l < levels; ++l) {
     const Level g = level_at(l);

@@ -10,7 +10,7 @@ import numpy as np
 import warp as wp
 
 from hpsolver.kernels.assembly import staging
-from hpsolver.kernels.native import launch
+from hpsolver.kernels.native import record
 
 from . import arrays
 from .arrays import Array
@@ -84,6 +84,7 @@ class Solver:
         self._pressure = self.system.zeros(self.system.size, wp.float64)
         self._stopwatch = Stopwatch(self.device)
         self._replay: Callable[[], None] | None = None
+        self._staging: dict[tuple[str, str, int], wp.Launch] = {}
         self._info: StepInfo | None = None
 
     def step(self, density: Array, rhs: Array, *, out: Array | None = None) -> Array:
@@ -135,6 +136,7 @@ class Solver:
         if self.fallback:
             self.fallback = self.fallback.bind(self.system)
         self._replay = None
+        self._staging.clear()
 
     @property
     def info(self) -> StepInfo:
@@ -151,15 +153,23 @@ class Solver:
 
     def _pack(self, source: arrays.Adopted, vector: wp.array) -> None:
         system = self.system
-        pack = staging(system.shape, arrays.DTYPES[source.dtype]).pack
-        launch(pack, system.leaves, [source.view, system.origin, system.used, system.fluid, vector], self.device)
+        self._stage("pack", vector, source, [source.view, system.origin, system.used, system.fluid, vector])
 
     def _unpack(self, target: arrays.Adopted, out: Array) -> None:
         system = self.system
-        unpack = staging(system.shape, arrays.DTYPES[target.dtype]).unpack
-        launch(unpack, system.leaves, [self._pressure, system.origin, system.used, target.view], self.device)
+        self._stage("unpack", self._pressure, target, [self._pressure, system.origin, system.used, target.view])
         if target.kind == "numpy" and self.device.is_cuda:
             np.copyto(out, target.view.numpy())
+
+    def _stage(self, name: str, vector: wp.array, theirs: arrays.Adopted, inputs: list[wp.array]) -> None:
+        """Runs ``pack`` or ``unpack`` between a vector and a caller's array: recorded once, only that array varies."""
+        key = name, theirs.dtype, vector.ptr
+        if key not in self._staging:
+            kernel = getattr(staging(self.system.shape, arrays.DTYPES[theirs.dtype]), name)
+            self._staging[key] = record(kernel, self.system.leaves, inputs, self.device)
+        command = self._staging[key]
+        command.set_param_at_index(inputs.index(theirs.view), theirs.view)
+        command.launch()
 
     def _run(self) -> None:
         if self._replay is None:

@@ -106,3 +106,8 @@ def block_kernel(module: str, name: str, text: str, **arguments: object) -> wp.K
 def launch(kernel: wp.Kernel, blocks: int, inputs: Sequence[object], device: wp.Device) -> None:
     """Launches ``blocks`` blocks of a kernel made by ``block_kernel``."""
     wp.launch_tiled(kernel, dim=[blocks], inputs=inputs, block_dim=BLOCK, device=device)
+
+
+def record(kernel: wp.Kernel, blocks: int, inputs: Sequence[object], device: wp.Device) -> wp.Launch:
+    """The same launch kept for repetition, which takes a quarter of the time in Python."""
+    return wp.launch_tiled(kernel, dim=[blocks], inputs=inputs, block_dim=BLOCK, device=device, record_cmd=True)

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import subprocess
 import sys
 import tempfile
@@ -100,6 +101,7 @@ def _report(options: argparse.Namespace) -> int:
     for flow, shape in plan["cases"]:
         label = f"times of {flow} {report.shape_text(shape)}"
         part("times", label, names=taking_part, flow=flow, shape=shape, plan=times_plan)
+    report.write(options.out, "cuda_report", found, markdown(found), _plot(found))
     print(markdown(found))
     return 0
 
@@ -218,6 +220,20 @@ def _times(rows: Sequence[Mapping]) -> str:
             [row["name"], *times, *modelled, row.get("nodes"), megabytes, report.number(row["first"]), remarks]
         )
     return report.table(heads, lines)
+
+
+def _plot(found: Mapping) -> report.Figure:
+    panels: dict[str, dict] = {}
+    for part in found["parts"]:
+        if part["kind"] != "times" or part["failed"]:
+            continue
+        series = panels.setdefault(f"{part['flow']} {len(part['shape'])}D", {})
+        for row in part["rows"]:
+            if not row["failed"]:
+                xs, ys = series.setdefault(row["name"], ([], []))
+                xs.append(math.prod(part["shape"]))
+                ys.append(row["p50"])
+    return report.plot(panels or {"no times": {}}, "cells", "ms per frame")
 
 
 if __name__ == "__main__":

@@ -90,7 +90,7 @@ def markdown(found: dict) -> str:
     return "\n\n".join([*parts, report.participants(found["rivals"], found["absent"])])
 
 
-def _plot(found: dict):
+def _plot(found: dict) -> report.Figure:
     panels: dict[str, dict] = {}
     for case in found["cases"]:
         series = panels.setdefault(f"{case['flow']} {len(case['shape'])}D, contrast {case['contrast']}", {})

@@ -175,7 +175,7 @@ def _reasons(cells: Sequence[Mapping]) -> str:
     return "## Failures\n\n" + report.table(["preconditioner", "reason", "frames"], rows)
 
 
-def _plot(found: Mapping):
+def _plot(found: Mapping) -> report.Figure:
     panels: dict[str, dict] = {}
     tightest = min(found["settings"]["tolerances"])
     for shape in found["settings"]["shapes"]:

@@ -138,7 +138,7 @@ def _table(case: Mapping, on_gpu: Mapping[str, float]) -> str:
     return report.table(heads, rows)
 
 
-def _plot(found: Mapping):
+def _plot(found: Mapping) -> report.Figure:
     sizes = found["settings"]["sizes"]
     series: dict[str, tuple[list, list]] = {}
     for quote in published.QUOTES:

@@ -171,7 +171,7 @@ def _absences(rows: Sequence[Mapping]) -> str:
     return report.table(["solver", "grid", "reason"], lines) if lines else "None."
 
 
-def _plot(found: Mapping):
+def _plot(found: Mapping) -> report.Figure:
     panels: dict[str, dict] = {}
     for quantity, title in (("p50", "ms per frame"), ("iterations", "iterations")):
         for row in found["rows"]:

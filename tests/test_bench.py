@@ -107,6 +107,16 @@ def test_all_scripts_run_even_after_one_that_fails(tmp_path, monkeypatch, capsys
     assert called[-1] == "readme"
 
 
+@pytest.mark.parametrize("main", [*everything.SCRIPTS.values(), *everything.CUDA_SCRIPTS.values(), everything.main])
+def test_every_script_explains_itself(main, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(["--help"])
+    assert stopped.value.code == 0
+    text = capsys.readouterr().out
+    assert text.startswith("usage: python -m bench")
+    assert "--quick" in text
+
+
 def test_quick_results_are_not_for_the_record():
     quick, default = (command.Parser("fps", "").parse_args(words) for words in (["--quick"], []))
     assert default.out == command.RESULTS

@@ -25,6 +25,7 @@ def test_rehearsal_writes_every_section(tmp_path):
     assert {row["name"] for row in found["parts"][4]["rows"]} == {"jacobi", "block_jacobi"}
     assert all(row["us_per_iteration"] > 0 for row in found["parts"][4]["rows"])
     assert "CuPy CG + Jacobi" in found["absent"]
+    assert (tmp_path / "cuda_report.png").stat().st_size > 0
     text = (tmp_path / "cuda_report.md").read_text()
     for title in ("## Parts", "## Environment", "## Answers", "## Memory", "## Times"):
         assert title in text

@@ -36,8 +36,9 @@ class Parser(argparse.ArgumentParser):
         self.add_argument("--device", default="cpu", help="Warp device of our solver (%(default)s)")
 
     def parse_args(self, args: list[str] | None = None, namespace: None = None) -> argparse.Namespace:
-        """``scale`` is ``quick``, ``full`` or ``default``."""
+        """Adds ``scale``, which is ``quick``, ``full`` or ``default``, and ``default_device``."""
         options = super().parse_args(args, namespace)
+        options.default_device = self.get_default("device")
         options.scale = "quick" if options.quick else "full" if options.full else "default"
         options.out = options.out or (REHEARSED if options.quick else RESULTS)
         return options

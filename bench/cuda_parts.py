@@ -55,6 +55,10 @@ def answer(device: str, name: str) -> dict:
 
 def _answer(device: str, name: str, family: str, shape: tuple[int, ...]) -> dict:
     rival = next(rival for rival in rivals.engine(device) if rival.name == name)
+    try:
+        _solver(rival, shape, "cpu")
+    except (FileNotFoundError, ValueError) as error:  # no weights for this dimension, for instance
+        return {"shape": shape, "family": family, "refused": str(error)}
     frame, another = frames.drawn(family, shape, 2)
     density, rhs, other = frame.density, frame.rhs, another.density
     begun = perf_counter()
@@ -78,6 +82,7 @@ def _answer(device: str, name: str, family: str, shape: tuple[int, ...]) -> dict
     return {
         "shape": shape,
         "family": family,
+        "refused": None,
         "status": info.status.name,
         "fallback": bool(info.fallback),
         "residual": residual,

@@ -107,8 +107,8 @@ def _report(options: argparse.Namespace) -> int:
 
 
 def right(result: Mapping) -> bool:
-    """Every answer of the part was a solution."""
-    return not result["failed"] and all(case["solved"] for case in result["cases"])
+    """Every answer that the part gave was a solution."""
+    return not result["failed"] and all(case["refused"] or case["solved"] for case in result["cases"])
 
 
 def _in_process(device: str, kind: str, arguments: Mapping, seconds: float) -> dict:
@@ -175,11 +175,14 @@ def _answers(parts: Sequence[Mapping]) -> str:
     rows = []
     for part in parts:
         for case in part.get("cases", []):
+            where = f"{case['family']} {report.shape_text(case['shape'])}"
+            if case["refused"]:
+                rows.append([part["name"], where, f"cannot run: {case['refused']}", *[None] * (len(heads) - 3)])
+                continue
             status = ("" if case["solved"] else "FAILED: ") + case["status"].lower() + " fallback" * case["fallback"]
             counts = f"{case['iterations']} ({case['cpu_iterations']})" + " DIFFERS" * (not case["agrees"])
             bits = ["yes" if case[key] else "NO" for key in ("graph_is_eager", "pieces_are_graph", "repeats")]
             numbers = [report.number(case[key]) for key in ("graph_ms", "pieces_ms", "eager_ms", "first_s")]
-            where = f"{case['family']} {report.shape_text(case['shape'])}"
             errors = [_scientific(case["residual"]), counts, _scientific(case["difference"])]
             rows.append([part["name"], where, status, *errors, *bits, *numbers])
         if part["failed"]:

@@ -22,7 +22,7 @@ CASES += [("bubbles", shape) for shape in (*PLANE, *SPACE)]
 CASES += [("film", (128, 128)), ("noise", (128, 128)), ("panel", (32, 16, 16))]
 SCALES = {
     "quick": {"cases": [("panel", (32, 32)), ("bubbles", (16, 16, 16))], "frames": 2, "rounds": 2, "limit": 1.0},
-    "default": {"cases": CASES, "frames": 10, "rounds": 2, "limit": 1.0},
+    "default": {"cases": CASES, "frames": 10, "rounds": 2, "limit": 0.5},
     "full": {
         "cases": [*CASES, ("film", (128, 64)), ("film", (32, 16, 16)), ("bubbles", (32, 32, 32))],
         "frames": 25,

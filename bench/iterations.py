@@ -2,14 +2,16 @@
 
 A frame counts only if its true residual passes the judge (bench/check.py). Failures and frames that our solver had to
 finish with its fallback are counted and shown, so that a preconditioner which breaks down now and then cannot hide
-behind the frames where it did not.
+behind the frames where it did not. Whoever is slow solves fewer frames, and the table says how many are missing.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from time import perf_counter
 
 import numpy as np
 import scipy.sparse as sp
@@ -24,10 +26,16 @@ TOLERANCES = (1e-6, 1e-8)
 CONTRASTS = (1e1, 1e2, 1e3, 1e4, 1e5)
 MAX_ITERATIONS = 10000
 SCALES = {
-    "quick": {"shapes": [(16, 16), (8, 8, 8)], "seeds": 1},
-    "default": {"shapes": [(64, 64), (16, 16, 16)], "seeds": 3},
-    "full": {"shapes": [(64, 64), (128, 128), (16, 16, 16), (32, 32, 32)], "seeds": 4},
+    "quick": {"shapes": [(16, 16), (8, 8, 8)], "seeds": 1, "seconds": 10.0},
+    "default": {"shapes": [(64, 64), (16, 16, 16)], "seeds": 3, "seconds": 25.0},
+    "full": {"shapes": [(64, 64), (128, 128), (16, 16, 16), (32, 32, 32)], "seeds": 4, "seconds": 600.0},
 }
+
+
+Case = tuple[str, float]
+"""Family and contrast."""
+Pair = tuple[frames.Frame, sp.csr_matrix]
+"""A frame and its A, from the judge."""
 
 
 @dataclass
@@ -38,11 +46,13 @@ class Tally:
         counts: iterations of the frames that were solved.
         failures: the others, by reason.
         fallbacks: solved frames that the fallback had to finish.
+        skipped: frames for which there was no time.
     """
 
     counts: list[int] = field(default_factory=list)
     failures: Counter[str] = field(default_factory=Counter)
     fallbacks: int = 0
+    skipped: int = 0
 
     def add(self, rival: Rival, frame: frames.Frame, matrix: sp.csr_matrix, tolerance: float) -> None:
         """Lets ``rival`` solve a frame."""
@@ -61,8 +71,11 @@ class Tally:
     def text(self) -> str:
         """Mean and (worst), then what went wrong how often."""
         parts = [f"{np.mean(self.counts):.1f} ({max(self.counts)})"] if self.counts else []
-        parts += [f"{sum(self.failures.values())} FAILED"] * bool(self.failures)
+        refused = sum(count for reason, count in self.failures.items() if reason.startswith(report.NO_CONTEST))
+        failed = sum(self.failures.values()) - refused
+        parts += [f"{failed} FAILED"] * bool(failed) + ["cannot run"] * bool(refused)
         parts += [f"{self.fallbacks} fallback"] * bool(self.fallbacks)
+        parts += [f"{self.skipped} not run"] * bool(self.skipped)
         return ", ".join(parts)
 
 
@@ -73,6 +86,7 @@ def total(tallies: Iterable[Tally]) -> Tally:
         result.counts += tally.counts
         result.failures += tally.failures
         result.fallbacks += tally.fallbacks
+        result.skipped += tally.skipped
     return result
 
 
@@ -91,41 +105,52 @@ def main(argv: list[str] | None = None) -> int:
         found = report.result("iterations", options, threads, settings)
         found |= {"rivals": rivals.describe(present), "absent": absent, "cells": []}
         for shape in plan["shapes"]:
-            found["cells"] += _count(present, shape, plan["seeds"], progress.step)
+            found["cells"] += _count(present, shape, plan, progress.step)
     text = markdown(found)
     report.write(options.out, "iterations", found, text, _plot(found))
     print(text)
     return 0
 
 
-def _count(present: Sequence[Rival], shape: tuple[int, ...], seeds: int, say: Callable[[str], None]) -> list[dict]:
-    cases = []
-    for family in problems.DENSITIES:
-        for contrast in CONTRASTS:
-            drawn = frames.drawn(family, shape, seeds, contrast)
-            cases.append((family, contrast, [(frame, check.assemble(frame.density)) for frame in drawn]))
+def _count(present: Sequence[Rival], shape: tuple[int, ...], plan: Mapping, say: Callable[[str], None]) -> list[dict]:
+    drawn = {}
+    for case in itertools.product(problems.DENSITIES, CONTRASTS):
+        sequence = frames.drawn(case[0], shape, plan["seeds"], case[1])
+        drawn[case] = [(frame, check.assemble(frame.density)) for frame in sequence]
     cells = []
-    for tolerance in TOLERANCES:
-        for rival in present:
-            try:
-                rival.prepare(shape, tolerance, MAX_ITERATIONS)
-                refused = None
-            except Exception as error:
-                refused = f"cannot run: {type(error).__name__}: {error}"
-            for family, contrast, pairs in cases:
-                tally = Tally(failures=Counter({refused: len(pairs)} if refused else {}))
-                for frame, matrix in pairs if not refused else []:
-                    tally.add(rival, frame, matrix, tolerance)
-                where = {"shape": shape, "tolerance": tolerance, "family": family, "contrast": contrast}
-                cells.append({"name": rival.name, **where, **vars(tally)})
-            if not refused:
-                rival.close()
-            say(f"{report.shape_text(shape)} {tolerance:g} {rival.name}")
+    for tolerance, rival in itertools.product(TOLERANCES, present):
+        tallies = _tallies(rival, shape, tolerance, drawn, plan["seconds"])
+        for (family, contrast), tally in tallies.items():
+            where = {"shape": shape, "tolerance": tolerance, "family": family, "contrast": contrast}
+            cells.append({"name": rival.name, **where, **vars(tally)})
+        say(f"{report.shape_text(shape)} {tolerance:g} {rival.name}")
     return cells
 
 
+def _tallies(
+    rival: Rival, shape: tuple[int, ...], tolerance: float, drawn: Mapping[Case, Sequence[Pair]], seconds: float
+) -> dict[Case, Tally]:
+    """What ``rival`` makes of the frames: the first of every case, then the second, as far as ``seconds`` go."""
+    tallies = {case: Tally() for case in drawn}
+    try:
+        rival.prepare(shape, tolerance, MAX_ITERATIONS)
+    except Exception as error:
+        for case, pairs in drawn.items():
+            tallies[case].failures[f"cannot run: {type(error).__name__}: {error}"] += len(pairs)
+        return tallies
+    deadline = perf_counter() + seconds
+    for pairs in zip(*drawn.values(), strict=True):
+        for tally, (frame, matrix) in zip(tallies.values(), pairs, strict=True):
+            if perf_counter() > deadline:
+                tally.skipped += 1
+            else:
+                tally.add(rival, frame, matrix, tolerance)
+    rival.close()
+    return tallies
+
+
 def _tally(cells: Iterable[Mapping]) -> Tally:
-    return total(Tally(list(c["counts"]), Counter(c["failures"]), c["fallbacks"]) for c in cells)
+    return total(Tally(list(c["counts"]), Counter(c["failures"]), c["fallbacks"], c["skipped"]) for c in cells)
 
 
 def markdown(found: Mapping) -> str:
@@ -136,7 +161,8 @@ def markdown(found: Mapping) -> str:
         report.preface(found),
         f"Mean (worst) iterations of the solved frames, {settings['seeds']} a case (seeds from {frames.SEED}), random "
         f"zero-mean right-hand sides, at most {settings['max_iterations']} iterations. FAILED: the true residual did "
-        "not reach the tolerance. fallback: our solver had to go on with its fallback; the count includes it.",
+        "not reach the tolerance. fallback: our solver had to go on with its fallback; the count includes it. not "
+        f"run: frames for which {settings['seconds']:g} s a grid and tolerance were not enough.",
     ]
     for shape in settings["shapes"]:
         parts.append(f"## {report.shape_text(shape)}, all families: {', '.join(families)}")

@@ -31,7 +31,7 @@ def invocation(script: str, options: argparse.Namespace) -> str:
     words = [f"python -m bench.{script}"]
     words += [f"--{options.scale}"] if options.scale != "default" else []
     words += [f"--only {options.only}"] if options.only else []
-    words += [f"--device {options.device}"] if options.device != "cpu" else []
+    words += [f"--device {options.device}"] if options.device != options.default_device else []
     return " ".join(words)
 
 

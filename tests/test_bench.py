@@ -123,3 +123,5 @@ def test_quick_results_are_not_for_the_record():
     assert command.RESULTS not in (quick.out, *quick.out.parents)
     assert report.invocation("fps", quick) == "python -m bench.fps --quick"
     assert report.invocation("fps", default) == "python -m bench.fps"
+    other = command.Parser("fps", "").parse_args(["--only", "a,b", "--device", "cuda:1"])
+    assert report.invocation("fps", other) == "python -m bench.fps --only a,b --device cuda:1"

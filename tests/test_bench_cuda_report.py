@@ -43,7 +43,14 @@ def test_a_part_that_hangs_is_stopped_and_one_without_time_skipped():
 
 def test_failures_are_shown_and_who_answered_wrong_takes_no_part():
     case = {"shape": [4, 4], "family": "panel", "status": "STAGNATED", "fallback": False, "residual": None}
-    case |= {"solved": False, "iterations": 90, "cpu_iterations": 10, "difference": 0.5, "agrees": False}
+    case |= {
+        "refused": None,
+        "solved": False,
+        "iterations": 90,
+        "cpu_iterations": 10,
+        "difference": 0.5,
+        "agrees": False,
+    }
     case |= {"graph_is_eager": True, "pieces_are_graph": False, "repeats": True, "first_s": 1.0}
     case |= {"graph_ms": 1.0, "pieces_ms": 1.0, "eager_ms": 1.0}
     wrong = {
@@ -56,13 +63,21 @@ def test_failures_are_shown_and_who_answered_wrong_takes_no_part():
     }
     lost = {"kind": "times", "label": "times of b", "seconds_taken": 120.0, "failed": "stopped after 120 s"}
     assert not cuda_report.right(wrong)
-    assert cuda_report.right(wrong | {"cases": [case | {"solved": True}]})
-    found = {"command": "c", "machine": None, "absent": {}, "formula": "f", "parts": [wrong, lost]}
+    refused = {"shape": [4, 4, 4], "family": "panel", "refused": "2D only"}
+    assert cuda_report.right(wrong | {"cases": [case | {"solved": True}, refused]})
+    found = {
+        "command": "c",
+        "machine": None,
+        "absent": {},
+        "formula": "f",
+        "parts": [wrong | {"cases": [case, refused]}, lost],
+    }
     text = cuda_report.markdown(found)
     assert "FAILED: stagnated" in text
     assert "90 (10) DIFFERS" in text
     assert "| yes | NO | yes |" in text
     assert "not finite" in text
+    assert "cannot run: 2D only" in text
     assert "### times of b\n\nstopped after 120 s" in text
 
 

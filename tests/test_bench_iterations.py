@@ -51,7 +51,32 @@ def test_a_tally_counts_solved_failed_and_fallen_back(frame):
 def test_tallies_add_up():
     both = iterations.total([iterations.Tally([3]), iterations.Tally([5, 7], Counter({"stagnated": 2}), 1)])
     assert both.text() == "5.0 (7), 2 FAILED, 1 fallback"
+    assert (
+        iterations.total([iterations.Tally([4], skipped=2), iterations.Tally(skipped=1)]).text() == "4.0 (4), 3 not run"
+    )
     assert iterations.Tally(failures=Counter({"stagnated": 3})).text() == "3 FAILED"
+
+
+def test_who_is_slow_solves_the_first_frames_of_all_cases(frame, monkeypatch):
+    """One look at the clock a frame, and one before: three seconds are enough for three frames of four."""
+    monkeypatch.setattr(iterations, "perf_counter", iter(range(100)).__next__)
+    pair = (frame, oracle.assemble(frame.density))
+    drawn = {("panel", 10.0): [pair] * 2, ("noise", 10.0): [pair] * 2}
+    tallies = iterations._tallies(Scripted([1, 2, 3]), frame.density.shape, 1e-6, drawn, 3.0)
+    assert tallies["panel", 10.0].counts == [1, 3]
+    assert tallies["noise", 10.0].counts == [2]
+    assert tallies["noise", 10.0].skipped == 1
+
+
+def test_who_cannot_run_says_why(frame):
+    class Refuses(Scripted):
+        def prepare(self, shape, tolerance, max_iterations):
+            raise ValueError("2D only")
+
+    drawn = {("panel", 10.0): [(frame, oracle.assemble(frame.density))] * 3}
+    (tally,) = iterations._tallies(Refuses([]), frame.density.shape, 1e-6, drawn, 3.0).values()
+    assert tally.failures == {"cannot run: ValueError: 2D only": 3}
+    assert tally.text() == "cannot run"
 
 
 def test_quick_run_covers_gallery_contrasts_and_registry(tmp_path):

@@ -19,7 +19,11 @@ CASES = [("panel", (20, 12), None), ("bubbles", (9, 8, 7), 1000.0)]
 @pytest.mark.parametrize("rival", HERE, ids=lambda r: r.name)
 @pytest.mark.parametrize(("family", "shape", "contrast"), CASES, ids=["2D", "3D"])
 def test_every_rival_here_reaches_the_true_residual(rival, family, shape, contrast):
-    rival.prepare(shape, 1e-6, 5000)
+    try:
+        rival.prepare(shape, 1e-6, 5000)
+    except (FileNotFoundError, ValueError) as refusal:  # no weights for this dimension
+        assert rival.name.startswith("htp")
+        pytest.skip(str(refusal))
     for seed in (0, 1):
         density, rhs = problems.frame(family, shape, seed=seed, contrast=contrast)
         rival.setup(rival.adopt(density))

@@ -40,7 +40,7 @@ class Multigrid(Preconditioner):
 
     Regions without open sides keep their constants on every level; an odd periodic axis gets extra cells in its seam.
     Iterations do not grow with the grid on ``panel`` (11 to 14 at 1e-8), but do where phases are torn at the scale of
-    a cell and the contrast is high: ``noise`` at 128x128 takes 12 at 10:1, 26 at 100:1, 73 at 1000:1 and 607 at 1e5:1.
+    a cell and the contrast is high: ``noise`` at 128x128 takes 12 at 10:1, 26 at 100:1, 73 at 1000:1 and 448 at 1e5:1.
     Where coarse cells lie on both sides of a solid wall they help neither: 11 become 14 to 28 with thin walls at
     128x128, 151 with a wall every seventh cell. Smoothing by points wants cells as wide as long: 11 become 20 with
     spacings of 1:2 and 48 with 1:4.

@@ -57,12 +57,15 @@ class Count:
         mean, worst: of all frames.
         failed: frames not converged, or finished by the fallback.
         frames: how many.
+        update, solve: median milliseconds of a frame; prediction is part of the update.
     """
 
     mean: float
     worst: int
     failed: int
     frames: int
+    update: float
+    solve: float
 
     def text(self) -> str:
         failed = f", {self.failed} of {self.frames} by fallback or not" if self.failed else ""
@@ -75,12 +78,15 @@ def count(preconditioner: str | Preconditioner, frames: Sequence[Frame]) -> Coun
     solver = Solver(
         shape, preconditioner=preconditioner, tolerance=TOLERANCE, max_iterations=MAX_ITERATIONS, device="cpu"
     )
-    counts, failed = [], 0
+    counts, failed, times = [], 0, []
     for frame in frames:
         solver.step(frame.density, frame.rhs)
-        counts.append(solver.info.iterations)
-        failed += solver.info.fallback or not solver.info.converged
-    return Count(float(np.mean(counts)), max(counts), failed, len(counts))
+        info = solver.info
+        counts.append(info.iterations)
+        failed += info.fallback or not info.converged
+        times.append((info.timings["update"], info.timings["solve"]))
+    update, solve = np.median(times[1:] or times, axis=0)  # the first compiles
+    return Count(float(np.mean(counts)), max(counts), failed, len(counts), float(update), float(solve))
 
 
 def gallery(family: str, shape: tuple[int, ...], number: int, contrast: float | None = None) -> list[Frame]:
@@ -107,7 +113,9 @@ def published_method(plan: dict, step: Callable[[str], None]) -> list[dict]:
     for shape, published in zip(plan["paper"], PUBLISHED, strict=False):
         frames = gallery("panel", shape, plan["frames"])
         counts = {name: count(name, frames) for name in ("jacobi", "htp_paper", "schwarz")}
-        rows.append({"cells": shape[0] * shape[1], "published": published, **counts})
+        mine = counts["htp_paper"]
+        times = {"inference ms": mine.update, "us per iteration": 1e3 * mine.solve / mine.mean}
+        rows.append({"cells": shape[0] * shape[1], "published": published, **counts, **times})
         step(f"published method, {shape}")
     return rows
 
@@ -209,7 +217,7 @@ def _cells(row: dict) -> Iterable[str]:
             yield value.text()
         elif isinstance(value, tuple):
             yield report.shape_text(value)
-        elif key == "ratio":
+        elif isinstance(value, float) and key != "contrast":
             yield f"{value:.2f}"
         elif key == "contrast":
             yield "5-100" if value is None else f"{value:g}"

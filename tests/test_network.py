@@ -174,3 +174,22 @@ def test_attention_gives_no_weight_to_solid_or_padding():
         arrays = (system.conductance.numpy(), system.diagonal.numpy(), filled)
         factors.append(network(read_operator(lattice, *map(torch.from_numpy, arrays)), tiles))
     assert torch.equal(factors[0].core, factors[1].core)
+
+
+def test_edges_of_tiles_hold_the_couplings_between_their_strips():
+    """The mean over slots and leaves of A / s between rows and columns, summed from the dense matrix."""
+    operator = FrameSource(FrameConfig(shapes=((64, 32),), families=("noise",))).batch(3, 1)
+    partition, pool = make_partition(operator.lattice.bricks.coordinates), 4
+    edges = TileMap(operator.lattice, partition, pool).edges(operator)[0].numpy()
+    K, L = operator.lattice.leaves, operator.lattice.leaf_size
+    A = operator.multiply(torch.eye(K * L)[None])[0].numpy().reshape(K, L // pool, pool, K, L // pool, pool)
+    pooled = A.mean(axis=(2, 5))
+    assert abs(edges[..., 3]).max() > 0
+    for m, (r, c) in enumerate(zip(partition.members(partition.row), partition.members(partition.column), strict=True)):
+        expected = pooled[r][:, :, c].sum(axis=(0, 2)) / len(r)
+        assert np.allclose(edges[m, ..., 3], expected, atol=1e-6)
+    bricks = operator.lattice.bricks
+    origin = bricks.coordinates * np.array(bricks.extent)
+    r, c = (partition.members(start)[0] for start in (partition.row, partition.column))
+    middle = edges[0, ..., :3].mean(axis=(0, 1)) * 16.0
+    assert np.allclose(middle, origin[c].mean(axis=0) - origin[r].mean(axis=0), atol=1e-4)

@@ -14,8 +14,6 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from hpsolver.preconditioners.schwarz import haar
-
 from .attention import LeafEdges
 from .mixers import make_mixer
 from .operator import Operator
@@ -30,7 +28,7 @@ class BasisConfig:
     Attributes:
         dimension: of the grids, 2 or 3.
         width, layers, heads: of the trunk.
-        functions: start functions of a leaf, most useful first; a coarse space of R functions takes the first R - 1.
+        functions: start functions of a leaf, at most 7, most useful first: a coarse space of R functions takes R - 1.
         leaf_size: cells of a leaf.
         mixer: what connects the leaves, one of ``mixers.MIXERS``.
     """
@@ -66,5 +64,4 @@ class BasisNetwork(nn.Module):
         tokens, _ = self.trunk(tokens, edges, patches)
         tokens = F.layer_norm(tokens, tokens.shape[-1:])
         added = self.head(tokens).float().unflatten(-1, (-1, self.config.functions))
-        start = haar(patches.lattice.bricks.extent, self.config.functions)
-        return torch.as_tensor(start, device=added.device) + patches.spread(added).transpose(-1, -2)
+        return patches.haar[: self.config.functions] + patches.spread(added).transpose(-1, -2)

@@ -33,6 +33,7 @@ class Lattice:
             may come back to it through a periodic side).
         face: [D, K, F] cells of each leaf's face.
         fluid: [K, L] 1 for cells of the fluid, 0 for solid and padding.
+        cells: of the fluid.
         offset: [L, L, 3] displacement from cell i to cell j of a leaf, in cells, first axis first.
         steps: [D, 3] displacement of the cell across each side.
         singular: no side is open, so that A maps the constant to zero.
@@ -63,6 +64,7 @@ class Lattice:
         self.face = [torch.as_tensor(np.array(cells), device=self.device) for cells in face]
         fluid = system.fluid.numpy().reshape(self.leaves, self.leaf_size)
         self.fluid = torch.as_tensor(fluid, dtype=torch.float32, device=self.device)
+        self.cells = int(fluid.sum())
         offset = (local[None, :, :] - local[:, None, :]).astype(np.float32)
         self.offset = torch.as_tensor(offset, device=self.device)
         self.singular = system.regions.count > 0
@@ -102,8 +104,7 @@ class Operator:
 
     def features(self) -> torch.Tensor:
         """[B, K, L, NODE_FEATURES + GLOBAL_FEATURES], global features repeated in every cell."""
-        lattice, fluid = self.lattice, self.lattice.fluid
-        cells = fluid.sum()
+        lattice, fluid, cells = self.lattice, self.lattice.fluid, max(self.lattice.cells, 1)
         log_diagonal = torch.log(self.diagonal.clamp_min(1e-12)) * fluid
         share = self.conductance / self.diagonal.clamp_min(1e-12)[:, None]
         gradients = [share[:, 2 * a + 1] - share[:, 2 * a] for a in range(lattice.dimension)]
@@ -123,7 +124,7 @@ class Operator:
                 field = (field - mean[:, None, None]) / (deviation[:, None, None] + 1e-3)
             nodes.append(field * fluid)
         nodes.append(open_share)
-        size = torch.full_like(statistics[0][0], float(np.log2(float(cells))))
+        size = torch.full_like(statistics[0][0], float(np.log2(cells)))
         scalars = [size, torch.full_like(size, float(lattice.dimension))]
         scalars += [value for pair in statistics for value in pair]
         shape = self.diagonal.shape

@@ -5,11 +5,15 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from hpsolver.preconditioners.schwarz import haar
+
 from .operator import Lattice, Operator
 from .partition import morton_order
 
 TOKENS = 16
 """Patches of a leaf: 4 x 4 of 4 x 2 cells in 2D, 4 x 2 x 2 of 2 x 2 x 2 in 3D, for leaves of 128."""
+
+HAAR_FUNCTIONS = 7
 
 
 def cell_features(dimension: int) -> int:
@@ -22,6 +26,7 @@ class PatchLattice:
 
     Attributes:
         cells: [T, P] cells of a leaf in each patch.
+        haar: [7, L] the classical start functions.
         across: [D, K * T] number of the patch across each side, in whatever leaf it is; itself where there is none.
         linked: [D, K, T] 1 where there is one.
         order: [K] leaves in Morton order.
@@ -33,6 +38,8 @@ class PatchLattice:
         bricks = lattice.bricks
         boxes, extent = patch_boxes(bricks.extent)
         self.cells = torch.as_tensor(boxes, device=self.device)
+        self._place = torch.argsort(self.cells.flatten())
+        self.haar = torch.as_tensor(haar(bricks.extent, HAAR_FUNCTIONS), device=self.device)
         T, K, D = TOKENS, lattice.leaves, lattice.directions
         local = np.stack(np.unravel_index(np.arange(T), extent), axis=-1)
         across = np.empty((D, K, T), dtype=np.int64)
@@ -84,9 +91,7 @@ class PatchLattice:
 
     def spread(self, patches: torch.Tensor) -> torch.Tensor:
         """[B, K, L, ...] cells of [B, K, T, P, ...] patches."""
-        flat = patches.flatten(2, 3)
-        order = torch.argsort(self.cells.flatten())
-        return flat[:, :, order]
+        return patches.flatten(2, 3)[:, :, self._place]
 
 
 def patch_boxes(extent: tuple[int, int, int]) -> tuple[np.ndarray, tuple[int, int, int]]:

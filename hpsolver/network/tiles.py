@@ -50,7 +50,7 @@ class TileMap:
         B, M, T = operator.frames, self.tiles, self.tokens
         flat = operator.conductance.flatten(1)
         entries = torch.zeros(B, M * T * T, device=flat.device)
-        entries.index_add_(1, self._target, -flat[:, self._source] * self._weight)
+        entries[:, self._target] = -(flat[:, self._source] * self._weight).sum(dim=-1)
         displacement = self._displacement.expand(B, M, T, T, 3)
         return torch.cat([displacement, entries.view(B, M, T, T, 1)], dim=-1)
 
@@ -78,7 +78,8 @@ class TileMap:
         return (local + between[:, None, None, :]) / REACH
 
     def _couplings(self, lattice: Lattice, partition: Partition) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Conductances that cross from a row leaf to a column leaf: entry of [D, K, L], entry of [M, T, T], weight."""
+        """Conductances that cross from a row leaf to a column leaf: for each entry of [M, T, T] that has some, its
+        number, and theirs [entries, most] in [D, K, L] with their weights, 0 where there are fewer."""
         K, L, T, pool = partition.leaves, lattice.leaf_size, self.tokens, self.pool
         tile_of = np.full((K, K), -1, dtype=np.int64)
         for tile, (rows, columns) in enumerate(
@@ -95,5 +96,11 @@ class TileMap:
             sources.append(d * K * L + here)
             targets.append((tile[here] * T + i) * T + j)
             weights.append(1.0 / (pool * pool * partition.size[tile[here]].astype(np.float64)))
-        lists = ((sources, torch.int64), (targets, torch.int64), (weights, torch.float32))
-        return tuple(torch.as_tensor(np.concatenate(p), dtype=kind, device=self._device) for p, kind in lists)
+        source, target, weight = (np.concatenate(parts) for parts in (sources, targets, weights))
+        order = np.argsort(target, kind="stable")
+        entries, first, number = np.unique(target[order], return_index=True, return_counts=True)
+        row = np.repeat(np.arange(len(entries)), number)
+        column = np.arange(len(order)) - first[row]
+        table, shares = (np.zeros((len(entries), number.max(initial=0)), kind) for kind in (np.int64, np.float32))
+        table[row, column], shares[row, column] = source[order], weight[order]
+        return tuple(torch.as_tensor(values, device=self._device) for values in (table, entries, shares))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import warp as wp
 
-from .schwarz import Schwarz, haar
+from .schwarz import Schwarz
 from .torch_graph import on_stream
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ class HTP(Schwarz):
             arrays = (wp.to_torch(a) for a in (system.conductance, system.diagonal, system.density))
             operator = read_operator(patches.lattice, *arrays)
             start = self.network(operator, patches)[0, :, : self.coarse_size - 1]
-            classical = torch.as_tensor(haar(system.bricks.extent, self.coarse_size - 1), device=start.device)
+            classical = patches.haar[: self.coarse_size - 1]
             usable = (start.abs() <= self.LARGEST).flatten(1).all(dim=1)  # NaN fails the comparison
             start = torch.where(usable[:, None, None], start, classical)
             wp.to_torch(self._start_functions).copy_(start.reshape(-1))

@@ -28,6 +28,8 @@ VARIANTS = {
     "htp, warm start": {"preconditioner": "htp", "warm_start": True},
     "htp, refresh 10": {"preconditioner": HTP(refresh=10)},
     "htp, refresh 50": {"preconditioner": HTP(refresh=50)},
+    "htp, refresh auto": {"preconditioner": HTP(refresh="auto")},
+    "htp, refresh auto, warm start": {"preconditioner": HTP(refresh="auto"), "warm_start": True},
     "htp, 4 functions, refresh 10": {"preconditioner": HTP(4, refresh=10)},
     "htp_paper": {"preconditioner": "htp_paper"},
     "jacobi": {"preconditioner": "jacobi", "max_iterations": 20000},

@@ -96,6 +96,10 @@ class ConjugateGradients:
         """Runs what a rescue records, once, on whatever is there: that loads its kernels, as a capture needs."""
         self._rescue(preconditioner, lambda condition, body: body())
 
+    def iterations(self) -> int:
+        """Of the last frame; waits for the device."""
+        return int(self.counter.numpy()[S.ITERATION])
+
     def _cycle(self, preconditioner: Preconditioner, loop: Loop) -> None:
         if preconditioner.starts:
             preconditioner.start(self.r, self.x)

@@ -183,7 +183,9 @@ def test_between_refreshes_the_last_prediction_is_kept():
     assert len(calls) == 3
 
 
-@pytest.mark.parametrize("options", [{"coarse_size": 16}, {"coarse_size": 1}, {"refresh": 0}, {"refresh": 1.5}])
+@pytest.mark.parametrize(
+    "options", [{"coarse_size": 16}, {"coarse_size": 1}, {"refresh": 0}, {"refresh": 1.5}, {"refresh": "never"}]
+)
 def test_options_outside_their_range_are_refused(options):
     with pytest.raises(ValueError, match=str(next(iter(options)))):
         HTP(**options)
@@ -288,3 +290,22 @@ def test_kernels_and_torch_apply_the_same_additive_preconditioner(boundary):
         mine, other = (v - system.fluid.numpy() * v.sum() / system.fluid.numpy().sum() for v in (mine, other))
     other = other * (mine @ other) / (other @ other)
     assert np.linalg.norm(mine - other) <= 1e-4 * np.linalg.norm(mine)
+
+
+def test_automatic_refresh_predicts_when_iterations_rise_and_at_the_latest_after_a_while():
+    calls = []
+    counted = network(0.3)
+    original = counted.forward
+    counted.forward = lambda *a: (calls.append(1), original(*a))[1]
+    preconditioner = HTP.of_network(counted, refresh="auto")
+    preconditioner.LONGEST = 6
+    solver = Solver((32, 32), preconditioner=preconditioner)
+    frame = problems.frame("bubbles", (32, 32), seed=0)
+    for _ in range(6):
+        solver.step(*frame)
+    assert len(calls) == 1
+    solver.step(*frame)
+    assert len(calls) == 2
+    solver.preconditioner.observe(10 * solver.info.iterations)
+    solver.step(*frame)
+    assert len(calls) == 3

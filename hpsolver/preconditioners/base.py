@@ -57,6 +57,10 @@ class Preconditioner(abc.ABC):
     def predict(self) -> None:  # noqa: B027 (most have nothing to predict)
         """Runs what cannot be captured, Torch's part of the frame, without waiting for the device (``graph_safe``)."""
 
+    def observe(self, iterations: int) -> None:  # noqa: B027 (most do not care)
+        """Hears what the last frame took, where that is known without waiting: on the CPU after every frame, on CUDA
+        when the caller reads ``info``."""
+
     @abc.abstractmethod
     def apply(self, r: wp.array, z: wp.array, rz: wp.array) -> None:
         """Records z = M r and the partial sums of r.z.

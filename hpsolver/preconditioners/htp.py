@@ -29,8 +29,9 @@ class HTP(Schwarz):
     Args:
         coarse_size: functions a leaf, a power of two from 2 to 8.
         weights: a file written by ``hpsolver train``; None takes the shipped one for the grid's dimension.
-        refresh: frames from one prediction to the next. In between the functions start from the last prediction and
-            go through this frame's leaves.
+        refresh: frames from one prediction to the next; in between the functions start from the last prediction and
+            go through this frame's leaves. ``auto`` predicts anew when the iterations have risen by a quarter since, as
+            far as they are known (``observe``), and after ``LONGEST`` frames at the latest.
         deflated, sweep, dense: as in ``Schwarz``; leaves have 128 cells.
 
     Raises:
@@ -40,13 +41,14 @@ class HTP(Schwarz):
     name = "htp"
 
     LARGEST = 1e4
+    LONGEST = 100
 
     def __init__(
         self,
         coarse_size: int = 8,
         *,
         weights: str | Path | None = None,
-        refresh: int = 1,
+        refresh: int | str = 1,
         deflated: bool = True,
         sweep: str = "redblack",
         dense: bool | None = None,
@@ -55,9 +57,9 @@ class HTP(Schwarz):
         self.graph_safe = False
         if not 2 <= coarse_size <= 8:
             raise ValueError(f"coarse_size must be 2, 4 or 8, got {coarse_size!r}")
-        if not isinstance(refresh, Integral) or isinstance(refresh, bool) or refresh < 1:
-            raise ValueError(f"refresh must be an integer >= 1, got {refresh!r}")
-        self.refresh = int(refresh)
+        if refresh != "auto" and (not isinstance(refresh, Integral) or isinstance(refresh, bool) or refresh < 1):
+            raise ValueError(f"refresh must be an integer >= 1 or 'auto', got {refresh!r}")
+        self.refresh = refresh
         self._path = weights
         self.network: BasisNetwork | None = None
 
@@ -86,12 +88,21 @@ class HTP(Schwarz):
         self.network.to(device)
         self._patches = PatchLattice(Lattice(system, device))
         self._forward = on_stream(self._fill, system.device)
-        self._age = 0
+        self._age: int | None = None
+        self._fresh_iterations: int | None = None
+        self._tired = False
 
     def predict(self) -> None:
-        if self._age % self.refresh == 0:
+        longest = self.LONGEST if self.refresh == "auto" else self.refresh
+        if self._age is None or self._age >= longest or self._tired:
             self._forward()
+            self._age, self._fresh_iterations, self._tired = 0, None, False
         self._age += 1
+
+    def observe(self, iterations: int) -> None:
+        if self._fresh_iterations is None:
+            self._fresh_iterations = iterations
+        self._tired = self.refresh == "auto" and 4 * iterations > 5 * self._fresh_iterations
 
     def _fill(self) -> None:
         """The network on the system's arrays, its numbers into the start functions."""

@@ -49,7 +49,8 @@ class BasisTask:
     Attributes:
         network: its size.
         frames: what it sees.
-        objective: ``gain``, the mean over leaves of the logarithm of the gain that stays uncaptured, or
+        objective: ``gain``, the mean over leaves of the logarithm of the gain that stays uncaptured, and the logarithm
+            of its mean, so that neither the many easy leaves nor the few hard ones are forgotten;
             ``determinant``, that of the coarse matrix per leaf over R (``oracle``, ``coupling``); ``cosine``, the
             published one, for comparison (``objectives``).
         sizes: coarse sizes R whose objectives are added: the leading functions must do alone.
@@ -83,8 +84,8 @@ class BasisTask:
             products = (additive_product(operator, basis[..., :R]) for R in self.sizes)
             return sum(cosine_hutchinson(operator, product, z) for product in products)
         candidates = torch.from_numpy(haar(operator.lattice.bricks.extent, CANDIDATES - 1)).to(start.device)
-        left = uncaptured(operator, basis, candidates)
-        return sum(left[..., R - 1].clamp_min(1e-3).log().mean() for R in self.sizes)
+        left = uncaptured(operator, basis, candidates).clamp_min(1e-3)
+        return sum(left[..., R - 1].log().mean() + left[..., R - 1].mean(dim=1).log().mean() for R in self.sizes)
 
     def preconditioner(self, network: nn.Module) -> HTP:
         return HTP.of_network(network, coarse_size=self.validation_size, deflated=False, sweep="additive")

@@ -149,7 +149,7 @@ class System:
         return scipy.sparse.csr_matrix(entries, shape=(self.grid.cells, self.grid.cells))
 
     def across(self) -> np.ndarray:
-        """[directions, N] brick-order number of the cell across each face."""
+        """[directions, N] number, in brick order, of the cell across each face; meaningless at walls and open sides."""
         bricks = self.bricks
         local = np.stack(np.unravel_index(np.arange(bricks.leaf_size), bricks.extent), axis=-1)
         leaf = np.repeat(np.arange(bricks.leaves), bricks.leaf_size)

@@ -114,6 +114,20 @@ def test_sums_may_be_split_over_any_number_of_blocks(monkeypatch, preconditioner
     assert max(answers) - min(answers) <= 2
 
 
+@pytest.mark.parametrize(("shape", "boundary"), [((16, 8), "periodic"), ((33, 5), ("open", "periodic"))])
+def test_regions_inside_one_leaf_may_be_linked_to_themselves_across_a_periodic_axis(shape, boundary):
+    """Such a region is singular, its leaf's matrix is not."""
+    rng = np.random.default_rng(0)
+    solver = Solver(shape, boundary=boundary)
+    for _ in range(25):
+        density, rhs = np.where(rng.random(shape) < 0.3, 1e4, 1.0), rng.standard_normal(shape)
+        solid = rng.random(shape) < 0.4
+        solver.set_solid(solid)
+        p = solver.step(density, rhs)
+        assert solver.info.converged and not solver.info.fallback
+        assert oracle.residual(oracle.assemble(density, boundary=boundary, solid=solid), p, rhs, solid) <= 1.001e-6
+
+
 def test_periodic_axis_of_one_cell_is_no_axis_at_all():
     rng = np.random.default_rng(0)
     density, rhs = rng.uniform(1, 100, (50, 1)), rng.standard_normal((50, 1))

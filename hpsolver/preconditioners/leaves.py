@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import warp as wp
 
+from hpsolver.bricks import INTERIOR
 from hpsolver.kernels import leaves as kernels
 from hpsolver.kernels.native import launch
 from hpsolver.system import System
@@ -122,7 +123,11 @@ class Leaves:
 
 
 def pinned_cells(system: System) -> np.ndarray:
-    """[N] uint8: the first cell of each singular region that lies inside a single leaf."""
+    """[N] uint8: the first cell of each region that makes its leaf's matrix singular.
+
+    Such a region has no open side, lies inside a single leaf, and is not linked to itself across a periodic axis: that
+    link's conductance is on the leaf's diagonal, but its coupling is none of the leaf's own.
+    """
     pinned = np.zeros(system.size, dtype=np.uint8)
     cells = np.flatnonzero(system.region_label >= 0)
     label, leaf = system.region_label[cells], cells // system.bricks.leaf_size
@@ -131,8 +136,22 @@ def pinned_cells(system: System) -> np.ndarray:
     highest = np.zeros(len(names), dtype=int)
     np.minimum.at(lowest, label, leaf)
     np.maximum.at(highest, label, leaf)
-    pinned[cells[first[lowest == highest]]] = 1
+    pinned[cells[first[(lowest == highest) & ~_wrapped(system, len(names))]]] = 1
     return pinned
+
+
+def _wrapped(system: System, regions: int) -> np.ndarray:
+    """[regions] bool: the region has a face that joins two cells of one leaf from outside."""
+    bricks, label = system.bricks, system.region_label
+    number, leaf = np.arange(system.size), np.arange(system.size) // bricks.leaf_size
+    strides = np.array([1, bricks.extent[2], bricks.extent[1] * bricks.extent[2]])
+    wrapped = np.zeros(regions, dtype=bool)
+    for direction, across in enumerate(system.across()):
+        inside = number + (strides[direction // 2] if direction % 2 else -strides[direction // 2])
+        own = (bricks.neighbor[leaf, direction] == leaf) & (bricks.side[leaf, direction] == INTERIOR)
+        linked = own & (across != inside) & (label >= 0) & (label[across] == label)
+        wrapped[label[linked]] = True
+    return wrapped
 
 
 def _groups(colors: tuple[np.ndarray, ...], W: int) -> tuple[np.ndarray, np.ndarray]:

@@ -109,7 +109,7 @@ def test_two_processes_train_one_network(tmp_path):
     settings = ["run.steps=2", "run.batch=1", "run.warmup=1", "run.validate_every=2", "run.validation_frames=1"]
     settings += ["run.half=false", "task.network.width=16", "task.network.layers=1", "task.network.heads=2"]
     settings += ["task.frames.shapes=[[32,16]]"]
-    command = ["-m", "hpsolver", "train", "htp_2d", "--out"]
+    command = ["-m", "hpsolver", "train", "htp_2d_start", "--out"]
     changes = [word for setting in settings for word in ("--set", setting)]
     env = {**os.environ, "OMP_NUM_THREADS": "1"}
     launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "29533"]
@@ -205,10 +205,10 @@ def test_presets_make_their_networks_and_settings_are_checked():
     for task, run in PRESETS.values():
         assert isinstance(run, Run)
         assert sum(p.numel() for p in task.make_network().parameters()) > 0
-    task, run = configured("htp_2d", {"run.steps": 7, "task.frames.shapes": [[16, 16]]})
+    task, run = configured("htp_2d_start", {"run.steps": 7, "task.frames.shapes": [[16, 16]]})
     assert run.steps == 7
     assert task.frames.shapes == ((16, 16),)
-    for name, changes in (("nothing", {}), ("htp_2d", {"run.stepz": 1}), ("htp_2d", {"run.steps": "many"})):
+    for name, changes in (("nothing", {}), ("htp_2d_start", {"run.stepz": 1}), ("htp_2d_start", {"run.steps": "many"})):
         with pytest.raises(ValueError, match=r"unknown|must be"):
             configured(name, changes)
 

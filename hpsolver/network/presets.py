@@ -30,16 +30,21 @@ PRESETS: dict[str, tuple[Task, Run]] = {
     "htp_paper_8192": (_paper((128, 64)), _larger(700, 1, 8e-4, "4096")),
     "htp_paper_16384": (_paper((128, 128)), _larger(400, 1, 8e-4, "8192")),
     "htp_paper_1024_d128": (_paper((32, 32), width=128, heads=8), Run(1500, 2, 1e-3, validate_every=250)),
+    "htp_2d_start": (
+        BasisTask(BasisConfig(width=64), objective="determinant"),
+        Run(6000, 2, 2e-3, average=0.999, validate_every=750, validation_frames=4),
+    ),
     "htp_2d": (
         BasisTask(BasisConfig(width=64)),
-        Run(6000, 2, 2e-3, average=0.999, validate_every=750, validation_frames=4),
+        Run(4000, 2, 2e-3, average=0.999, validation_frames=4, start="runs/htp_2d_start/best.safetensors"),
     ),
     "htp_3d": (
         BasisTask(BasisConfig(dimension=3, width=64), SPACE),
-        Run(2000, 2, 2e-3, average=0.999, validate_every=250, validation_frames=3),
+        Run(1500, 2, 2e-3, validate_every=250, validation_frames=3),
     ),
 }
-"""(task, run) by name. Larger sizes of the published network start from the weights of the next smaller one."""
+"""(task, run) by name. Larger sizes of the published network start from the weights of the next smaller one. The learned
+coarse space in 2D was trained on the determinant first (``htp_2d_start``, in runs/htp_2d_start), then on the gain."""
 
 
 def configured(name: str, changes: dict[str, Any]) -> tuple[Task, Run]:

@@ -43,8 +43,8 @@ PRESETS: dict[str, tuple[Task, Run]] = {
         Run(1500, 2, 2e-3, validate_every=250, validation_frames=3),
     ),
 }
-"""(task, run) by name. Larger sizes of the published network start from the weights of the next smaller one. The learned
-coarse space in 2D was trained on the determinant first (``htp_2d_start``, in runs/htp_2d_start), then on the gain."""
+"""(task, run) by name. Larger sizes of the published network start from the weights of the next smaller one. The coarse
+space in 2D was trained on the determinant first (``htp_2d_start``, in runs/htp_2d_start), then on the gain."""
 
 
 def configured(name: str, changes: dict[str, Any]) -> tuple[Task, Run]:

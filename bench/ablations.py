@@ -1,6 +1,6 @@
 """Ablations of the published preconditioner: what each part is worth, all trained for equally many steps.
 
-    python -m bench.ablations [--quick] [--full]        (default: half an hour on one core; stopped runs go on)
+    python -m bench.ablations [--quick] [--full]        (default: a quarter of an hour on one core; stopped runs go on)
 
 Every variant trains at 1,024 cells from the same seed on the same frames; then PCG to 1e-8 on unseen panel frames.
 """
@@ -29,7 +29,7 @@ VARIANTS = {
     "probes not smoothed": replace(BASE, smooth=False),
     "SAI loss": replace(BASE, objective="sai", smooth=False),
 }
-SCALES = {"quick": 2, "default": 1000, "full": 4000}
+SCALES = {"quick": 2, "default": 600, "full": 4000}
 FRAMES = 10
 
 

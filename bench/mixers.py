@@ -1,6 +1,6 @@
 """The learned coarse space's network: mixer, objective and seed, all trained for equally many steps.
 
-    python -m bench.mixers [--quick] [--full]        (default: half an hour on one core; stopped runs go on)
+    python -m bench.mixers [--quick] [--full]        (default: a quarter of an hour on one core; stopped runs go on)
 
 Mixers: neighbouring tokens and a global mean; low-rank spatial attention (arXiv 2604.03582); hierarchical kernel
 attention among leaves (arXiv 2604.08829); none. Iterations to 1e-8 on unseen frames with 4 functions a leaf.
@@ -38,7 +38,7 @@ VARIANTS: dict[str, tuple[BasisTask, int]] = {
     "neighbors, determinant objective": (replace(BASE, objective="determinant"), 0),
     "neighbors, cosine objective": (replace(BASE, objective="cosine"), 0),
 }
-SCALES = {"quick": 2, "default": 800, "full": 4000}
+SCALES = {"quick": 2, "default": 500, "full": 4000}
 
 
 def main(argv: list[str] | None = None) -> int:

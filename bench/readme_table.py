@@ -1,4 +1,4 @@
-"""Writes README.md's benchmark table from ``results/fps.json``; ``--check`` only says whether it is up to date."""
+"""Writes README.md's tables from ``results/fps.json`` and ``learned.json``; ``--check`` only says if they differ."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from pathlib import Path
 from . import report
 
 ROOT = Path(__file__).parent.parent
-BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
 COLUMNS = (
     ("panel", [64, 64]),
     ("panel", [128, 64]),
@@ -49,16 +48,49 @@ def _cell(name: str, rows: list[Mapping]) -> str:
     return f"**{text}**" if row["p50"] == fastest else text
 
 
-def updated(readme: str, text: str) -> str:
-    """README with ``text`` between the markers.
+def learned_table(found: Mapping) -> str:
+    """Iterations of the published method beside the published ones, of the learned coarse space beside the classical.
+
+    The latter are means over the sizes measured, deflated and red-black.
+    """
+    published = [
+        [row["cells"], row["published"], *(f"{row[name]['mean']:.0f}" for name in ("htp_paper", "jacobi", "schwarz"))]
+        for row in found["published method"]
+    ]
+    coarse = [row for row in found["coarse space"] if row["variant"] == "deflated red-black"]
+    families = []
+    for family in dict.fromkeys(row["family"] for row in coarse):
+        cells: list[str] = []
+        for functions in (4, 8):
+            rows = [row for row in coarse if row["family"] == family and row["functions"] == functions]
+            means = (sum(row[kind]["mean"] for row in rows) / len(rows) for kind in ("classical", "learned"))
+            cells.append(" → ".join(f"{mean:.1f}" for mean in means))
+        families.append([family, *cells])
+    return "\n\n".join(
+        [
+            f"Iterations to {found['settings']['tolerance']:g}, unseen frames, `{found['command']}`; more in "
+            "`bench/results/learned.md`.",
+            report.table(["panel, cells", "published", "`htp_paper`", "`jacobi`", "`schwarz`"], published),
+            report.table(["classical → learned", "4 functions a leaf", "8 functions a leaf"], families),
+        ]
+    )
+
+
+SECTIONS = {"bench": ("fps", table), "learned": ("learned", learned_table)}
+"""What stands between README's markers: the result file, and the table made of it."""
+
+
+def updated(readme: str, section: str, text: str) -> str:
+    """README with ``text`` between the markers of ``section``.
 
     Raises:
         ValueError: a marker is missing.
     """
-    if BEGIN not in readme or END not in readme:
-        raise ValueError(f"README.md needs the markers {BEGIN} and {END}")
-    head, rest = readme.split(BEGIN, 1)
-    return f"{head}{BEGIN}\n{text}\n{END}{rest.split(END, 1)[1]}"
+    begin, end = f"<!-- {section}:begin -->", f"<!-- {section}:end -->"
+    if begin not in readme or end not in readme:
+        raise ValueError(f"README.md needs the markers {begin} and {end}")
+    head, rest = readme.split(begin, 1)
+    return f"{head}{begin}\n{text}\n{end}{rest.split(end, 1)[1]}"
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -66,9 +98,10 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true", help="change nothing; exit 1 when README.md is out of date")
     options = parser.parse_args(argv)
     path = ROOT / "README.md"
-    found = json.loads((ROOT / "bench" / "results" / "fps.json").read_text())
-    before = path.read_text()
-    after = updated(before, table(found))
+    before = after = path.read_text()
+    for section, (stem, make) in SECTIONS.items():
+        found = json.loads((ROOT / "bench" / "results" / f"{stem}.json").read_text())
+        after = updated(after, section, make(found))
     if options.check:
         print(
             "README.md is up to date" if before == after else "README.md differs from bench/results: run this command"

@@ -72,7 +72,7 @@ def test_readme_shows_the_committed_results():
 
 def test_readme_without_markers_is_an_error():
     with pytest.raises(ValueError, match="markers"):
-        readme_table.updated("no markers here", "table")
+        readme_table.updated("no markers here", "bench", "table")
 
 
 def test_results_are_plain_json():

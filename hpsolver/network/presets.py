@@ -47,8 +47,8 @@ PRESETS: dict[str, tuple[Task, Run]] = {
         Run(2500, 2, 1.5e-3, validation_frames=3, start="runs/htp_3d_start/best.safetensors"),
     ),
 }
-"""(task, run) by name. Larger sizes of the published network start from the weights of the next smaller one; the learned
-coarse spaces from those of a ``_start`` (in runs/), in 2D trained on the determinant objective."""
+"""(task, run) by name. Larger sizes of the published network start from the weights of the next smaller one; the coarse
+spaces from those of a ``_start`` (in runs/), in 2D trained on the determinant objective."""
 
 
 def configured(name: str, changes: dict[str, Any]) -> tuple[Task, Run]:

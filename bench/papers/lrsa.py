@@ -296,11 +296,13 @@ def sections(result: dict, config: Config) -> list[str]:
         f"**Number of latents**, {small}\n\n" + report.table(["latents", "test error, %", "CPU ms per step"], latents),
         "**Green's function A^-1, 32x32: singular values above a limit times the largest**\n\n"
         + report.table(["density", "block", "1e-1", "1e-2", "1e-3"], green),
-        "**Claimed / ours**\n\n" + report.table(["claimed", "ours", "holds"], claims(result)),
+        "**Claimed / ours**\n\n" + report.table(["claimed", "ours", "holds"], claims(result, c)),
     ]
 
 
-def claims(result: dict) -> list[list[str]]:
+def claims(result: dict, config: Config) -> list[list[str]]:
+    """Accuracy is judged after a training worth the name only, which the quick run's is not."""
+    trained = config.steps >= 400
     means = {name: np.mean([r["error"] for r in runs]) for name, runs in result["error"].items()}
     rivals = [SLICES, FOURIER]
     best = min(rivals, key=means.get)
@@ -319,12 +321,12 @@ def claims(result: dict) -> list[list[str]]:
             "error more than 17 % below the second best, on average over benchmarks",
             f"{100 * gain:+.0f} % below the best rival ({best}), {100 * against[SLICES]:+.0f} % below physics "
             "attention (negative: above), on this one problem and budget",
-            report.verdict(int(gain > 0.17), 1),
+            report.verdict(int(gain > 0.17), 1) if trained else "too few steps to say",
         ],
         [
             "stable in mixed precision",
             f"{100 * half:.2f} % in bfloat16 against {100 * full:.2f} %, {bad} non-finite steps",
-            report.verdict(int(bad == 0 and half < 1.2 * full), 1),
+            report.verdict(int(bad == 0 and half < 1.2 * full), 1) if trained else "too few steps to say",
         ],
         [
             "efficient (standard attention kernels)",

@@ -98,12 +98,7 @@ class Bricks:
     def colors(self) -> tuple[np.ndarray, ...]:
         """Leaves by colour, neighbours never alike: a checkerboard, with a third colour where an odd periodic axis
         does not allow one. Fixed order, hence deterministic."""
-        color = np.full(self.leaves, -1)
-        by_parity = np.argsort(self.coordinates.sum(axis=1) % 2, kind="stable")
-        for leaf in by_parity:
-            taken = {color[n] for n in self.neighbor[leaf] if n != leaf}
-            color[leaf] = next(c for c in itertools.count() if c not in taken)
-        return tuple(np.flatnonzero(color == c).astype(np.int32) for c in range(color.max() + 1))
+        return color_nodes(self.coordinates, self.neighbor)
 
 
 def make_bricks(grid: Grid, leaf_size: int | None = 128) -> Bricks:
@@ -126,7 +121,7 @@ def make_bricks(grid: Grid, leaf_size: int | None = 128) -> Bricks:
     counts = tuple(-(-n // e) for n, e in zip(shape, extent, strict=True))
 
     periodic = [pair[0] == "periodic" for pair in boundary]
-    axis_orders = [_folded(n) if wraps else np.arange(n) for n, wraps in zip(counts, periodic, strict=True)]
+    axis_orders = [folded(n) if wraps else np.arange(n) for n, wraps in zip(counts, periodic, strict=True)]
     slowest_first = sorted(range(3), key=lambda a: -counts[a])
     mesh = np.meshgrid(*[axis_orders[a] for a in slowest_first], indexing="ij")
     coordinates = np.empty((mesh[0].size, 3), dtype=np.int64)
@@ -168,7 +163,21 @@ def _cells_with_padding(shape: tuple[int, ...], extent: tuple[int, ...]) -> int:
     return math.prod(-(-n // e) * e for n, e in zip(shape, extent, strict=True))
 
 
-def _folded(n: int) -> np.ndarray:
+def color_nodes(coordinates: np.ndarray, neighbor: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Node numbers by colour, see ``Bricks.colors``; ``coordinates`` [nodes, 3], ``neighbor`` [nodes, directions]."""
+    nodes = np.arange(len(coordinates))
+    color = coordinates.sum(axis=1) % 2
+    if ((color[neighbor] == color[:, None]) & (neighbor != nodes[:, None])).any():
+        by_parity = np.argsort(color, kind="stable")
+        color[:] = -1
+        for node in by_parity:
+            taken = {color[n] for n in neighbor[node] if n != node}
+            color[node] = next(c for c in itertools.count() if c not in taken)
+    return tuple(np.flatnonzero(color == c).astype(np.int32) for c in range(color.max() + 1))
+
+
+def folded(n: int) -> np.ndarray:
+    """0, n-1, 1, n-2, ...: the numbers of a periodic axis, its ends near each other."""
     order = np.empty(n, dtype=np.int64)
     order[0::2] = np.arange((n + 1) // 2)
     order[1::2] = n - 1 - np.arange(n // 2)

@@ -49,8 +49,8 @@ def find_regions(grid: Grid, solid: np.ndarray | None) -> Regions:
     """
     fluid = np.ones(grid.shape, dtype=bool) if solid is None else ~solid
     number = np.arange(grid.cells).reshape(grid.shape)
-    pairs = [_faces(number, fluid, axis, grid.periodic(axis)) for axis in range(grid.dimension)]
-    component = _components(grid.cells, pairs).reshape(grid.shape)
+    pairs = [face_pairs(number, fluid, axis, grid.periodic(axis)) for axis in range(grid.dimension)]
+    component = components(grid.cells, pairs).reshape(grid.shape)
 
     touches_open = np.zeros(grid.cells, dtype=bool)
     for axis, (first, last) in enumerate(grid.boundary):
@@ -74,8 +74,8 @@ def find_pieces(grid: Grid, bricks: Bricks, solid: np.ndarray | None) -> np.ndar
         return fluid.astype(np.uint8)
     boxes = (bricks.leaves, *bricks.extent)
     number = np.arange(bricks.size).reshape(boxes)
-    pairs = [_faces(number, fluid.reshape(boxes), axis, False) for axis in (1, 2, 3)]
-    component = _components(bricks.size, pairs).reshape(bricks.leaves, -1)
+    pairs = [face_pairs(number, fluid.reshape(boxes), axis, False) for axis in (1, 2, 3)]
+    component = components(bricks.size, pairs).reshape(bricks.leaves, -1)
     pieces = np.zeros(component.shape, dtype=np.uint8)
     for leaf, inside in enumerate(fluid.reshape(component.shape)):
         _, piece = np.unique(component[leaf][inside], return_inverse=True)
@@ -83,7 +83,7 @@ def find_pieces(grid: Grid, bricks: Bricks, solid: np.ndarray | None) -> np.ndar
     return pieces.ravel()
 
 
-def _components(count: int, pairs: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
+def components(count: int, pairs: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
     """[count] smallest number in each one's connected component; ``pairs`` are the links. Labels take the smaller of
     two linked roots and are followed to their own root, until nothing changes."""
     low, high = (np.concatenate(ends) for ends in zip(*pairs, strict=True))
@@ -98,7 +98,7 @@ def _components(count: int, pairs: list[tuple[np.ndarray, np.ndarray]]) -> np.nd
             parent = parent[parent]
 
 
-def _faces(number: np.ndarray, fluid: np.ndarray, axis: int, periodic: bool) -> tuple[np.ndarray, np.ndarray]:
+def face_pairs(number: np.ndarray, fluid: np.ndarray, axis: int, periodic: bool) -> tuple[np.ndarray, np.ndarray]:
     """Numbers of the fluid cells on both sides of every face across ``axis``."""
     number, fluid = np.moveaxis(number, axis, 0), np.moveaxis(fluid, axis, 0)
     if periodic:

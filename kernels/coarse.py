@@ -1,8 +1,10 @@
 """The far field: a few functions per leaf, their Galerkin matrix, and its solution.
 
-Phi, ``basis`` [leaves, R, L]: R orthonormal functions a leaf, the constant first. The Galerkin matrix Phi^T A Phi has
-n = leaves * R rows and, leaves being numbered along the shorter axes, a narrow band: ``band`` [n, width] holds row q's
-columns q - width + 1 to q. It is factored as L D L^T; the CPU substitutes, the GPU multiplies by a dense inverse.
+Phi, ``basis`` [leaves, R, L]: R orthonormal functions a leaf, the constant first. The Galerkin matrix E = Phi^T A Phi
+comes in ``blocks`` [leaves, directions + 1, R, R]. It has n = leaves * R rows and, leaves being numbered along the
+shorter axes, a narrow band: ``band`` [n, width] holds row q's columns q - width + 1 to q. That is factored as L D L^T;
+the CPU substitutes, the GPU multiplies by a dense inverse. Where n is too large for either, ``kernels.nested`` takes
+the blocks.
 All of it is in double precision: its condition number is that of A, and what is lost here is lost to the whole solve.
 Phi alone may be stored rounded, since the Galerkin matrix is made of the rounded Phi.
 """
@@ -27,15 +29,16 @@ F64, I32 = array(wp.float64), array(wp.int32)
 
 
 @functools.cache
-def coarsening(shape: Shape, halfwidth: int, W: int, M: type, R: int, local: bool) -> SimpleNamespace:
+def coarsening(shape: Shape, halfwidth: int, W: int, M: type, R: int, local: bool, mass: bool) -> SimpleNamespace:
     """Setup kernels.
 
     ``inverse_step``: raw basis functions, one inverse step of the start functions. Blocks: groups * (R - 1).
     ``orthonormalize``: raw functions -> basis. Blocks: leaves.
-    ``galerkin``: basis -> band, the neighbours' functions on each leaf's faces, ``face_basis`` [leaves, directions,
-    FACE, R], and, if ``local``, [leaves, R, R] inverses of the leaves' own blocks. Blocks: leaves.
+    ``galerkin``: basis -> blocks, ``scale`` [n], the neighbours' functions on each leaf's faces, ``face_basis``
+    [leaves, directions, FACE, R], if ``mass`` what closing a face takes off, [leaves, directions, R, R]
+    (``kernels.nested``), and if ``local`` inverses of the leaves' own blocks, [leaves, R, R]. Blocks: leaves.
     """
-    module = module_name("coarsening", shape, W, M, R, int(local))
+    module = module_name("coarsening", shape, W, M, R, int(local), int(mass))
     basis = array(M)
     inverse_step = block_kernel(
         module,
@@ -52,20 +55,20 @@ def coarsening(shape: Shape, halfwidth: int, W: int, M: type, R: int, local: boo
     orthonormalize = block_kernel(
         module,
         "orthonormalize",
-        body("orthonormalize", shape=shape, W=W, M=M, R=R),
+        body("orthonormalize", shape=shape, W=W, M=M, R=R, WEIGHTED=False),
         changed=I32,
         places=I32,
         pieces=array(wp.uint8),
         piece_count=I32,
+        weight=F64,
         raw=F64,
         basis=basis,
     )
     galerkin = block_kernel(
         module,
         "galerkin",
-        body("halo", "faces", "galerkin", shape=shape, M=M, R=R, LOCAL=local),
+        body("halo", "faces", "galerkin", shape=shape, M=M, R=R, LOCAL=local, MASS=mass),
         leaves=wp.int32,
-        width=wp.int32,
         changed=I32,
         neighbor=I32,
         side=I32,
@@ -74,7 +77,8 @@ def coarsening(shape: Shape, halfwidth: int, W: int, M: type, R: int, local: boo
         diagonal=F64,
         pinned=array(wp.uint8),
         basis=basis,
-        band=F64,
+        blocks=F64,
+        mass=F64,
         scale=F64,
         local_inverse=F64,
         face_basis=basis,
@@ -88,10 +92,30 @@ choose_pins = block_kernel(
     body("choose_pins"),
     first=I32,
     unknowns=I32,
+    alone=I32,
     scale=F64,
     pins=I32,
+    pinned=array(wp.uint8),
 )
-"""pins [regions]: one of the unknowns[first[g]:first[g + 1]] of each singular region. Blocks: regions."""
+"""pins [regions]: one of the unknowns[first[g]:first[g + 1]] of each singular region; pinned [n]: 1 for it among them
+where ``alone`` [regions]. Blocks: regions."""
+
+
+@functools.cache
+def band_rows(dimension: int, R: int) -> wp.Kernel:
+    """band from blocks, of nodes with R unknowns. Blocks: nodes."""
+    return block_kernel(
+        module_name("band_rows", f"{dimension}d", R),
+        "band_rows",
+        body("band_rows", R=R, DIRECTIONS=2 * dimension),
+        width=wp.int32,
+        changed=I32,
+        neighbor=I32,
+        side=I32,
+        blocks=F64,
+        band=F64,
+    )
+
 
 band_factor = block_kernel(
     "hpsolver.band",
@@ -125,28 +149,23 @@ band_inverse = block_kernel(
 
 
 @functools.cache
-def coarse_solution(shape: Shape, T: type, M: type, R: int, pushed: bool, local: bool) -> SimpleNamespace:
-    """Kernels of the coarse correction.
+def exact_solution(dimension: int, R: int, pushed: bool, local: bool) -> SimpleNamespace:
+    """Kernels of E^-1, of nodes with R unknowns.
 
-    ``substitute``: result = coarse matrix^-1 c by the banded factor, less the leaves' own part if ``local``. Blocks: 1.
+    ``substitute``: result = E^-1 c by the banded factor, less the nodes' own part if ``local``. Blocks: 1.
     ``multiply``: the same by the dense inverse. Blocks: ceil(n / ROWS).
-    ``restrict``: c = Phi^T r. Blocks: leaves.
-    ``prolong``: z = y + Phi result and r.z. Blocks: slots.
-    ``prolong_add``: x += Phi result. Blocks: leaves.
-    With ``pushed``, c is summed from what the leaf sweeps pushed, [leaves, directions + 1, R].
+    With ``pushed``, c is summed from what the sweeps pushed, [nodes, directions + 1, R].
     """
-    module = module_name("coarse", shape, T, M, R, "pushed" if pushed else "restricted", int(local))
-    constants = {"shape": shape, "T": T, "M": M, "R": R}
-    real = array(M)
+    module = module_name("exact", f"{dimension}d", R, "pushed" if pushed else "restricted", int(local))
+    constants = {"DIRECTIONS": 2 * dimension, "R": R, "PUSHED": pushed, "LOCAL": local}
+    graph = {"neighbor": I32, "side": I32, "coarse": F64}
     substitute = block_kernel(
         module,
         "substitute",
-        body("gather", "coarse_substitute", PUSHED=pushed, LOCAL=local, **constants),
+        body("gather", "coarse_substitute", **constants),
         n=wp.int32,
         width=wp.int32,
-        neighbor=I32,
-        side=I32,
-        coarse=F64,
+        **graph,
         band=F64,
         local_inverse=F64,
         result=F64,
@@ -154,15 +173,27 @@ def coarse_solution(shape: Shape, T: type, M: type, R: int, pushed: bool, local:
     multiply = block_kernel(
         module,
         "multiply",
-        body("gather", "coarse_multiply", PUSHED=pushed, LOCAL=local, LIMIT=DENSE_LIMIT, **constants),
+        body("gather", "coarse_multiply", LIMIT=DENSE_LIMIT, **constants),
         n=wp.int32,
-        neighbor=I32,
-        side=I32,
-        coarse=F64,
+        **graph,
         matrix=F64,
         local_inverse=F64,
         result=F64,
     )
+    return SimpleNamespace(substitute=substitute, multiply=multiply)
+
+
+@functools.cache
+def transfer(shape: Shape, T: type, M: type, R: int) -> SimpleNamespace:
+    """Kernels between the grid and the coarse space.
+
+    ``restrict``: c = Phi^T r. Blocks: leaves.
+    ``prolong``: z = y + Phi result and r.z. Blocks: slots.
+    ``prolong_add``: x += Phi result. Blocks: leaves.
+    """
+    module = module_name("transfer", shape, T, M, R)
+    constants = {"shape": shape, "T": T, "M": M, "R": R}
+    real = array(M)
     restrict = block_kernel(
         module, "restrict", body("sums", "restrict", **constants), basis=real, r=array(T), coarse=F64
     )
@@ -182,6 +213,4 @@ def coarse_solution(shape: Shape, T: type, M: type, R: int, pushed: bool, local:
     prolong_add = block_kernel(
         module, "prolong_add", body("prolong_add", **constants), basis=real, y_coarse=F64, x_=F64
     )
-    return SimpleNamespace(
-        substitute=substitute, multiply=multiply, restrict=restrict, prolong=prolong, prolong_add=prolong_add
-    )
+    return SimpleNamespace(restrict=restrict, prolong=prolong, prolong_add=prolong_add)

@@ -20,8 +20,9 @@ from .native import Shape, array, block_kernel, body, module_name
 GROUP_CPU, GROUP_CUDA = 8, 32
 """W: leaves factored together by one block; a SIMD vector on the CPU, a warp on CUDA."""
 
-NO_COARSE, RESTRICT, PUSH = 0, 1, 2
-"""What a sweep leaves for the coarse space: nothing, Phi^T r, or the pushed residual (see ``native/sweep.h``)."""
+NO_COARSE, RESTRICT, PUSH, CYCLE = 0, 1, 2, 3
+"""What a sweep leaves for the coarse space: nothing, Phi^T r, or the pushed residual (see ``native/sweep.h``), after a
+symmetric sweep or half way through it."""
 
 F64, I32 = array(wp.float64), array(wp.int32)
 
@@ -40,7 +41,7 @@ def factorization(shape: Shape, halfwidth: int, W: int) -> SimpleNamespace:
         return block_kernel(
             module,
             name,
-            body("leaf_factor", shape=shape, BW=halfwidth, W=W, CLOSED=closed),
+            body("leaf_rows", "leaf_factor", shape=shape, BW=halfwidth, W=W, CLOSED=closed),
             leaves=wp.int32,
             changed=I32,
             members=I32,
@@ -86,13 +87,13 @@ def sweeping(shape: Shape, halfwidth: int, W: int, T: type, M: type, R: int, mod
         T: type of the vectors and of the arithmetic.
         M: type that dense factors and the basis are stored in.
         R: coarse functions a leaf.
-        mode: NO_COARSE, RESTRICT or PUSH.
+        mode: NO_COARSE, RESTRICT, PUSH or CYCLE.
     """
-    sources = ["halo", "faces", "sums", "band_substitute", "sweep"]
+    sources = ["halo", "faces", "sums", "band_substitute", "root_multiply", "sweep"]
     return block_kernel(
         module_name("sweep", shape, W, T, M, R, mode, "dense" if dense else "banded"),
         "sweep",
-        body(*sources, shape=shape, BW=halfwidth, W=W, T=T, M=M, R=R, RESTRICT=mode, DENSE=dense),
+        body(*sources, shape=shape, BW=halfwidth, W=W, T=T, M=M, R=R, MODE=mode, DENSE=dense),
         leaves=wp.int32,
         first=wp.int32,
         coupled=wp.int32,
@@ -112,4 +113,5 @@ def sweeping(shape: Shape, halfwidth: int, W: int, T: type, M: type, R: int, mod
         r=array(T),
         y_=array(T),
         coarse=F64,
+        correction=F64,
     )

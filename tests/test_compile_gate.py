@@ -20,6 +20,7 @@ from hpsolver.kernels import (
     leaves,
     multigrid,
     native,
+    nested,
     regions,
     spai,
     tiles,
@@ -73,10 +74,16 @@ def configured(dimension: int, T: type, M: type) -> list[wp.Kernel]:
     if T is wp.float64:
         groups += [tiles.tiling(shape, T, storage, TILE_RANK) for storage in HTPaper.STORAGE.values()]
     singles = [diagonal.reciprocal(T), fsai.fill(shape)]
-    for local, mode in ((False, leaves.PUSH), (True, leaves.RESTRICT)):
-        groups.append(coarse.coarsening(shape, BW, W, M, R, local))
-        groups.append(coarse.coarse_solution(shape, T, M, R, not local, local))
+    groups.append(coarse.transfer(shape, T, M, R))
+    for local, mode in ((False, leaves.PUSH), (True, leaves.RESTRICT), (False, leaves.CYCLE)):
+        groups.append(coarse.coarsening(shape, BW, W, M, R, local, mode == leaves.CYCLE))
+        groups.append(coarse.exact_solution(dimension, R, not local, local))
         singles.append(leaves.sweeping(shape, BW, 1, T, M, R, mode, True))
+    for functions in (R, 16):  # of the leaves, of the bricks
+        halfwidth = {8: 39, 16: {2: 47, 3: 79}[dimension]}[functions]
+        groups.append(coarse.exact_solution(dimension, functions, True, False))
+        groups += [nested.nesting(dimension, halfwidth, W, M, functions, 16, True, mass) for mass in (False, True)]
+        singles.append(coarse.band_rows(dimension, functions))
     singles.append(leaves.sweeping(shape, BW, 1, T, M, 1, leaves.NO_COARSE, True))
     return [*itertools.chain.from_iterable(map(kernels_of, groups)), *singles]
 

@@ -23,8 +23,8 @@ from hpsolver.network.operator import read_operator
 from hpsolver.network.oracle import gains, optimal_start, uncaptured
 from hpsolver.network.patches import TOKENS, patch_boxes
 from hpsolver.preconditioners import Schwarz
+from hpsolver.preconditioners.haar import haar, sub_bricks
 from hpsolver.preconditioners.htp import HTP
-from hpsolver.preconditioners.schwarz import haar, sub_bricks
 
 TINY = BasisConfig(width=16, layers=1, heads=2)
 VARIANTS = [

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import nn
 
+from hpsolver.preconditioners.haar import haar
 from hpsolver.preconditioners.htp import ARCHITECTURE, HTP
-from hpsolver.preconditioners.schwarz import haar
 
 from .basis import BasisConfig, BasisNetwork
 from .coupling import additive_product, coarse_basis, coupling_matrix, determinant_objective

@@ -16,7 +16,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from hpsolver.preconditioners.schwarz import haar
+from hpsolver.preconditioners.haar import haar
 from hpsolver.system import System
 
 from .coupling import coarse_basis, coupling_matrix, leaf_matrices, whitened

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from hpsolver.preconditioners.schwarz import haar
+from hpsolver.preconditioners.haar import haar
 
 from .operator import Lattice, Operator
 from .partition import morton_order

@@ -23,12 +23,44 @@ class CoarseArrays:
     rhs: wp.array
 
 
+class Groups:
+    """Leaves, or bricks, by colour and in groups of W that never mix colours.
+
+    Attributes:
+        W: factored together.
+        colors, groups: how many.
+        members, places: [groups * W] numbers, -1 for none; [leaves] where each one stands.
+        color, by_color: [leaves] the colour of each one; their numbers by colour.
+        first_group, first: where each colour begins in groups and in ``by_color``.
+    """
+
+    def __init__(self, colors: tuple[np.ndarray, ...], device: wp.Device):
+        self.W = kernels.GROUP_CUDA if device.is_cuda else kernels.GROUP_CPU
+        padded = [np.pad(leaves, (0, -len(leaves) % self.W), constant_values=-1) for leaves in colors]
+        members, by_color = np.concatenate(padded), np.concatenate(colors)
+        sizes = [len(leaves) for leaves in colors]
+        places, color = np.empty(len(by_color), dtype=np.int32), np.empty(len(by_color), dtype=np.int32)
+        places[members[members >= 0]] = np.flatnonzero(members >= 0)
+        color[by_color] = np.repeat(np.arange(len(colors)), sizes)
+        self.colors = len(colors)
+        self.groups = len(members) // self.W
+        self.first_group = np.cumsum([0] + [len(p) // self.W for p in padded])
+        self.first = np.cumsum([0, *sizes])
+        self.members, self.places, self.color, self.by_color = (
+            wp.array(a, dtype=wp.int32, device=device) for a in (members, places, color, by_color)
+        )
+
+    def of_color(self, color: int, dense: bool) -> tuple[wp.array, int, int]:
+        """What a sweep works through (dense: one by one): the list, where the colour begins, how many blocks."""
+        begins = self.first if dense else self.first_group
+        return self.by_color if dense else self.members, int(begins[color]), int(begins[color + 1] - begins[color])
+
+
 class Leaves:
     """All leaves' factors, in the form the device likes (``hpsolver.kernels.leaves``), and their solves.
 
     Attributes:
-        W: leaves factored together.
-        members, places: [groups * W] leaf numbers, -1 for none; [leaves] where each leaf stands.
+        by: the leaves in groups.
         changed: [leaves] int32, 1 for leaves whose rows of A are not last frame's; the others keep what they have.
         pinned: [N] uint8, one cell of each singular region that lies inside one leaf, whose matrix it makes singular.
         y: [N] the last sweep's result, Krylov type.
@@ -37,89 +69,91 @@ class Leaves:
     def __init__(self, system: System, colored: bool, mode: int, R: int, dense: bool | None):
         self.system = system
         self.dense = system.device.is_cuda if dense is None else dense
-        self.W = kernels.GROUP_CUDA if system.device.is_cuda else kernels.GROUP_CPU
         bricks = system.bricks
-        colors = bricks.colors if colored else (np.arange(bricks.leaves, dtype=np.int32),)
-        self._members, self._first_group = _groups(colors, self.W)
-        places = np.empty(bricks.leaves, dtype=np.int32)
-        occupied = self._members >= 0
-        places[self._members[occupied]] = np.flatnonzero(occupied)
-        color = np.empty(bricks.leaves, dtype=np.int32)
-        for c, leaves in enumerate(colors):
-            color[leaves] = c
-        self._first_leaf = np.cumsum([0] + [len(leaves) for leaves in colors])
-        self.colors = len(colors)
-
-        device = system.device
-        self.groups = len(self._members) // self.W
-        self.members = wp.array(self._members, dtype=wp.int32, device=device)
-        self.places = wp.array(places, dtype=wp.int32, device=device)
-        self._color = wp.array(color, dtype=wp.int32, device=device)
-        self._by_color = wp.array(np.concatenate(colors), dtype=wp.int32, device=device)
+        self.by = Groups(bricks.colors if colored else (np.arange(bricks.leaves, dtype=np.int32),), system.device)
 
         M, L, BW = system.preconditioner_type, bricks.leaf_size, bricks.halfwidth
-        self._factor = system.zeros(self.groups * L * (BW + 1) * self.W, wp.float64)
+        self._factor = system.zeros(self.by.groups * L * (BW + 1) * self.by.W, wp.float64)
         self._inverse = system.zeros(bricks.leaves * L * L if self.dense else 1, wp.float64)
         self._exact = self._inverse if self.dense else self._factor
         stored = M if self.dense else system.krylov_type
         self._operator = self._exact if stored is wp.float64 else system.zeros(self._exact.size, stored)
         rows = (bricks.directions + 1) * system.size
-        self._seen = wp.full(rows, math.nan, dtype=wp.float64, device=device)
+        self._seen = wp.full(rows, math.nan, dtype=wp.float64, device=system.device)
         self.changed = system.zeros(bricks.leaves, wp.int32)
         self.y = system.zeros(system.size, system.krylov_type)
-        self.pinned = wp.array(pinned_cells(system), dtype=wp.uint8, device=device)
-        self._setup = kernels.factorization(system.shape, BW, self.W)
-        W = 1 if self.dense else self.W
+        self.pinned = wp.array(pinned_cells(system), dtype=wp.uint8, device=system.device)
+        self._setup = kernels.factorization(system.shape, BW, self.by.W)
+        W = 1 if self.dense else self.by.W
         self._sweep = kernels.sweeping(system.shape, BW, W, system.krylov_type, M, R, mode, self.dense)
 
     @property
     def launches(self) -> int:
         """Sweeps of one symmetric solve: 0, 1, .., m - 1, .., 1, 0 over m colours."""
-        return 2 * self.colors - 1
+        return 2 * self.by.colors - 1
 
-    def update(self) -> None:
-        """Records: factors of the assembled matrix."""
+    def find_changes(self) -> None:
+        """Records: ``changed``."""
         system = self.system
         inputs = [system.leaves, system.conductance, system.diagonal, self._seen, self.changed]
         launch(self._setup.find_changes, system.leaves, inputs, system.device)
-        self.factor(self._setup.factor, self._factor)
+
+    def closed_factor(self) -> wp.array:
+        """Records: factors of the leaves with closed faces, for the classical basis. They last until ``update``."""
+        self._factor_all(self._setup.factor_closed)
+        return self._factor
+
+    def update(self) -> None:
+        """Records: factors of the changed leaves."""
+        system = self.system
+        self._factor_all(self._setup.factor)
         if self.dense:
-            inputs = [self.changed, self.places, self._factor, self._inverse]
+            inputs = [self.changed, self.by.places, self._factor, self._inverse]
             launch(self._setup.invert, system.leaves, inputs, system.device)
         if self._operator is not self._exact:
             system.round(self._exact, self._operator)
 
-    def closed_factor(self, target: wp.array) -> None:
-        """Records: factors of the leaves with closed faces, for the classical basis."""
-        self.factor(self._setup.factor_closed, target)
-
-    def factor(self, kernel: wp.Kernel, target: wp.array) -> None:
+    def _factor_all(self, kernel: wp.Kernel) -> None:
         system = self.system
         operator = [system.used, self.pinned, system.conductance, system.diagonal]
-        inputs = [system.leaves, self.changed, self.members, *operator, target]
-        launch(kernel, self.groups, inputs, system.device)
-
-    def factor_size(self) -> int:
-        return self._factor.size
+        inputs = [system.leaves, self.changed, self.by.members, *operator, self._factor]
+        launch(kernel, self.by.groups, inputs, system.device)
 
     def solve(self, r: wp.array, coarse: CoarseArrays) -> None:
         """Records: y = B r, one sweep or a symmetric one over the colours, and the coarse right-hand side."""
-        for color in range(self.colors):
-            self._sweep_color(color, True, r, coarse)
-        for color in reversed(range(self.colors - 1)):
-            self._sweep_color(color, False, r, coarse)
+        for color in range(self.by.colors):
+            self._sweep_color(color, True, color == self.by.colors - 1, r, self.y, coarse)
+        for color in reversed(range(self.by.colors - 1)):
+            self._sweep_color(color, False, True, r, self.y, coarse)
 
-    def _sweep_color(self, color: int, first_visit: bool, r: wp.array, coarse: CoarseArrays) -> None:
+    def ascend(self, r: wp.array, z: wp.array, coarse: CoarseArrays) -> None:
+        """Records: z = S r, one sweep over the colours, and the coarse right-hand side (CYCLE)."""
+        for color in range(self.by.colors):
+            self._sweep_color(color, True, True, r, z, coarse)
+
+    def descend(self, r: wp.array, z: wp.array, coarse: CoarseArrays, correction: wp.array) -> None:
+        """Records: the sweep back, from z + Phi correction (CYCLE)."""
+        for color in reversed(range(self.by.colors)):
+            self._sweep_color(color, False, False, r, z, coarse, correction)
+
+    def _sweep_color(
+        self,
+        color: int,
+        first_visit: bool,
+        last_visit: bool,
+        r: wp.array,
+        y: wp.array,
+        coarse: CoarseArrays,
+        correction: wp.array | None = None,
+    ) -> None:
         system = self.system
-        begins = self._first_leaf if self.dense else self._first_group
+        members, first, blocks = self.by.of_color(color, self.dense)
         coupled = color > 0 or not first_visit
-        last_visit = not first_visit or color == self.colors - 1
-        flags = [int(begins[color]), int(coupled), int(first_visit), int(last_visit), int(self.colors == 1)]
-        graph = [self._color, system.neighbor, system.side, system.used, system.conductance, system.diagonal]
-        members = self._by_color if self.dense else self.members
+        flags = [first, int(coupled), int(first_visit), int(last_visit), int(self.by.colors == 1)]
+        graph = [self.by.color, system.neighbor, system.side, system.used, system.conductance, system.diagonal]
         inputs = [system.leaves, *flags, members, *graph, self._operator, coarse.basis, coarse.face_basis]
-        inputs += [r, self.y, coarse.rhs]
-        launch(self._sweep, int(begins[color + 1] - begins[color]), inputs, system.device)
+        inputs += [r, y, coarse.rhs, coarse.rhs if correction is None else correction]
+        launch(self._sweep, blocks, inputs, system.device)
 
 
 def pinned_cells(system: System) -> np.ndarray:
@@ -152,9 +186,3 @@ def _wrapped(system: System, regions: int) -> np.ndarray:
         linked = own & (across != inside) & (label >= 0) & (label[across] == label)
         wrapped[label[linked]] = True
     return wrapped
-
-
-def _groups(colors: tuple[np.ndarray, ...], W: int) -> tuple[np.ndarray, np.ndarray]:
-    """Leaves in groups of W that never mix colours, -1 filling the last of each; the first group of each colour."""
-    padded = [np.pad(leaves, (0, -len(leaves) % W), constant_values=-1) for leaves in colors]
-    return np.concatenate(padded).astype(np.int32), np.cumsum([0] + [len(p) // W for p in padded])

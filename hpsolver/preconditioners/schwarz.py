@@ -1,4 +1,4 @@
-"""Two-level Schwarz: exact leaves and a coarse space of a few functions per leaf (the *skeleton*).
+"""Schwarz with a coarse space: exact leaves and a coarse space of a few functions per leaf (the *skeleton*).
 
 With B = blkdiag(A_ii^-1), or a symmetric sweep over coloured leaves, and Q = Phi (Phi^T A Phi)^-1 Phi^T:
 
@@ -7,6 +7,7 @@ With B = blkdiag(A_ii^-1), or a symmetric sweep over coloured leaves, and Q = Ph
   projector.
 - deflated:  M = B + Q (I - A B), the A-DEF2 of Tang, Nabben, Vuik and Erlangga (2009), which equals a symmetric
   positive definite preconditioner once the start vector has Phi^T r = 0.
+- nested, on large grids: the symmetric cycle of ``nested``, where the inverse in Q is itself approximate.
 
 Phi_i, the classical basis: the leaf is split into sub-bricks, their Haar functions go through one inverse step
 (A_ii^N + 1e-3 D_i)^-1 D_i of the leaf with closed faces, the constant comes first, and all is orthonormalised.
@@ -14,16 +15,22 @@ Phi_i, the classical basis: the leaf is split into sub-bricks, their Haar functi
 
 from __future__ import annotations
 
+from numbers import Integral
+
 import numpy as np
 import warp as wp
 
 from hpsolver.kernels import coarse as kernels
-from hpsolver.kernels.leaves import NO_COARSE, PUSH, RESTRICT
+from hpsolver.kernels.krylov import krylov
+from hpsolver.kernels.leaves import CYCLE, NO_COARSE, PUSH, RESTRICT
 from hpsolver.kernels.native import launch
 
 from .base import Preconditioner
-from .constants import RegionConstants
+from .coarse_space import CoarseMatrix, ExactCoarse
+from .constants import Constants
+from .haar import haar
 from .leaves import CoarseArrays, Leaves
+from .nested import NestedCoarse, nests
 
 COARSE_SIZES = (1, 2, 4, 8, 16, 32)
 SWEEPS = ("additive", "redblack")
@@ -52,9 +59,10 @@ class BlockJacobi(Preconditioner):
         nothing = system.zeros(system.leaves, M)
         self._nothing = system.zeros(system.leaves, wp.float64)
         self._coarse = CoarseArrays(system.zeros(system.size, M), nothing, self._nothing)
-        self._kernels = kernels.coarse_solution(system.shape, system.krylov_type, M, 1, False, False)
+        self._kernels = kernels.transfer(system.shape, system.krylov_type, M, 1)
 
     def update(self) -> None:
+        self._leaves.find_changes()
         self._leaves.update()
 
     def apply(self, r: wp.array, z: wp.array, rz: wp.array) -> None:
@@ -74,6 +82,8 @@ class Schwarz(Preconditioner):
         leaf_size: cells of a leaf, 64 or 128.
         basis: ``classical``, or ``optimal``: the best of 16 functions a leaf, found by inverting their coarse matrix in
             Torch (``hpsolver.network.oracle``). Slow: a target for tests and networks.
+        levels: 2 solves the coarse problem exactly, more treat it by the same construction again, in time and memory
+            proportional to the cells; None takes as many as pay (needs ``redblack``, otherwise 2).
         dense: apply leaves and coarse space as dense inverses (None: on a GPU) instead of banded factors (on a CPU).
 
     Raises:
@@ -91,6 +101,7 @@ class Schwarz(Preconditioner):
         sweep: str = "redblack",
         leaf_size: int = 128,
         basis: str = "classical",
+        levels: int | None = None,
         dense: bool | None = None,
     ):
         if coarse_size not in COARSE_SIZES:
@@ -103,6 +114,10 @@ class Schwarz(Preconditioner):
             raise ValueError(f"unknown basis {basis!r}; allowed: {', '.join(BASES)}")
         if basis == "optimal" and (leaf_size != 128 or coarse_size > 8):
             raise ValueError("basis='optimal' needs leaves of 128 cells and at most 8 functions")
+        if levels is not None and (not isinstance(levels, Integral) or isinstance(levels, bool) or levels < 2):
+            raise ValueError(f"levels must be None or an integer >= 2, got {levels!r}")
+        if levels is not None and levels > 2 and sweep != "redblack":
+            raise ValueError("more than 2 levels need sweep='redblack'")
         self.coarse_size = coarse_size
         self.deflated = bool(deflated)
         self.sweep = sweep
@@ -110,44 +125,42 @@ class Schwarz(Preconditioner):
         self.starts = self.deflated
         self.basis = basis
         self.graph_safe = basis == "classical"
+        self.levels = levels
         self._dense = dense
 
     def allocate(self) -> None:
         system, R, bricks = self.system, self.coarse_size, self.system.bricks
-        M, L = system.preconditioner_type, bricks.leaf_size
-        self._leaves = Leaves(system, self.sweep == "redblack", PUSH if self.deflated else RESTRICT, R, self._dense)
-        self.dense = self._leaves.dense
-        self._rows = system.leaves * R
-        self._width = (bricks.leaf_reach + 1) * R
-        if self.dense and self._rows > kernels.DENSE_LIMIT:
-            raise ValueError(
-                f"schwarz with {R} functions a leaf needs a dense coarse matrix of {self._rows} rows here, allowed: "
-                f"{kernels.DENSE_LIMIT}; use fewer (coarse_size), larger leaves, or another preconditioner"
-            )
-        self._constants = RegionConstants(system, R)
-        W, groups = self._leaves.W, self._leaves.groups
-        functions = max(R - 1, 1)
-        self._closed = system.zeros(self._leaves.factor_size(), wp.float64)
-        self._raw = system.zeros(groups * functions * L * W, wp.float64)
+        M, L, T = system.preconditioner_type, bricks.leaf_size, system.krylov_type
+        self.dense = system.device.is_cuda if self._dense is None else self._dense
+        nested = self.sweep == "redblack" and nests(bricks, R, self.dense, self.levels)
+        self.starts = self.deflated and not nested
+        mode = CYCLE if nested else PUSH if self.deflated else RESTRICT
+        self._leaves = Leaves(system, self.sweep == "redblack", mode, R, self.dense)
+        by = self._leaves.by
+
+        constants = Constants.of_leaves(system, R)
+        count = np.maximum(np.bincount(constants.unknown // R, minlength=system.leaves), 1)
+        self._pieces = wp.array(system.pieces, dtype=wp.uint8, device=system.device)
+        self._constant_count = wp.array(count, dtype=wp.int32, device=system.device)
+        graph = (system.neighbor, system.side, self._leaves.changed)
+        self._matrix = CoarseMatrix.allocate(system, bricks, R, graph, constants, mass=nested)
+        if nested:
+            self._coarse = NestedCoarse(system, self._matrix, bricks.extent, self.dense, self.levels)
+        else:
+            self._coarse = ExactCoarse(system, self._matrix, self.dense)
+
+        self._raw = system.zeros(by.groups * max(R - 1, 1) * L * by.W, wp.float64)
         self._basis = system.zeros(system.leaves * R * L, M)
         self._start_functions = wp.array(self.start_functions(), dtype=wp.float32, device=system.device)
-        self._band = system.zeros(self._rows * self._width, wp.float64)
-        self._scale = system.zeros(self._rows, wp.float64)
-        self._band_factor = system.zeros(self._band.size, wp.float64)
-        self._column = system.zeros(self._width, wp.float64)
-        self._local_inverse = system.zeros(self._rows * R, wp.float64)
+        self._local_inverse = system.zeros(1 if self.deflated else self._matrix.rows * R, wp.float64)
         pushes = system.leaves * (bricks.directions + 1 if self.deflated else 1) * R
         faces = system.leaves * bricks.directions * bricks.face_size * R
         self._arrays = CoarseArrays(self._basis, system.zeros(faces, M), system.zeros(pushes, wp.float64))
-        self._coarse = system.zeros(self._rows, wp.float64)
-        self._start_rhs = system.zeros(self._rows, wp.float64)
-        self._inverse = system.zeros(self._rows**2 if self.dense else 1, wp.float64)
+        self._start_rhs = system.zeros(self._matrix.rows, wp.float64)
 
-        local = not self.deflated
-        T = system.krylov_type
-        self._setup = kernels.coarsening(system.shape, bricks.halfwidth, W, M, R, local)
-        self._correction = kernels.coarse_solution(system.shape, T, M, R, self.deflated, local)
-        self._start = kernels.coarse_solution(system.shape, T, M, R, False, False)
+        self._setup = kernels.coarsening(system.shape, bricks.halfwidth, by.W, M, R, not self.deflated, nested)
+        self._transfer = kernels.transfer(system.shape, T, M, R)
+        self._dot = krylov(system.shape, T).dot
 
     def start_functions(self) -> np.ndarray:
         """[(R - 1) * L] for all leaves alike, or [leaves * (R - 1) * L]: what the inverse step is applied to."""
@@ -162,91 +175,50 @@ class Schwarz(Preconditioner):
 
     @property
     def launches(self) -> int:
+        if isinstance(self._coarse, NestedCoarse):
+            return self._leaves.launches + 2 + self._coarse.launches
         return self._leaves.launches + 2
 
     def update(self) -> None:
         system = self.system
-        self._leaves.update()
+        self._leaves.find_changes()
         self._update_basis()
-
-        changed = self._leaves.changed
-        inputs = [system.leaves, self._width, changed, system.neighbor, system.side, system.used]
+        self._leaves.update()
+        matrix = self._matrix
+        inputs = [system.leaves, matrix.changed, system.neighbor, system.side, system.used]
         inputs += [system.conductance, system.diagonal, self._leaves.pinned, self._basis]
-        inputs += [self._band, self._scale, self._local_inverse, self._arrays.face_basis]
+        inputs += [matrix.blocks, matrix.mass, matrix.scale, self._local_inverse, self._arrays.face_basis]
         launch(self._setup.galerkin, system.leaves, inputs, system.device)
-        shape = [self._rows, self._width, system.leaves, changed]
-        self._constants.choose_pins(self._scale)
-        pins = [system.regions.count, self._constants.pins]
-        inputs = [*shape, *pins, self._scale, self._band, self._band_factor, self._column]
-        launch(kernels.band_factor, 1, inputs, system.device)
-        if self.dense:
-            inputs = [*shape, self._band_factor, self._inverse]
-            launch(kernels.band_inverse, -(-self._rows // kernels.COLUMNS), inputs, system.device)
+        self._coarse.update()
 
     def _update_basis(self) -> None:
-        system, leaves = self.system, self._leaves
+        system, leaves, by = self.system, self._leaves, self._leaves.by
         if self.coarse_size > 1:
-            leaves.closed_factor(self._closed)
+            closed = leaves.closed_factor()
             own = int(self._start_functions.size > (self.coarse_size - 1) * system.bricks.leaf_size)
-            start = [own, self._start_functions]
-            inputs = [leaves.changed, leaves.members, *start, system.diagonal, self._closed, self._raw]
-            launch(self._setup.inverse_step, leaves.groups * (self.coarse_size - 1), inputs, system.device)
-        constants = self._constants
-        inputs = [leaves.changed, leaves.places, constants.pieces, constants.count, self._raw, self._basis]
+            inputs = [leaves.changed, by.members, own, self._start_functions, system.diagonal, closed, self._raw]
+            launch(self._setup.inverse_step, by.groups * (self.coarse_size - 1), inputs, system.device)
+        inputs = [leaves.changed, by.places, self._pieces, self._constant_count, self._raw, self._raw, self._basis]
         launch(self._setup.orthonormalize, system.leaves, inputs, system.device)
 
     def apply(self, r: wp.array, z: wp.array, rz: wp.array) -> None:
-        system = self.system
-        self._leaves.solve(r, self._arrays)
-        self._solve_coarse(self._correction, self._arrays.rhs)
-        inputs = [system.slots, system.leaves, self._basis, self._leaves.y, self._coarse, r, z, rz]
-        launch(self._correction.prolong, system.slots, inputs, system.device)
+        system, leaves, coarse = self.system, self._leaves, self._coarse
+        blocks = [system.slots, system.leaves]
+        if isinstance(coarse, NestedCoarse):
+            leaves.ascend(r, z, self._arrays)
+            coarse.solve(self._arrays.rhs)
+            leaves.descend(r, z, self._arrays, coarse.result)
+            launch(self._dot, system.slots, [*blocks, r, z, rz], system.device)
+            return
+        leaves.solve(r, self._arrays)
+        coarse.solve(
+            self._arrays.rhs, pushed=self.deflated, local_inverse=None if self.deflated else self._local_inverse
+        )
+        inputs = [*blocks, self._basis, leaves.y, coarse.result, r, z, rz]
+        launch(self._transfer.prolong, system.slots, inputs, system.device)
 
     def start(self, r: wp.array, x: wp.array) -> None:
         system = self.system
-        launch(self._start.restrict, system.leaves, [self._basis, r, self._start_rhs], system.device)
-        self._solve_coarse(self._start, self._start_rhs)
-        launch(self._start.prolong_add, system.leaves, [self._basis, self._coarse, x], system.device)
-
-    def _solve_coarse(self, solution, rhs: wp.array) -> None:
-        system = self.system
-        graph = [system.neighbor, system.side, rhs]
-        if self.dense:
-            inputs = [self._rows, *graph, self._inverse, self._local_inverse, self._coarse]
-            launch(solution.multiply, -(-self._rows // kernels.ROWS), inputs, system.device)
-        else:
-            inputs = [self._rows, self._width, *graph, self._band_factor, self._local_inverse, self._coarse]
-            launch(solution.substitute, 1, inputs, system.device)
-
-
-def haar(extent: tuple[int, int, int], functions: int) -> np.ndarray:
-    """[functions, L] fp32: +1 on one half of a sub-brick and -1 on the other, 0 elsewhere, coarse to fine.
-
-    With the constant, the first R - 1 span the indicators of ``sub_bricks(extent, R)`` for every R, a power of two.
-    """
-    rows: list[np.ndarray] = []
-    parts = 1
-    while len(rows) < functions:
-        half = sub_bricks(extent, 2 * parts)
-        rows += [(half == 2 * p).astype(np.float32) - (half == 2 * p + 1) for p in range(parts)]
-        parts *= 2
-    return np.stack(rows[:functions]).astype(np.float32)
-
-
-def sub_bricks(extent: tuple[int, int, int], parts: int) -> np.ndarray:
-    """[leaf_size] number of the sub-brick of each cell: the longest axis is halved until there are ``parts``."""
-    boxes = [tuple((0, e) for e in extent)]
-    while len(boxes) < parts:
-        halves = []
-        for box in boxes:
-            axis = max(range(3), key=lambda a: box[a][1] - box[a][0])
-            low, high = box[axis]
-            middle = (low + high) // 2
-            halves += [
-                tuple(part if a == axis else box[a] for a in range(3)) for part in ((low, middle), (middle, high))
-            ]
-        boxes = halves
-    part = np.empty(extent, dtype=np.int32)
-    for number, box in enumerate(boxes):
-        part[tuple(slice(low, high) for low, high in box)] = number
-    return part.ravel()
+        launch(self._transfer.restrict, system.leaves, [self._basis, r, self._start_rhs], system.device)
+        self._coarse.solve(self._start_rhs)
+        launch(self._transfer.prolong_add, system.leaves, [self._basis, self._coarse.result, x], system.device)

@@ -1,5 +1,5 @@
 // The unknown of a singular region at which the coarse solution's level is fixed: of the region's constants the stiffest,
-// where a level far from zero would cost most digits. One region a block.
+// where a level far from zero would cost most digits. Those of regions inside one brick (`alone`) are marked. One region a block.
 HP_SHARED double best[LANES];
 HP_SHARED int place[LANES];
 best[lane] = -1.0;
@@ -9,8 +9,9 @@ for (int t = first.data[slot] + lane; t < first.data[slot + 1]; t += lanes)
         place[lane] = unknowns.data[t];
     }
 HP_SYNC;
-if (lane == 0) {
-    int winner = 0;
-    for (int other = 1; other < lanes; ++other) winner = best[other] > best[winner] ? other : winner;
-    pins.data[slot] = place[winner];
-}
+int winner = 0;
+for (int other = 1; other < lanes; ++other) winner = best[other] > best[winner] ? other : winner;
+if (lane == 0) pins.data[slot] = place[winner];
+if (alone.data[slot])
+    for (int t = first.data[slot] + lane; t < first.data[slot + 1]; t += lanes)
+        pinned.data[unknowns.data[t]] = unknowns.data[t] == place[winner];

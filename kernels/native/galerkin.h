@@ -1,5 +1,6 @@
-// The rows of Phi^T A Phi that belong to one leaf, lower band: row q, column m at band[q * width + m - q + width - 1].
-// On each face, the neighbour's functions, face_basis [leaves, directions, FACE, R].
+// The rows of E = Phi^T A Phi that belong to one leaf i: E_ij of each neighbour and, last, E_ii, blocks [leaves,
+// directions + 1, R, R]. On each face, the neighbour's functions, face_basis [leaves, directions, FACE, R], and, if MASS, what
+// closing it takes off E_ii: mass = Phi_i^T (conductances of the face) Phi_i, [leaves, directions, R, R].
 // Also the inverse of the leaf's own Phi_i^T A_ii Phi_i [R, R], for the additive form. Masked functions get a 1.
 // scale [n] is the diagonal part alone, phi.(D phi). The leaf's own block has its pinned cells, as the leaf's solve has.
 // Rows that no changed leaf touches stay.
@@ -12,7 +13,7 @@ const M* phi = basis.data + b * (R * L);
 int stale = changed.data[b];
 for (int d = 0; d < DIRECTIONS; ++d) stale |= changed.data[neighbor.data[b * DIRECTIONS + d]];
 if (!stale) return;
-for (int t = lane; t < R * width; t += lanes) band.data[(long long)b * R * width + t] = 0.0;
+double* own_block = blocks.data + ((long long)b * (DIRECTIONS + 1) + DIRECTIONS) * (R * R);
 clear_tile(tile);
 for (int g = 0; g < R; ++g) {
     load_tile(tile, b, neighbor.data, used.data, [&](int i, int d) { return d < 0 ? double(phi[g * L + i - b * L]) : 0.0; });
@@ -59,11 +60,9 @@ if (LOCAL && lane == 0) {                                             // Gauss-J
 HP_SYNC;
 for (int t = lane; t < R * R; t += lanes) {
     const int f = t / R, g = t % R;
-    const int q = b * R + f;
     double value = block[t];
-    if (f == g && value <= LOST * scale.data[q]) value = 0.0;
-    if (f == g && value == 0.0) value = scale.data[q];
-    if (f >= g) band.data[(long long)q * width + width - 1 - f + g] = value;
+    if (f == g && value <= LOST * scale.data[b * R + f]) value = scale.data[b * R + f];
+    own_block[t] = value;
 }
 HP_SYNC;
 #pragma unroll
@@ -77,17 +76,19 @@ for (int d = 0; d < DIRECTIONS; ++d) {
         across[t] = basis.data[(j * R + g) * L + face.there(s)];
     }
     HP_SYNC;
-    if (j > b) continue;
-    for (int f = 0; f < R; ++f) {
-        double* row = band.data + ((long long)b * R + f) * width + width - 1 - f - (b - j) * R;    // block (b, j)
+    double* to = blocks.data + ((long long)b * (DIRECTIONS + 1) + d) * (R * R);
+    double* closed = mass.data + (MASS ? (long long)(b * DIRECTIONS + d) * (R * R) : 0);
+    for (int f = 0; f < R; ++f)
         for (int g = lane; g < R; g += lanes) {
-            double sum = 0.0;
+            double sum = 0.0, own = 0.0;
             for (int s = 0; s < face.cells; ++s) {
                 const int l = face.here(s);
-                sum += double(phi[f * L + l]) * conductance.data[d * n + b * L + l] * double(across[s * R + g]);
+                const double flux = double(phi[f * L + l]) * conductance.data[d * n + b * L + l];
+                sum += flux * double(across[s * R + g]);
+                if (MASS) own += flux * double(phi[g * L + l]);
             }
-            if (j < b || f >= g) row[g] -= sum;
+            to[f * R + g] = -sum;
+            if (MASS) closed[f * R + g] = own;
         }
-    }
     HP_SYNC;
 }

@@ -1,5 +1,5 @@
-// The basis of one leaf: the constants of its pieces first (they carry the null space), then as many raw functions as
-// there is room for, made orthonormal by
+// The basis of one leaf: the constants of its pieces first (they carry the null space; WEIGHTED: where the cells are
+// functions, their coefficients), then as many raw functions as there is room for, made orthonormal by
 // Gram-Schmidt; only their span and a fair conditioning matter, so once is enough. A function that depends on the earlier ones, or has no fluid cell, becomes zero: a masked slot.
 constexpr double DEPENDENT = 1e-5;
 if (!changed.data[slot]) return;
@@ -11,12 +11,13 @@ auto dot = [&](auto a, auto b) -> double {
     HP_CELLS sum[z % ACCUMULATORS] += a(l) * b(l);
     return block_sum(lane_sum(sum));
 };
+auto one = [&](int l) { return WEIGHTED ? weight.data[slot * L + l] : 1.0; };
 auto current = [&](int l) { return v[l]; };
 for (int function = 0; function < R; ++function) {
     const double* source = raw.data + ((place / W) * (R > 1 ? R - 1 : 1) + function - constants) * (L * W) + place % W;
     for (int l = lane; l < L; l += lanes) {
         const int piece = pieces.data[slot * L + l] < R ? pieces.data[slot * L + l] : R;
-        v[l] = function < constants ? (piece == function + 1 ? 1.0 : 0.0) : (piece ? source[l * W] : 0.0);
+        v[l] = function < constants ? (piece == function + 1 ? one(l) : 0.0) : (piece ? source[l * W] : 0.0);
     }
     HP_SYNC;
     const double before = dot(current, current);

@@ -1,12 +1,14 @@
 // Solves some leaves: y_i = A_ii^-1 (r_i - sum over neighbours of A_ij y_j), W leaves a block.
 //
 // first_visit: leaves of this and later colours still hold the last application's y, so only earlier colours count.
-// Then what the coarse space needs. RESTRICT 1: Phi_i^T r_i. RESTRICT 2 (deflation), in a leaf's last visit: its share of
+// Then what the coarse space needs. MODE 1: Phi_i^T r_i. MODE 2 (deflation), in a leaf's last visit: its share of
 // Phi^T (r - A y). Its neighbours' residuals it changes through the couplings: slot (i, direction) of `coarse` is
 // Phi_j^T (-A_ji)(y_i - y_i before) for neighbours j of later colours (every neighbour if `additive`), who were last solved
 // before it. Slot (i, DIRECTIONS) is Phi_i^T of what its own solve left: nothing to speak of, unless its inverse is rounded.
+// MODE 3 (a cycle): up through the colours, the coarse correction, down again. On the way up a leaf pushes to earlier colours,
+// to neighbours solved before it; on the way down these have Phi_j correction_j added, at the faces, where it is needed.
 HP_SHARED T u[L * W];
-constexpr bool INEXACT = RESTRICT == 2 && DENSE;
+constexpr bool INEXACT = MODE == 2 && DENSE;
 HP_SHARED T given[INEXACT ? L : 1];
 HP_SHARED T tile[INEXACT ? TILE : 1];
 HP_SHARED T change[DIRECTIONS * FACE];
@@ -19,7 +21,7 @@ for (int l = lane; l < L; l += lanes)
 for (int w = 0; w < W; ++w) {
     const int b = group[w];
     if (b < 0) continue;
-    if (RESTRICT == 1) {
+    if (MODE == 1) {
         const M* phi = basis.data + b * (R * L);
         each_sum([&](int f, int l) { return phi[f * L + l] * r.data[b * L + l]; },
                  [&](int f, T sum) { coarse.data[b * R + f] = sum; });
@@ -29,10 +31,15 @@ for (int w = 0; w < W; ++w) {
         for (int d = 0; d < DIRECTIONS; ++d) {
             const int j = neighbor.data[b * DIRECTIONS + d];
             const bool counts = side.data[b * DIRECTIONS + d] == 0 && !(first_visit && color.data[j] >= color.data[b]);
+            const bool corrected = MODE == 3 && !first_visit && color.data[j] <= color.data[b];
             const Face face = face_of(b, j, d, used.data);
-            HP_SHARE(t, d * FACE, face.cells)
-                change[d * FACE + t] = counts ? T(conductance.data[d * n + b * L + face.here(t)]) *
-                                                    y_.data[j * L + face.there(t)] : T(0);
+            const M* phi = face_basis.data + (MODE == 3 ? (b * DIRECTIONS + d) * (FACE * R) : 0);
+            HP_SHARE(t, d * FACE, face.cells) {
+                T across = y_.data[j * L + face.there(t)];
+                if (corrected)
+                    for (int f = 0; f < R; ++f) across += T(phi[t * R + f]) * T(correction.data[j * R + f]);
+                change[d * FACE + t] = counts ? T(conductance.data[d * n + b * L + face.here(t)]) * across : T(0);
+            }
         }
         HP_SYNC;
 #pragma unroll
@@ -49,32 +56,14 @@ if (INEXACT) {
     clear_tile(tile);
 }
 if (DENSE) {
-    constexpr int PARTS = LANES >= L ? LANES / L : 1, SHARE = L / PARTS;
-    HP_SHARED T partial[PARTS * L];
-    const auto* root = factor.data + (long long)(group[0]) * (L * L);
-    for (int pass = 0; pass < 2; ++pass) {                               // G, then G^T
-        for (int t = lane; t < PARTS * L; t += lanes) {
-            const int part = t / L, i = t % L, low = part * SHARE, high = low + SHARE;
-            const int begin = pass == 1 && low < i ? i : low, end = pass == 0 && high > i + 1 ? i + 1 : high;
-            T sum = 0;
-            for (int j = begin; j < end; ++j) sum += root[lanes > 1 ? j * L + i : i * L + j] * u[j];
-            partial[t] = sum;
-        }
-        HP_SYNC;
-        for (int l = lane; l < L; l += lanes) {
-            T sum = partial[l];
-            for (int part = 1; part < PARTS; ++part) sum += partial[part * L + l];
-            u[l] = sum;
-        }
-        HP_SYNC;
-    }
+    multiply_root(factor.data + (long long)(group[0]) * (L * L), u);
 } else {
     substitute(factor.data + (first + slot) * (L * (BW + 1) * W), u);
 }
 for (int w = 0; w < W; ++w) {
     const int b = group[w];
     if (b < 0) continue;
-    if (RESTRICT == 2 && last_visit) {
+    if (MODE >= 2 && last_visit) {
         if (INEXACT) {
             load_tile(tile, b, neighbor.data, used.data, [&](int i, int d) { return d < 0 ? u[i - b * L] : T(0); });
             HP_CELLS given[l] -= T(stencil(tile, at(x, y, z), u[l], diagonal.data, conductance.data, n, b * L + l));
@@ -96,8 +85,9 @@ for (int w = 0; w < W; ++w) {
 #pragma unroll
         for (int d = 0; d < DIRECTIONS; ++d) {
             const int j = neighbor.data[b * DIRECTIONS + d];
+            const bool earlier = color.data[j] < color.data[b], later = color.data[j] > color.data[b];
             const bool pushes = side.data[b * DIRECTIONS + d] == 0 &&
-                                (additive || j == b || color.data[j] > color.data[b]);
+                                (additive || j == b || (MODE == 3 ? earlier : later));
             if (!pushes) continue;
             const Face face = face_of(b, j, d, used.data);
             const M* phi = face_basis.data + (b * DIRECTIONS + d) * (FACE * R);

@@ -1,0 +1,38 @@
+"""The start functions of the classical basis: Haar functions on the sub-bricks of a leaf."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def haar(extent: tuple[int, int, int], functions: int) -> np.ndarray:
+    """[functions, L] fp32: +1 on one half of a sub-brick and -1 on the other, 0 elsewhere, coarse to fine.
+
+    With the constant, the first R - 1 span the indicators of ``sub_bricks(extent, R)`` for every R, a power of two.
+    """
+    rows: list[np.ndarray] = []
+    parts = 1
+    while len(rows) < functions:
+        half = sub_bricks(extent, 2 * parts)
+        rows += [(half == 2 * p).astype(np.float32) - (half == 2 * p + 1) for p in range(parts)]
+        parts *= 2
+    return np.stack(rows[:functions]).astype(np.float32)
+
+
+def sub_bricks(extent: tuple[int, int, int], parts: int) -> np.ndarray:
+    """[leaf_size] number of the sub-brick of each cell: the longest axis is halved until there are ``parts``."""
+    boxes = [tuple((0, e) for e in extent)]
+    while len(boxes) < parts:
+        halves = []
+        for box in boxes:
+            axis = max(range(3), key=lambda a: box[a][1] - box[a][0])
+            low, high = box[axis]
+            middle = (low + high) // 2
+            halves += [
+                tuple(part if a == axis else box[a] for a in range(3)) for part in ((low, middle), (middle, high))
+            ]
+        boxes = halves
+    part = np.empty(extent, dtype=np.int32)
+    for number, box in enumerate(boxes):
+        part[tuple(slice(low, high) for low, high in box)] = number
+    return part.ravel()

@@ -1,0 +1,184 @@
+"""A coarse problem too large to solve exactly: the same construction once more, or as often as needed.
+
+E [nodes, R] is a coarse matrix. Nodes are grouped in bricks of 128 unknowns; with D the bricks' own blocks and L, U the
+couplings to bricks of earlier and later colours, the cycle on E is
+
+    M = S^T (D + L Q U) S,   S = (D + L)^-1,   Q = Psi (Psi^T E Psi)^-1 Psi^T,
+
+a sweep over the colours, the correction of what it left in earlier ones, U S c, by the bricks' functions Psi, and the
+sweep back. M is symmetric positive definite whatever stands for D^-1 and for the inverse in Q, so Q may be a cycle in
+its turn. The grid's own leaves are treated alike once their coarse problem is nested.
+
+Psi, 16 functions a brick: Haar functions of its groups of nodes times the constants' coefficients, one inverse step of
+the brick with closed faces. Closing E itself would be wrong by far: what is closed is the grid (``kernels.nested``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import warp as wp
+
+from hpsolver.bricks import Bricks
+from hpsolver.kernels import coarse
+from hpsolver.kernels.native import launch
+from hpsolver.kernels.nested import UNKNOWNS, nesting
+from hpsolver.lattice import Lattice, group_nodes
+from hpsolver.system import System
+
+from .coarse_space import CoarseMatrix, ExactCoarse
+from .constants import RegionConstants
+from .haar import haar
+from .leaves import Groups
+
+FUNCTIONS = 16
+"""R2. With 8, one function for two leaves, thin and torn phases need up to twice the iterations."""
+
+BAND_WORK = 2**28
+"""rows * width^2 of the largest band that is factored, by choice, each frame."""
+
+
+def nests(lattice: Bricks | Lattice, R: int, dense: bool, levels: int | None) -> bool:
+    """Whether the coarse matrix of these nodes is nested; ``levels`` counts them as the first. One node never is."""
+    if lattice.leaves == 1:
+        return False
+    if levels is not None:
+        return levels > 2
+    rows, width = lattice.leaves * R, (lattice.leaf_reach + 1) * R
+    return rows > coarse.DENSE_LIMIT if dense else rows * width**2 > BAND_WORK
+
+
+class NestedCoarse:
+    """E^-1 by one cycle.
+
+    Args:
+        matrix: E, with ``mass``.
+        cells: cells of a node per axis.
+        dense: solve bricks by dense inverses.
+        levels: of the whole preconditioner, the levels below not counted; None: as many as pay.
+
+    Attributes:
+        result: [rows] fp64, the last solution.
+    """
+
+    def __init__(self, system: System, matrix: CoarseMatrix, cells: Sequence[int], dense: bool, levels: int | None):
+        R = matrix.R
+        dimension, device = system.grid.dimension, system.device
+        periodic = [False] * (3 - dimension) + [system.grid.periodic(a) for a in range(dimension)]
+        lattice = group_nodes(matrix.lattice, UNKNOWNS // R, cells, periodic)
+        above = None if levels is None else levels - 1
+        mass = nests(lattice, FUNCTIONS, dense, above)
+        self._system, self._matrix, self.dense, self._bricks = system, matrix, dense, lattice.leaves
+        self._by = Groups(lattice.colors, device)
+        pieces, constants = matrix.constants.merged(lattice, FUNCTIONS)
+
+        as_int = {"dtype": wp.int32, "device": device}
+        self._nodes = wp.array(lattice.members.ravel(), **as_int)
+        self._inside = wp.array(lattice.inside.ravel(), **as_int)
+        self._places = wp.array(lattice.places, **as_int)
+        graph = [wp.array(a.ravel(), **as_int) for a in (lattice.neighbor, lattice.side)]
+        self._changed = system.zeros(lattice.leaves, wp.int32)
+        self._pins = RegionConstants(system, matrix.constants, matrix.lattice.leaves, lattice)
+        count = np.maximum(np.bincount(constants.unknown // FUNCTIONS, minlength=lattice.leaves), 1)
+        self._constant_count = wp.array(count, **as_int)
+        piece, weight = _in_brick_order(matrix, lattice, pieces)
+        self._pieces = wp.array(piece, dtype=wp.uint8, device=device)
+        self._weight = wp.array(weight, dtype=wp.float64, device=device)
+        self._start_functions = wp.array(_start_functions(lattice, R, weight), dtype=wp.float32, device=device)
+
+        M, W = system.preconditioner_type, self._by.W
+        halfwidth = (lattice.reach + 1) * R - 1
+        size = lattice.leaves * UNKNOWNS
+        self._diagonal = system.zeros(size, wp.float64)
+        self._factor = system.zeros(self._by.groups * UNKNOWNS * (halfwidth + 1) * W, wp.float64)
+        self._inverse = system.zeros(size * UNKNOWNS if dense else 1, wp.float64)
+        self._exact = self._inverse if dense else self._factor
+        stored = M if dense else wp.float64
+        self._operator = self._exact if stored is wp.float64 else system.zeros(self._exact.size, stored)
+        self._raw = system.zeros(self._by.groups * (FUNCTIONS - 1) * UNKNOWNS * W, wp.float64)
+        self._basis = system.zeros(size * FUNCTIONS, wp.float64)
+        self._pushed = system.zeros(lattice.leaves * (lattice.directions + 1) * FUNCTIONS, wp.float64)
+        self.result = system.zeros(matrix.rows, wp.float64)
+        self._kernels = nesting(dimension, halfwidth, W, M, R, FUNCTIONS, dense, mass)
+
+        self._upper = CoarseMatrix.allocate(system, lattice, FUNCTIONS, (*graph, self._changed), constants, mass)
+        self._coarse: NestedCoarse | ExactCoarse
+        if mass:
+            self._coarse = NestedCoarse(system, self._upper, lattice.cells, dense, above)
+        else:
+            self._coarse = ExactCoarse(system, self._upper, dense)
+
+    @property
+    def launches(self) -> int:
+        return 2 * self._by.colors + self._coarse.launches
+
+    def update(self) -> None:
+        """Records: the cycle for this frame's matrix."""
+        system, matrix, by, kernels = self._system, self._matrix, self._by, self._kernels
+        device, bricks, changed = system.device, self._bricks, self._changed
+        inputs = [self._nodes, matrix.neighbor, matrix.changed, matrix.blocks, self._diagonal, changed]
+        launch(kernels.find_changes, bricks, inputs, device)
+        self._pins.choose_pins(matrix.scale)
+
+        own = [matrix.scale, matrix.blocks, matrix.mass]
+        factoring = [changed, by.members, self._nodes, self._inside, self._pins.pinned, *own, self._factor]
+        launch(kernels.factor_closed, by.groups, factoring, device)
+        inputs = [changed, by.members, 1, self._start_functions, self._diagonal, self._factor, self._raw]
+        launch(kernels.inverse_step, by.groups * (FUNCTIONS - 1), inputs, device)
+        launch(kernels.factor, by.groups, factoring, device)
+        if self.dense:
+            launch(kernels.invert, bricks, [changed, by.places, self._factor, self._inverse], device)
+        if self._operator is not self._exact:
+            system.round(self._exact, self._operator)
+
+        constants = [self._pieces, self._constant_count, self._weight]
+        launch(kernels.orthonormalize, bricks, [changed, by.places, *constants, self._raw, self._basis], device)
+        inputs = [changed, *self._graph(), matrix.blocks, matrix.mass, matrix.scale, self._basis]
+        inputs += [self._upper.blocks, self._upper.mass, self._upper.scale]
+        launch(kernels.galerkin, bricks, inputs, device)
+        self._coarse.update()
+
+    def solve(self, rhs: wp.array) -> None:
+        """Records: result = M rhs, with rhs [nodes, directions + 1, R] as sweeps push it."""
+        for color in range(self._by.colors):
+            self._sweep(color, True, rhs)
+        if isinstance(self._coarse, NestedCoarse):
+            self._coarse.solve(self._pushed)
+        else:
+            self._coarse.solve(self._pushed, pushed=True)
+        for color in reversed(range(self._by.colors)):
+            self._sweep(color, False, rhs)
+
+    def _sweep(self, color: int, upward: bool, rhs: wp.array) -> None:
+        members, first, blocks = self._by.of_color(color, self.dense)
+        inputs = [first, int(upward), members, self._by.color, *self._graph(), self._matrix.blocks, self._operator]
+        inputs += [self._basis, rhs, self.result, self._pushed, self._coarse.result]
+        launch(self._kernels.sweep, blocks, inputs, self._system.device)
+
+    def _graph(self) -> list[wp.array]:
+        matrix, upper = self._matrix, self._upper
+        return [self._nodes, self._inside, matrix.neighbor, matrix.side, self._places, upper.neighbor, upper.side]
+
+
+def _in_brick_order(matrix: CoarseMatrix, lattice: Lattice, pieces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """[bricks * 128] the piece of each unknown, 0 where there is none, and its coefficient in the constant."""
+    constants, R = matrix.constants, matrix.R
+    piece = np.repeat((lattice.members.ravel() >= 0).astype(np.uint8), R)
+    weight = np.zeros(len(piece))
+    place = lattice.places[constants.unknown // R] * R + constants.unknown % R
+    piece[place] = pieces
+    weight[place] = np.sqrt(constants.cells)
+    return piece, weight
+
+
+def _start_functions(lattice: Lattice, R: int, weight: np.ndarray) -> np.ndarray:
+    """[bricks * 15 * 128] fp32: Haar functions of the constants; where the nodes are few, their next functions too."""
+    size, count = lattice.size, FUNCTIONS - 1
+    order = np.ravel_multi_index(lattice.local.T, lattice.extent)
+    smooth = haar(lattice.extent, min(count, size - 1))[:, order]
+    functions = np.zeros((lattice.leaves, count, size, R), dtype=np.float32)
+    functions[:, : len(smooth)] = smooth[:, :, None] * weight.reshape(lattice.leaves, 1, size, R)
+    for k in range(count - len(smooth)):
+        functions[:, len(smooth) + k, k % size, 1 + k // size] = 1.0
+    return functions.ravel()

@@ -1,0 +1,298 @@
+"""The nested coarse space against its formula in dense double-precision NumPy, and what must hold of it on any grid."""
+
+import numpy as np
+import oracle
+import pytest
+import warp as wp
+from hpsolver.kernels.nested import UNKNOWNS
+
+from hpsolver import Solver, Status, problems
+from hpsolver.bricks import make_bricks
+from hpsolver.grid import make_grid
+from hpsolver.lattice import group_nodes
+from hpsolver.preconditioners import Schwarz
+from hpsolver.preconditioners.nested import NestedCoarse, nests
+
+SHAPE, LEAF = (72, 40), (16, 8)  # five by five leaves, one row of them partial; two by two bricks of 4 x 4
+BOUNDARY = (("open", "wall"), "wall")
+GROUPS = [LEAF, (4, 4), (2, 4)]  # cells of a leaf, nodes of a brick, level by level
+
+
+def random_pair(solver: Solver) -> tuple[np.ndarray, ...]:
+    """u, v, M u, M v of the last frame, [cells]: random values in the fluid, of zero mean in each singular region."""
+    system, rng = solver.system, np.random.default_rng(1)
+    T, cell = system.krylov_type, system.bricks.cell
+    fluid = system.fluid.numpy() > 0
+    r, z = (system.zeros(system.size, T) for _ in range(2))
+    rz = system.zeros(solver.preconditioner.products, wp.float64)
+    results = []
+    for _ in range(2):
+        values = np.where(fluid, rng.standard_normal(system.size), 0.0)
+        for region in range(system.regions.count):
+            own = system.region_label == region
+            values[own] -= values[own].mean()
+        r.assign(values.astype(np.float32 if T is wp.float32 else np.float64))
+        solver.preconditioner.apply(r, z, rz)
+        assert rz.numpy().sum() == pytest.approx(values @ z.numpy())
+        results += [values, z.numpy().astype(np.float64)]
+    real = cell >= 0
+    order = np.argsort(cell[real])
+    u, Mu, v, Mv = (x[real][order] for x in results)
+    return u, v, Mu, Mv
+
+
+def orthonormal(functions: np.ndarray) -> np.ndarray:
+    """Gram-Schmidt, first column first, without the columns that depend on earlier ones."""
+    kept = []
+    for function in functions.T:
+        rest = function.copy()
+        for _ in range(2):
+            for other in kept:
+                rest -= (other @ rest) * other
+        if np.linalg.norm(rest) > 1e-5 * np.linalg.norm(function):
+            kept.append(rest / np.linalg.norm(rest))
+    return np.column_stack(kept)
+
+
+def haar(box: tuple[int, ...], count: int) -> np.ndarray:
+    """[box, count] +1 and -1 on the halves of a box along its longest side, then of those halves, and so on."""
+    boxes, functions = [[(0, n) for n in box]], []
+    while len(functions) < count:
+        halves = []
+        for sides in boxes:
+            axis = int(np.argmax([b - a for a, b in sides]))
+            low, high = sides[axis]
+            values = np.zeros(box)
+            for part, sign in (((low, (low + high) // 2), 1.0), (((low + high) // 2, high), -1.0)):
+                half = [part if k == axis else side for k, side in enumerate(sides)]
+                values[tuple(slice(*side) for side in half)] = sign
+                halves.append(half)
+            functions.append(values)
+        boxes = halves
+    return np.stack(functions[:count], axis=-1)
+
+
+def closed(A: np.ndarray, group: np.ndarray) -> np.ndarray:
+    """A without the faces between cells of different groups."""
+    between = np.where(group[:, None] != group, A, 0.0)
+    return A - between + np.diag(between.sum(axis=1))
+
+
+def cycle(E: np.ndarray, group: np.ndarray, color: np.ndarray, basis: np.ndarray, coarse: np.ndarray) -> np.ndarray:
+    """S^T (D + L Q U) S of ``hpsolver.preconditioners.nested``."""
+    D = np.where(group[:, None] == group, E, 0.0)
+    L = np.where(color[:, None] > color, E, 0.0)
+    S = np.linalg.inv(D + L)
+    return S.T @ (D + L @ basis @ coarse @ basis.T @ L.T) @ S
+
+
+def formula(A: np.ndarray, levels: int) -> np.ndarray:
+    """M on the cells, with ``levels - 1`` coarse spaces, the last one solved exactly."""
+    node = np.stack([c.ravel() for c in np.indices(SHAPE)], axis=1)  # of each unknown, and which of the node's it is
+    which = np.zeros(len(node), dtype=int)
+    weight = np.ones(len(node))  # in the constant, if it is the node's first
+    cell_owner = np.ravel_multi_index((node // LEAF).T, (8, 8))
+    E, total, stages = A, np.eye(len(A)), []
+    for extent, functions in list(zip(GROUPS, (8, 16, 16), strict=True))[: levels - 1]:
+        owner = np.ravel_multi_index((node // extent).T, (8, 8))
+        closed_E = total.T @ closed(A, cell_owner) @ total
+        columns, names, numbers, sizes = [], [], [], []
+        for name in np.unique(owner):
+            own = np.flatnonzero(owner == name)
+            D, place = np.diag(E)[own], node[own] % extent
+            constant = np.where(which[own] == 0, weight[own], 0.0)
+            smooth = haar(extent, min(functions, np.prod(extent)) - 1)[tuple(place.T)]
+            start = [constant[:, None] * smooth]
+            for k in range(functions - 1 - smooth.shape[1]):  # the second functions of the nodes, second axis slowest
+                start.append(((which[own] == 1) & (place @ (1, extent[0]) == k))[:, None])
+            shifted = closed_E[np.ix_(own, own)] + 1e-3 * np.diag(D)
+            local = orthonormal(np.column_stack([constant, np.linalg.solve(shifted, D[:, None] * np.hstack(start))]))
+            basis = np.zeros((len(E), local.shape[1]))
+            basis[own] = local
+            columns.append(basis)
+            names += [name] * local.shape[1]
+            numbers += range(local.shape[1])
+            sizes += [np.linalg.norm(constant)] * local.shape[1]
+        Phi = np.column_stack(columns)
+        stages.append((E, owner, np.array([sum(divmod(name, 8)) % 2 for name in owner]), Phi))
+        E, total = Phi.T @ E @ Phi, total @ Phi
+        node, which, weight = np.stack(divmod(np.array(names), 8), axis=1), np.array(numbers), np.array(sizes)
+        above = GROUPS[min(len(stages), len(GROUPS) - 1)]
+        cell_owner = np.ravel_multi_index([x // n for x, n in zip(divmod(cell_owner, 8), above, strict=True)], (8, 8))
+    M = np.linalg.inv(E)
+    for stage in reversed(stages):
+        M = cycle(*stage, M)
+    return M
+
+
+@pytest.mark.parametrize("levels", [3, 4])
+def test_preconditioner_is_its_formula(levels):
+    density = problems.density("film", SHAPE, seed=0, contrast=1e3)
+    A = oracle.assemble(density, boundary=BOUNDARY).toarray()
+    expected = formula(A, levels)
+    for dense in (False, True):
+        for precision, bound in (("float64", 1e-8), ("mixed", 1e-4)):
+            preconditioner = Schwarz(levels=levels, dense=dense)
+            solver = Solver(SHAPE, boundary=BOUNDARY, preconditioner=preconditioner, precision=precision)
+            solver.step(density, problems.rhs("random", density))
+            u, v, Mu, Mv = random_pair(solver)
+            for r, Mr in ((u, Mu), (v, Mv)):
+                error = expected @ r - Mr
+                assert error @ A @ error <= bound**2 * (Mr @ A @ Mr), (dense, precision)
+
+
+def room(shape: tuple[int, ...]) -> np.ndarray:
+    """Two chambers that a wall of solid parts, with a closed box in each: four regions, one of them inside one leaf."""
+    solid = np.zeros(shape, bool)
+    solid[shape[0] // 2] = True
+    for low, size in ((2, 6), (shape[0] // 2 + 9, 22)):
+        box = (slice(low, low + size),) * len(shape)
+        inner = (slice(low + 1, low + size - 1),) * len(shape)
+        hollow = solid[inner].copy()
+        solid[box] = True
+        solid[inner] = hollow
+    return solid
+
+
+CASES = {
+    "wall": ((128, 96), "wall", None),
+    "periodic": ((160, 48), "periodic", None),  # three colours of leaves, bricks that are their own neighbours
+    "solid": ((100, 64), "wall", room),
+    "one brick": ((20, 9), "wall", None),
+    "3D": ((40, 33, 32), (("open", "wall"), "periodic", "wall"), None),
+    "3D solid": ((56, 40, 32), "wall", room),
+}
+
+
+@pytest.mark.parametrize(
+    ("case", "functions"), [*((case, 8) for case in CASES), ("wall", 4), ("wall", 16), ("3D", 4), ("3D", 16)]
+)
+def test_symmetric_positive_and_solving(case, functions):
+    shape, boundary, solid = CASES[case]
+    density, rhs = problems.frame("bubbles", shape, seed=3, contrast=1e3)
+    mask = solid(shape) if solid else None
+    for dense in (False, True):
+        preconditioner = Schwarz(functions, levels=3, dense=dense)
+        solver = Solver(shape, boundary=boundary, preconditioner=preconditioner, precision="float64", tolerance=1e-9)
+        solver.set_solid(mask)
+        pressure = solver.step(density, rhs)
+        info = solver.info
+        assert info.status is Status.CONVERGED and not info.fallback
+        assert info.iterations <= (30 if functions >= 8 else 60)
+        u, v, Mu, Mv = random_pair(solver)
+        assert abs(u @ Mv - v @ Mu) <= 1e-9 * np.sqrt((u @ Mu) * (v @ Mv))
+        assert min(u @ Mu, v @ Mv) > 0
+        A = solver.matrix()
+        assert oracle.residual(A, pressure, rhs, mask) <= 1e-9
+
+
+def times(matrix, vector: np.ndarray) -> np.ndarray:
+    """E times a vector, from its blocks."""
+    n, R, lattice = matrix.lattice.leaves, matrix.R, matrix.lattice
+    blocks, x = matrix.blocks.numpy().reshape(n, -1, R, R), vector.reshape(n, R)
+    result = np.einsum("nfg,ng->nf", blocks[:, -1], x)
+    for d in range(lattice.directions):
+        result += np.einsum(
+            "nfg,ng->nf",
+            np.where(lattice.side[:, d] == 0, 1.0, 0.0)[:, None, None] * blocks[:, d],
+            x[lattice.neighbor[:, d]],
+        )
+    return result.ravel()
+
+
+@pytest.mark.parametrize("case", ["wall", "periodic", "solid", "3D solid"])
+def test_constants_of_every_region_are_in_every_coarse_space(case):
+    shape, boundary, solid = CASES[case]
+    density, rhs = problems.frame("bubbles", shape, seed=3, contrast=1e3)
+    solver = Solver(shape, boundary=boundary, preconditioner=Schwarz(levels=4), precision="float64")
+    solver.set_solid(solid(shape) if solid else None)
+    solver.step(density, rhs)
+    level = solver.preconditioner._coarse
+    matrices = [level._matrix]
+    while isinstance(level, NestedCoarse):
+        matrices.append(level._upper)
+        level = level._coarse
+    assert len(matrices) == 3
+    sizes = np.unique(solver.system.region_label[solver.system.region_label >= 0], return_counts=True)[1]
+    for matrix in matrices:
+        constants = matrix.constants
+        for region, size in enumerate(sizes):
+            members = constants.member[constants.region == region]
+            assert constants.cells[members].sum() == size
+            vector = np.zeros(matrix.rows)
+            vector[constants.unknown[members]] = np.sqrt(constants.cells[members])
+            alone = len(members) == 1  # decoupled: the device keeps a stand-in for its zero
+            assert alone or (abs(times(matrix, vector)) <= 1e-10 * matrix.scale.numpy().max() * size**0.5).all()
+
+
+@pytest.mark.parametrize(
+    ("family", "shape", "bound"),
+    [("panel", (256, 256), 13), ("film", (128, 128), 20), ("noise", (128, 128), 33), ("bubbles", (32, 32, 32), 17)],
+)
+def test_iterations_are_bounded(family, shape, bound):
+    """Exact coarse solutions need 9, 16, 23 and 15 of them."""
+    density, rhs = problems.frame(family, shape, seed=10001)
+    solver = Solver(shape, preconditioner=Schwarz(levels=3), tolerance=1e-8)
+    solver.step(density, rhs)
+    assert solver.info.converged
+    assert solver.info.iterations <= bound
+
+
+def test_unchanged_parts_are_kept_and_changed_ones_renewed():
+    """A frame after another is solved as it is by a solver that has seen nothing else, bit for bit."""
+    shape = (128, 64)
+    density, rhs = problems.frame("bubbles", shape, seed=0)
+    changed = density.copy()
+    changed[100:110, 30:40] *= 3.0
+    used, fresh = (Solver(shape, preconditioner=Schwarz(levels=3)) for _ in range(2))
+    used.step(density, rhs)
+    assert np.array_equal(used.step(changed, rhs), fresh.step(changed, rhs))
+
+
+def test_nesting_is_chosen_by_size():
+    small, large = (make_bricks(make_grid(shape)) for shape in ((256, 256), (512, 520)))
+    assert not nests(small, 8, True, None)
+    assert not nests(small, 8, False, None)
+    assert nests(large, 8, True, None)
+    assert nests(large, 8, False, None)
+    assert nests(small, 8, False, 3)
+    assert not nests(large, 8, False, 2)
+
+
+def test_a_grid_beyond_the_dense_limit_is_solved():
+    density, rhs = problems.frame("panel", (264, 256), seed=0)
+    with pytest.raises(ValueError, match="allowed: 4096"):
+        Solver((264, 256), preconditioner=Schwarz(levels=2, dense=True))
+    solver = Solver((264, 256), preconditioner=Schwarz(dense=True))
+    solver.step(density, rhs)
+    assert solver.info.converged
+    assert solver.info.iterations <= 15
+
+
+@pytest.mark.parametrize("options", [{"levels": 1}, {"levels": 2.5}, {"levels": 3, "sweep": "additive"}])
+def test_options_outside_their_range_are_refused(options):
+    with pytest.raises(ValueError, match="levels"):
+        Schwarz(**options)
+
+
+@pytest.mark.parametrize("boundary", ["wall", "periodic"])
+@pytest.mark.parametrize(("shape", "size"), [((200, 88), 16), ((33, 40, 65), 16), ((200, 88), 8)])
+def test_lattice_lists_every_node_once_and_knows_its_neighbours(shape, size, boundary):
+    bricks = make_bricks(make_grid(shape, boundary=boundary))
+    periodic = [boundary == "periodic" and a >= 3 - len(shape) for a in range(3)]
+    lattice = group_nodes(bricks, size, bricks.extent, periodic)
+    members = lattice.members.ravel()
+    assert sorted(members[members >= 0]) == list(range(bricks.leaves))
+    assert UNKNOWNS % size == 0
+    for node, place in enumerate(lattice.places):
+        brick, position = divmod(place, size)
+        for d in range(bricks.directions):
+            if bricks.side[node, d] != 0:
+                continue
+            across = bricks.neighbor[node, d]
+            inside = lattice.inside[position, d]
+            if inside >= 0 and lattice.members[brick, inside] >= 0:
+                assert lattice.members[brick, inside] == across
+            else:
+                assert lattice.side[brick, d] == 0
+                assert lattice.neighbor[brick, d] == lattice.places[across] // size

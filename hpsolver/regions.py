@@ -75,12 +75,10 @@ def find_pieces(grid: Grid, bricks: Bricks, solid: np.ndarray | None) -> np.ndar
     boxes = (bricks.leaves, *bricks.extent)
     number = np.arange(bricks.size).reshape(boxes)
     pairs = [face_pairs(number, fluid.reshape(boxes), axis, False) for axis in (1, 2, 3)]
-    component = components(bricks.size, pairs).reshape(bricks.leaves, -1)
-    pieces = np.zeros(component.shape, dtype=np.uint8)
-    for leaf, inside in enumerate(fluid.reshape(component.shape)):
-        _, piece = np.unique(component[leaf][inside], return_inverse=True)
-        pieces[leaf, inside] = piece + 1
-    return pieces.ravel()
+    component = components(bricks.size, pairs)
+    first = fluid & (component == number.ravel())  # the first cell of each piece
+    piece = np.cumsum(first.reshape(bricks.leaves, -1), axis=1).ravel()
+    return np.where(fluid, piece[component], 0).astype(np.uint8)
 
 
 def components(count: int, pairs: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:

@@ -296,3 +296,36 @@ def test_lattice_lists_every_node_once_and_knows_its_neighbours(shape, size, bou
             else:
                 assert lattice.side[brick, d] == 0
                 assert lattice.neighbor[brick, d] == lattice.places[across] // size
+
+
+def test_launches_are_as_declared(monkeypatch):
+    solver = Solver((64, 64), preconditioner=Schwarz(levels=4))
+    launched = []
+    monkeypatch.setattr(wp, "launch_tiled", lambda kernel, *args, **kwargs: launched.append(kernel.key))
+    pcg = solver._pcg
+    solver.preconditioner.apply(pcg.r, pcg.z, pcg._rz)
+    assert len(launched) == solver.preconditioner.launches
+    assert launched.count("sweep") == 4  # two colours, there and back
+    assert launched.count("brick_sweep") == 4 + 2  # two bricks, and one of those
+
+
+def test_learned_functions_go_through_the_same_levels():
+    """A network of zeros gives the classical functions, hence the same frames; any other still converges."""
+    torch = pytest.importorskip("torch")
+    from hpsolver.network.basis import BasisConfig, BasisNetwork
+    from hpsolver.preconditioners.htp import HTP
+
+    torch.manual_seed(0)
+    network = BasisNetwork(BasisConfig(width=16, layers=1, heads=2)).eval().requires_grad_(False)
+    density, rhs = problems.frame("film", (96, 72), seed=3)
+    classical, learned = (
+        Solver((96, 72), preconditioner=p, precision="float64", tolerance=1e-9)
+        for p in (Schwarz(4, levels=3), HTP.of_network(network, coarse_size=4, levels=3))
+    )
+    pressure = classical.step(density, rhs)
+    assert np.allclose(learned.step(density, rhs), pressure, atol=1e-9 * abs(pressure).max())
+    assert learned.info.iterations == classical.info.iterations
+    torch.nn.init.normal_(network.head.weight, std=0.5)
+    learned.set_solid(None)
+    learned.step(density, rhs)
+    assert learned.info.converged and not learned.info.fallback

@@ -32,7 +32,7 @@ class HTP(Schwarz):
         refresh: frames from one prediction to the next; in between the functions start from the last prediction and
             go through this frame's leaves. ``auto`` predicts anew when the iterations have risen by a quarter since, as
             far as they are known (``observe``), and after ``LONGEST`` frames at the latest.
-        deflated, sweep, dense: as in ``Schwarz``; leaves have 128 cells.
+        deflated, sweep, levels, dense: as in ``Schwarz``; leaves have 128 cells.
 
     Raises:
         ValueError: an option is outside its range; when bound, a weight file is not what it should be.
@@ -51,9 +51,10 @@ class HTP(Schwarz):
         refresh: int | str = 1,
         deflated: bool = True,
         sweep: str = "redblack",
+        levels: int | None = None,
         dense: bool | None = None,
     ):
-        super().__init__(coarse_size, deflated=deflated, sweep=sweep, dense=dense)
+        super().__init__(coarse_size, deflated=deflated, sweep=sweep, levels=levels, dense=dense)
         self.graph_safe = False
         if not 2 <= coarse_size <= 8:
             raise ValueError(f"coarse_size must be 2, 4 or 8, got {coarse_size!r}")

@@ -177,12 +177,14 @@ def pinned_cells(system: System) -> np.ndarray:
 def _wrapped(system: System, regions: int) -> np.ndarray:
     """[regions] bool: the region has a face that joins two cells of one leaf from outside."""
     bricks, label = system.bricks, system.region_label
+    itself = (bricks.neighbor == np.arange(bricks.leaves)[:, None]) & (bricks.side == INTERIOR)
+    if not itself.any():
+        return np.zeros(regions, dtype=bool)
     number, leaf = np.arange(system.size), np.arange(system.size) // bricks.leaf_size
     strides = np.array([1, bricks.extent[2], bricks.extent[1] * bricks.extent[2]])
     wrapped = np.zeros(regions, dtype=bool)
     for direction, across in enumerate(system.across()):
         inside = number + (strides[direction // 2] if direction % 2 else -strides[direction // 2])
-        own = (bricks.neighbor[leaf, direction] == leaf) & (bricks.side[leaf, direction] == INTERIOR)
-        linked = own & (across != inside) & (label >= 0) & (label[across] == label)
+        linked = itself[leaf, direction] & (across != inside) & (label >= 0) & (label[across] == label)
         wrapped[label[linked]] = True
     return wrapped

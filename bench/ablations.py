@@ -29,7 +29,7 @@ VARIANTS = {
     "probes not smoothed": replace(BASE, smooth=False),
     "SAI loss": replace(BASE, objective="sai", smooth=False),
 }
-SCALES = {"quick": 2, "default": 600, "full": 4000}
+SCALES = {"quick": 2, "default": 600, "full": 2000}
 FRAMES = 10
 
 

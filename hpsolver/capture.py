@@ -7,6 +7,7 @@ iterations, and the host asks after each replay whether to go on. Iterations pas
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 
 import warp as wp
@@ -23,10 +24,16 @@ def capture_frame(frame: Frame, device: wp.Device) -> Callable[[], None]:
     """Captures ``frame`` once; the result replays it."""
     if device.is_cuda and not wp.is_conditional_graph_supported():
         return capture_pieces(frame, device)
-    with wp.ScopedCapture(device=device, force_module_load=False) as capture:
+    with _own_stream(device), wp.ScopedCapture(device=device, force_module_load=False) as capture:
         frame(wp.capture_while)
     graph = capture.graph
     return lambda: wp.capture_launch(graph)
+
+
+def _own_stream(device: wp.Device) -> contextlib.AbstractContextManager:
+    """A stream to capture on: the caller's, on which graphs are launched, may be CUDA's default stream, which cannot be
+    captured."""
+    return wp.ScopedStream(wp.Stream(device)) if device.is_cuda else contextlib.nullcontext()
 
 
 def capture_pieces(frame: Frame, device: wp.Device) -> Callable[[], None]:
@@ -42,9 +49,10 @@ class _Pieces:
         self._steps: list[Callable[[], None]] = []
 
     def record(self, frame: Frame) -> Callable[[], None]:
-        self._open()
-        frame(self._loop)
-        self._close()
+        with _own_stream(self._device):
+            self._open()
+            frame(self._loop)
+            self._close()
         return _in_turn(self._steps)
 
     def _loop(self, condition: wp.array, body: Callable[[], None]) -> None:

@@ -6,8 +6,8 @@
 AdamW with warm-up and cosine decay, gradient clipping, an exponential moving average of the weights. Every step draws
 fresh frames; step and process give their seeds, so a run that was stopped goes on exactly where it was. The figure
 that counts is validation: PCG iterations to 1e-8 on unseen frames, with the averaged weights; the best are kept.
-A folder holds ``last.safetensors`` and ``state.json`` (to resume from), ``best.safetensors`` (the result), ``log.csv``
-and ``curve.png``. Nothing is pickled.
+A folder holds ``last.safetensors`` (to resume from), ``best.safetensors`` (the result), ``log.csv`` and ``curve.png``.
+Nothing is pickled.
 """
 
 from __future__ import annotations
@@ -68,11 +68,11 @@ class Run:
         rate: peak of AdamW's learning rate; linear warm-up over ``warmup`` steps, cosine decay to 2 % of it.
         weight_decay, clip: AdamW's, and the largest gradient norm.
         average: decay of the moving average of the weights.
-        half: run the network in bfloat16 where the device is fast at it; losses stay in single precision.
+        half: run the network in bfloat16 (autocast); losses stay in single precision.
         seed: of the first weights and of all frames and probes.
         validate_every: steps between validations.
         validation_frames: for each entry of the task's list.
-        start: weight file to start from instead of random weights.
+        start: weight file to start from instead of random weights: a path, or the name of a shipped file.
     """
 
     steps: int = 4000
@@ -111,7 +111,10 @@ class _Training:
         torch.manual_seed(run.seed)
         self.network = task.make_network().to(self.device)
         if run.start:
-            parent = weights.load(run.start, task.architecture, type(self.network), type(task.network))
+            path = run.start if Path(run.start).exists() else weights.shipped(run.start)
+            parent = weights.load(path, task.architecture, type(self.network), type(task.network))
+            if parent.config != task.network:
+                raise ValueError(f"{run.start} holds a network of {parent.config}, expected {task.network}")
             self.network.load_state_dict(parent.state_dict())
         self.average = copy.deepcopy(self.network).requires_grad_(False).eval()
         self.optimizer = torch.optim.AdamW(self.network.parameters(), lr=run.rate, weight_decay=run.weight_decay)
@@ -174,6 +177,7 @@ class _Training:
         found = validate(self.task, self.average, self.run.validation_frames)
         row = {"step": self.step, "seconds": round(self.seconds, 1), "rate": f"{self._rate():.3e}"}
         row |= {"loss": f"{loss:.6f}", "gradient": f"{gradient:.4f}", **found}
+        self._keep(found)
         log = self.out / "log.csv"
         fresh = not log.exists()
         with log.open("a", newline="") as file:
@@ -181,6 +185,12 @@ class _Training:
             if fresh:
                 writer.writeheader()
             writer.writerow(row)
+        _plot(log, self.out / "curve.png")
+        worst = f"worst {found['worst']}, failed {found['failed']}"
+        self._say(f"loss {loss:.4f}, iterations {found['iterations']:.1f} ({worst})")
+
+    def _keep(self, found: dict[str, float]) -> None:
+        """Saves the weights if they are the best so far, and the state to go on from."""
         if found["failed"] < self.best.get("failed", math.inf) or (
             found["failed"] == self.best.get("failed") and found["iterations"] < self.best["iterations"]
         ):
@@ -190,9 +200,6 @@ class _Training:
             path = self.out / "best.safetensors"
             weights.save(path, self.average, self.task.architecture, self.task.network, about)
         self._save()
-        _plot(log, self.out / "curve.png")
-        worst = f"worst {found['worst']}, failed {found['failed']}"
-        self._say(f"loss {loss:.4f}, iterations {found['iterations']:.1f} ({worst})")
 
     def _say(self, text: str) -> None:
         if not self.quiet:
@@ -212,21 +219,21 @@ class _Training:
         tensors |= {f"average.{n}": p for n, p in self.average.state_dict().items()}
         for number, state in self.optimizer.state_dict()["state"].items():
             tensors |= {f"adam.{number}.{key}": torch.as_tensor(value) for key, value in state.items()}
-        partial = self.out / "partial.safetensors"
-        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, str(partial))
-        partial.replace(self.out / "last.safetensors")
         state = {"step": self.step, "seconds": self.seconds, "best": self.best, "config": self._described()}
-        (self.out / "state.json").write_text(json.dumps(state))
+        partial = (
+            self.out / "partial.safetensors"
+        )  # replaced as a whole, so that weights and step always belong together
+        metadata = {"state": json.dumps(state)}
+        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, str(partial), metadata=metadata)
+        partial.replace(self.out / "last.safetensors")
 
     def _resume(self) -> None:
-        from safetensors.torch import load_file
-
-        if not (self.out / "state.json").exists():
+        last = self.out / "last.safetensors"
+        if not last.exists():
             return
-        state = json.loads((self.out / "state.json").read_text())
+        state, tensors = read_state(last)
         if state["config"] != self._described():
             raise ValueError(f"{self.out} holds a run of another configuration; choose another folder or remove it")
-        tensors = load_file(str(self.out / "last.safetensors"))
 
         def part(prefix: str) -> dict[str, torch.Tensor]:
             return {n[len(prefix) :]: t.to(self.device) for n, t in tensors.items() if n.startswith(prefix)}
@@ -239,6 +246,14 @@ class _Training:
             adam.setdefault(int(number), {})[key] = tensor
         self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": adam})
         self.step, self.seconds, self.best = state["step"], state["seconds"], state["best"]
+
+
+def read_state(last: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+    """(step, seconds, best and configuration; tensors) of a run's ``last.safetensors``."""
+    from safetensors import safe_open
+
+    with safe_open(str(last), framework="pt") as file:
+        return json.loads(file.metadata()["state"]), {name: file.get_tensor(name) for name in file.keys()}
 
 
 def validate(task: Task, network: nn.Module, frames: int) -> dict[str, float]:

@@ -2,7 +2,7 @@
 
 M = D + sum over tiles of ( P_r U C V^T P_c^T + transpose ): D [leaves, L, L] dense and symmetric, U and V bases that
 all tiles share, ``basis`` [leaves, 2 rank, L] with U's functions before V's, C ``cores`` [tiles, rank, rank]. Factors
-may be stored in half precision; sums are in single precision. All sums run in a fixed order.
+may be stored in half precision. All sums run in a fixed order.
 """
 
 import functools
@@ -48,6 +48,7 @@ def tiling(shape: Shape, T: type, S: type, rank: int) -> SimpleNamespace:
         row=I32,
         column=I32,
         size=I32,
+        column_size=I32,
         cores=factors,
         restricted=F32,
         result=F32,

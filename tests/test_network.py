@@ -104,6 +104,8 @@ def dense_matrix(factors, operator, partition) -> np.ndarray:
     [
         ((32, 32), "float32", 1e-5),
         ((40, 30), "float32", 1e-5),
+        ((33, 50), "float32", 1e-5),
+        ((80, 8), "float32", 1e-5),
         ((32, 32), "float16", 2e-3),
         ((32, 32), "bfloat16", 2e-2),
     ],
@@ -129,7 +131,7 @@ def test_kernels_apply_the_matrix_of_the_formula(shape, storage, tolerance):
         found = z.numpy() * (z.numpy() @ wanted) / (z.numpy() @ z.numpy())  # M's scale is free
         assert np.linalg.norm(found - wanted) <= tolerance * np.linalg.norm(wanted)
         assert np.isclose(rz.numpy()[: system.slots].sum(), vector @ z.numpy(), rtol=1e-10)
-        assert z.numpy()[system.fluid.numpy() == 0].max(initial=0.0) == 0.0
+        assert not z.numpy()[system.fluid.numpy() == 0].any()
 
 
 def test_torch_product_is_the_matrix_of_the_formula():
@@ -157,8 +159,7 @@ def test_a_frame_does_not_depend_on_the_others_of_its_batch():
     assert torch.allclose(both.leaf[1], alone.leaf[0], atol=1e-5)
 
 
-def test_attention_gives_no_weight_to_solid_or_padding():
-    """What stands in the density of padding cells changes nothing."""
+def test_density_outside_the_fluid_changes_nothing():
     shape = (20, 12)
     system = System(make_grid(shape), 128, "mixed", wp.get_device("cpu"))
     lattice = Lattice(system)
@@ -178,7 +179,7 @@ def test_attention_gives_no_weight_to_solid_or_padding():
 
 def test_edges_of_tiles_hold_the_couplings_between_their_strips():
     """The mean over slots and leaves of A / s between rows and columns, summed from the dense matrix."""
-    operator = FrameSource(FrameConfig(shapes=((64, 32),), families=("noise",))).batch(3, 1)
+    operator = FrameSource(FrameConfig(shapes=((48, 56),), families=("noise",))).batch(3, 1)
     partition, pool = make_partition(operator.lattice.bricks.coordinates), 4
     edges = TileMap(operator.lattice, partition, pool).edges(operator)[0].numpy()
     K, L = operator.lattice.leaves, operator.lattice.leaf_size
@@ -186,7 +187,7 @@ def test_edges_of_tiles_hold_the_couplings_between_their_strips():
     pooled = A.mean(axis=(2, 5))
     assert abs(edges[..., 3]).max() > 0
     for m, (r, c) in enumerate(zip(partition.members(partition.row), partition.members(partition.column), strict=True)):
-        expected = pooled[r][:, :, c].sum(axis=(0, 2)) / len(r)
+        expected = pooled[r][:, :, c].sum(axis=(0, 2)) / len(c)
         assert np.allclose(edges[m, ..., 3], expected, atol=1e-6)
     bricks = operator.lattice.bricks
     origin = bricks.coordinates * np.array(bricks.extent)

@@ -80,7 +80,8 @@ class LeafEdges:
         lattice: of the tokens.
 
     Attributes:
-        bias: [B, K, L, L] a_ij / s, 1 on the diagonal; nobody attends to solid or padding.
+        bias: [B, K, L, L] a_ij / s, 1 on the diagonal; after the softmax nobody attends to solid or padding. (In G(e) v
+            and in means they take part, as tokens like any other.)
         geometry: [L, L, 4] edge features without A.
         stencil: [B, K, D, L, 4] edge features from each token to the one across.
         bare_stencil: [D, L, 4] the same without A.

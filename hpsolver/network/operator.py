@@ -27,7 +27,7 @@ class Lattice:
     """What does not change from frame to frame: who is whose neighbour.
 
     Attributes:
-        across: [D, N] number of the cell across each side (the cell itself where there is none).
+        across: [D, N] number of the cell across each side; of no meaning where there is none, the conductance is 0.
         within: [D, L] number inside the brick of the cell across, 0 where it is outside.
         inside: [D, K, L] 1 where that is the cell across in the grid; else the coupling, if any, leaves the leaf (and
             may come back to it through a periodic side).
@@ -80,8 +80,8 @@ class Operator:
     Attributes:
         lattice: of the grid.
         conductance: [B, D, K, L] fp32, conductances over s.
-        diagonal: [B, K, L] fp32, diagonal over s.
-        log_density: [B, K, L] fp32, 0 outside the fluid.
+        diagonal: [B, K, L] fp32, diagonal over s, 1 outside the fluid.
+        log_density: [B, K, L] fp32, over the lightest cell's density; 0 outside the fluid.
     """
 
     lattice: Lattice
@@ -137,13 +137,15 @@ def read_operator(
     """Operator of one frame (B = 1) from the system's arrays, [D * N], [N] and [N] in double precision."""
     D, K, L = lattice.directions, lattice.leaves, lattice.leaf_size
     conductance, diagonal = conductance.view(D, K, L), diagonal.view(K, L)
-    scale = (diagonal + conductance.sum(dim=0)).amax()
     inside = lattice.fluid > 0
-    log_density = torch.where(inside, density.view(K, L), 1.0).clamp_min(1e-30).log()
+    scale = torch.where(inside, diagonal + conductance.sum(dim=0), 0.0).amax().clamp_min(1e-300)
+    density = density.view(K, L)
+    lightest = torch.where(inside, density, torch.inf).amin()
+    log_density = torch.where(inside, density / lightest, 1.0).clamp_min(1e-30).log()
     return Operator(
         lattice,
         (conductance / scale).float()[None],
-        (diagonal / scale).float()[None],
+        torch.where(inside, diagonal / scale, 1.0).float()[None],
         log_density.float()[None],
     )
 

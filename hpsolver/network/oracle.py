@@ -51,7 +51,8 @@ def gain_matrices(operator: Operator, candidates: torch.Tensor) -> tuple[torch.T
 
 
 def uncaptured(operator: Operator, basis: torch.Tensor, candidates: torch.Tensor) -> torch.Tensor:
-    """[B, K, R] of each leaf, the gain that its first 1, 2, ..., R functions leave: its part of tr S^-1.
+    """[B, K, R] of each leaf, the gain that its first 1, 2, ..., R functions leave: its part of tr S^-1. For functions
+    that are not combinations of the candidates it is an upper bound.
 
     Args:
         operator: of the frames.

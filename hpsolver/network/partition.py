@@ -20,13 +20,18 @@ class Partition:
     Attributes:
         order: [K] leaf at each place of the Morton order.
         row, column: [tiles] first place of each tile's strips.
-        size: [tiles] leaves of a strip, a power of two; strips at the end may hold fewer.
+        size: [tiles] leaves of the row strip, a power of two.
+        column_size: [tiles] leaves of the column strip, as many, or fewer where the order ends.
     """
 
     order: np.ndarray
     row: np.ndarray
     column: np.ndarray
     size: np.ndarray
+
+    @property
+    def column_size(self) -> np.ndarray:
+        return np.minimum(self.size, len(self.order) - self.column)
 
     @property
     def leaves(self) -> int:

@@ -20,7 +20,7 @@ def _paper(shape: tuple[int, ...], *, width: int = 64, heads: int = 4) -> PaperT
 
 
 def _larger(steps: int, batch: int, rate: float, start: str) -> Run:
-    return Run(steps, batch, rate, validate_every=steps // 8, start=f"trained_models/htp_paper_{start}.safetensors")
+    return Run(steps, batch, rate, validate_every=steps // 8, start=f"htp_paper_{start}.safetensors")
 
 
 PRESETS: dict[str, tuple[Task, Run]] = {

@@ -95,7 +95,7 @@ class TileMap:
             i, j = here % L // pool, other[here] % L // pool
             sources.append(d * K * L + here)
             targets.append((tile[here] * T + i) * T + j)
-            weights.append(1.0 / (pool * pool * partition.size[tile[here]].astype(np.float64)))
+            weights.append(1.0 / (pool * pool * partition.column_size[tile[here]].astype(np.float64)))
         source, target, weight = (np.concatenate(parts) for parts in (sources, targets, weights))
         order = np.argsort(target, kind="stable")
         entries, first, number = np.unique(target[order], return_index=True, return_counts=True)

@@ -3,6 +3,7 @@ network says, one set of weights for every size of grid."""
 
 from __future__ import annotations
 
+import copy
 from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 import warp as wp
 
 from .schwarz import Schwarz
-from .torch_graph import on_stream
+from .torch_graph import OnStream
 
 if TYPE_CHECKING:
     from hpsolver.network.basis import BasisNetwork
@@ -29,9 +30,10 @@ class HTP(Schwarz):
     Args:
         coarse_size: functions a leaf, a power of two from 2 to 8.
         weights: a file written by ``hpsolver train``; None takes the shipped one for the grid's dimension.
-        refresh: frames from one prediction to the next; in between the functions start from the last prediction and
-            go through this frame's leaves. ``auto`` predicts anew when the iterations have risen by a quarter since, as
-            far as they are known (``observe``), and after ``LONGEST`` frames at the latest.
+        refresh: frames from one prediction to the next, a frame of which redoes every leaf; in between the functions
+            start from the last prediction, and only leaves whose density changed are redone. ``auto`` predicts anew
+            when the iterations have risen by a quarter since, as far as they are known (``observe``), and after
+            ``LONGEST`` frames at the latest.
         deflated, sweep, levels, dense: as in ``Schwarz``; leaves have 128 cells.
 
     Raises:
@@ -83,12 +85,20 @@ class HTP(Schwarz):
         if self.network is None:
             path = self._path or weights.shipped(f"htp_{dimension}d.safetensors")
             self.network = weights.load(path, ARCHITECTURE, BasisNetwork, BasisConfig)
-        if self.network.config.dimension != dimension:
-            raise ValueError(f"weights for {self.network.config.dimension}D grids, this one is {dimension}D")
+        config, functions = self.network.config, self.coarse_size - 1
+        if config.dimension != dimension or config.leaf_size != system.bricks.leaf_size:
+            raise ValueError(
+                f"weights for {config.dimension}D grids and leaves of {config.leaf_size} cells, this is a {dimension}D "
+                f"grid with leaves of {system.bricks.leaf_size}"
+            )
+        if config.functions < functions:
+            raise ValueError(
+                f"coarse_size {self.coarse_size} needs {functions} functions, the weights have {config.functions}"
+            )
         device = wp.device_to_torch(system.device)
-        self.network.to(device)
+        self.network = copy.deepcopy(self.network).to(device)
         self._patches = PatchLattice(Lattice(system, device))
-        self._forward = on_stream(self._fill, system.device)
+        self._forward = OnStream(system.device)
         self._age: int | None = None
         self._fresh_iterations: int | None = None
         self._tired = False
@@ -96,7 +106,8 @@ class HTP(Schwarz):
     def predict(self) -> None:
         longest = self.LONGEST if self.refresh == "auto" else self.refresh
         if self._age is None or self._age >= longest or self._tired:
-            self._forward()
+            self._forward(self._fill)
+            self._leaves.forget()
             self._age, self._fresh_iterations, self._tired = 0, None, False
         self._age += 1
 

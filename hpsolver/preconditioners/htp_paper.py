@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -12,7 +13,7 @@ from hpsolver.kernels.native import launch
 from hpsolver.kernels.tiles import tiling
 
 from .base import Preconditioner
-from .torch_graph import on_stream
+from .torch_graph import OnStream
 
 if TYPE_CHECKING:
     from hpsolver.network.operator import Operator
@@ -82,8 +83,8 @@ class HTPaper(Preconditioner):
         self._y = system.zeros(system.size, wp.float32)
         self._restricted = system.zeros(K * R, wp.float32)
         self._result = system.zeros(M * R, wp.float32)
-        index = {"order": partition.order, "row": partition.row, "column": partition.column, "size": partition.size}
-        self._index = [self._int32(values) for values in index.values()]
+        strips = (partition.order, partition.row, partition.column, partition.size, partition.column_size)
+        self._index = [self._int32(values) for values in strips]
         lists = zip(partition.incidence(partition.row), partition.incidence(partition.column), strict=True)
         flat = [tiles for pair in lists for tiles in pair]
         self._first = self._int32(np.cumsum([0] + [len(tiles) for tiles in flat]))
@@ -91,10 +92,10 @@ class HTPaper(Preconditioner):
         self._kernels = tiling(system.shape, system.krylov_type, S, config.rank)
 
         device = wp.device_to_torch(system.device)
-        self.network.to(device)
+        self.network = copy.deepcopy(self.network).to(device)
         self._lattice = Lattice(system, device)
         self.tiles = TileMap(self._lattice, partition, L // config.rank)
-        self._forward = on_stream(self._fill, system.device)
+        self._forward = OnStream(system.device)
 
     @staticmethod
     def shipped(dimension: int, cells: int) -> Path:
@@ -109,6 +110,8 @@ class HTPaper(Preconditioner):
             raise ValueError(f"htp_paper has weights for 2D grids only, this one is {dimension}D: give a file")
         names = [file.stem.removeprefix("htp_paper_") for file in shipped("").glob("htp_paper_*.safetensors")]
         sizes = sorted(int(name) for name in names if name.isdigit())
+        if not sizes:
+            raise ValueError("htp_paper: no weights are installed; give a file")
         return shipped(f"htp_paper_{min(sizes, key=lambda n: abs(np.log(n / cells)))}.safetensors")
 
     def operator(self) -> Operator:
@@ -120,7 +123,7 @@ class HTPaper(Preconditioner):
         return read_operator(self._lattice, *arrays)
 
     def predict(self) -> None:
-        self._forward()
+        self._forward(self._fill)
 
     def update(self) -> None:
         """Nothing is left to renew."""

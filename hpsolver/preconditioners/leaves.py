@@ -92,6 +92,10 @@ class Leaves:
         """Sweeps of one symmetric solve: 0, 1, .., m - 1, .., 1, 0 over m colours."""
         return 2 * self.by.colors - 1
 
+    def forget(self) -> None:
+        """Lets the next ``find_changes`` take every leaf for changed. Not for a captured graph."""
+        self._seen.fill_(math.nan)
+
     def find_changes(self) -> None:
         """Records: ``changed``."""
         system = self.system

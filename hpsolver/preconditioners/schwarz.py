@@ -172,6 +172,7 @@ class Schwarz(Preconditioner):
             from hpsolver.network.oracle import optimal_functions
 
             self._start_functions.assign(optimal_functions(self.system, self.coarse_size - 1))
+            self._leaves.forget()
 
     @property
     def launches(self) -> int:

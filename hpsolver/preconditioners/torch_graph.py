@@ -7,33 +7,39 @@ from collections.abc import Callable
 import warp as wp
 
 
-def on_stream(run: Callable[[], None], device: wp.Device) -> Callable[[], None]:
-    """``run`` as it is on the CPU; on CUDA a graph captured at the first call and replayed on Warp's stream.
+class OnStream:
+    """Runs a function of Torch: as it is on the CPU; on CUDA as a graph, captured at the first call and replayed on
+    Warp's current stream.
 
     The capture takes a stream of Torch's own: Warp's are blocking, which Torch refuses. Three runs ahead of it let
     cuBLAS allocate its workspace.
     """
-    if not device.is_cuda:
-        return run
 
-    import torch
+    def __init__(self, device: wp.Device):
+        self._device = device
+        self._graph = None
 
-    graph: torch.cuda.CUDAGraph | None = None
+    def __call__(self, run: Callable[[], None]) -> None:
+        """Runs ``run``, the same function each time."""
+        if not self._device.is_cuda:
+            run()
+            return
 
-    def replay() -> None:
-        nonlocal graph
-        stream = wp.stream_to_torch(wp.get_stream(device))
-        if graph is None:
-            side = torch.cuda.Stream(stream.device)
+        import torch
+
+        current = wp.get_stream(self._device)
+        device = wp.device_to_torch(self._device)
+        # Handle 0 is the default stream, which Torch would take for the wish for a new one.
+        stream = wp.stream_to_torch(current) if current.cuda_stream else torch.cuda.default_stream(device)
+        if self._graph is None:
+            side = torch.cuda.Stream(device)
             side.wait_stream(stream)
             with torch.cuda.stream(side):
                 for _ in range(3):
                     run()
-            graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(graph, stream=side):
+            self._graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(self._graph, stream=side):
                 run()
             stream.wait_stream(side)
         with torch.cuda.stream(stream):
-            graph.replay()
-
-    return replay
+            self._graph.replay()

@@ -1,5 +1,5 @@
-// One tile's part of z = M r: its strips' sums, times the core C [RANK, RANK] and its transpose. Strips are `size` places
-// of the Morton order; result [tiles, 2 RANK] holds what the tile adds to its row leaves and to its column leaves.
+// One tile's part of z = M r: its strips' sums, times the core C [RANK, RANK] and its transpose. Strips are `size` and
+// `column_size` places of the Morton order; result [tiles, 2 RANK] holds what the tile adds to its row leaves and to its column leaves.
 constexpr int RANK = R / 2;
 HP_SHARED M rows[RANK];
 HP_SHARED M columns[RANK];
@@ -7,7 +7,8 @@ for (int q = lane; q < R; q += lanes) {
     const bool left = q < RANK;
     const int* leaf = order.data + (left ? row.data[slot] : column.data[slot]);
     M sum = 0;
-    for (int s = 0; s < size.data[slot]; ++s) sum += restricted.data[leaf[s] * R + q];
+    const int leaves = left ? size.data[slot] : column_size.data[slot];
+    for (int s = 0; s < leaves; ++s) sum += restricted.data[leaf[s] * R + q];
     (left ? rows[q] : columns[q - RANK]) = sum;
 }
 HP_SYNC;

@@ -48,7 +48,7 @@ def card(path: Path, found: dict | None) -> str:
         "solids": f"a block in {100 * frames['solid']:.0f} % of the frames",
         "objective": objective,
         "steps": f"{run['steps']} of {run['batch']} frames, AdamW at {run['rate']:g}, seed {run['seed']}",
-        "start": Path(run["start"]).name if run["start"] else "random",
+        "start": run["start"] or "random",
         "time": f"{about['seconds']} s, {about['threads']} thread of a shared 2-core Xeon, Torch {about['torch']}",
         "kept": f"step {best['step']}: validation mean {best['iterations']:.1f}, worst {best['worst']}",
         "valid for": LIMITS[kind],

@@ -29,7 +29,11 @@ PRESETS: dict[str, tuple[Task, Run]] = {
     "htp_paper_4096": (_paper((64, 64)), _larger(1000, 1, 1e-3, "2048")),
     "htp_paper_8192": (_paper((128, 64)), _larger(700, 1, 8e-4, "4096")),
     "htp_paper_16384": (_paper((128, 128)), _larger(240, 1, 8e-4, "8192")),
-    "htp_paper_1024_d128": (_paper((32, 32), width=128, heads=8), Run(1500, 2, 1e-3, validate_every=250)),
+    "htp_paper_1024_d128_start": (_paper((32, 32), width=128, heads=8), Run(1500, 2, 1e-3, validate_every=187)),
+    "htp_paper_1024_d128": (
+        _paper((32, 32), width=128, heads=8),
+        Run(1600, 2, 2e-3, validate_every=200, start="runs/htp_paper_1024_d128_start/best.safetensors"),
+    ),
     "htp_2d_start": (
         BasisTask(BasisConfig(width=64), objective="determinant"),
         Run(6000, 2, 2e-3, average=0.999, validate_every=750, validation_frames=4),

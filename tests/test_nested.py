@@ -251,12 +251,12 @@ def test_unchanged_parts_are_kept_and_changed_ones_renewed():
 
 def test_nesting_is_chosen_by_size():
     small, large = (make_bricks(make_grid(shape)) for shape in ((256, 256), (512, 520)))
-    assert not nests(small, 8, True, None)
-    assert not nests(small, 8, False, None)
-    assert nests(large, 8, True, None)
-    assert nests(large, 8, False, None)
-    assert nests(small, 8, False, 3)
-    assert not nests(large, 8, False, 2)
+    assert not nests(small, 8, True, None, small.size)
+    assert not nests(small, 8, False, None, small.size)
+    assert nests(large, 8, True, None, large.size)
+    assert nests(large, 8, False, None, large.size)
+    assert nests(small, 8, False, 3, small.size)
+    assert not nests(large, 8, False, 2, large.size)
 
 
 def test_a_grid_beyond_the_dense_limit_is_solved():

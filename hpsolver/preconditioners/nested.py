@@ -35,18 +35,23 @@ from .leaves import Groups
 FUNCTIONS = 16
 """R2. With 8, one function for two leaves, thin and torn phases need up to twice the iterations."""
 
-BAND_WORK = 2**28
-"""rows * width^2 of the largest band that is factored, by choice, each frame."""
+BAND_WORK = 1500
+"""rows * width^2, per cell of the grid, of the largest band that is factored, by choice, each frame. Exact solutions
+cost fewer iterations: they are kept for as long as the factorisation is a fair part of the frame."""
 
 
-def nests(lattice: Bricks | Lattice, R: int, dense: bool, levels: int | None) -> bool:
-    """Whether the coarse matrix of these nodes is nested; ``levels`` counts them as the first. One node never is."""
+def nests(lattice: Bricks | Lattice, R: int, dense: bool, levels: int | None, size: int) -> bool:
+    """Whether the coarse matrix of these nodes is nested; ``levels`` counts them as the first. One node never is.
+
+    Args:
+        size: cells of the grid.
+    """
     if lattice.leaves == 1:
         return False
     if levels is not None:
         return levels > 2
     rows, width = lattice.leaves * R, (lattice.leaf_reach + 1) * R
-    return rows > coarse.DENSE_LIMIT if dense else rows * width**2 > BAND_WORK
+    return rows > coarse.DENSE_LIMIT if dense else rows * width**2 > BAND_WORK * size
 
 
 class NestedCoarse:
@@ -68,7 +73,7 @@ class NestedCoarse:
         periodic = [False] * (3 - dimension) + [system.grid.periodic(a) for a in range(dimension)]
         lattice = group_nodes(matrix.lattice, UNKNOWNS // R, cells, periodic)
         above = None if levels is None else levels - 1
-        mass = nests(lattice, FUNCTIONS, dense, above)
+        mass = nests(lattice, FUNCTIONS, dense, above, system.size)
         self._system, self._matrix, self.dense, self._bricks = system, matrix, dense, lattice.leaves
         self._by = Groups(lattice.colors, device)
         pieces, constants = matrix.constants.merged(lattice, FUNCTIONS)

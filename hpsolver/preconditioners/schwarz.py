@@ -132,7 +132,7 @@ class Schwarz(Preconditioner):
         system, R, bricks = self.system, self.coarse_size, self.system.bricks
         M, L, T = system.preconditioner_type, bricks.leaf_size, system.krylov_type
         self.dense = system.device.is_cuda if self._dense is None else self._dense
-        nested = self.sweep == "redblack" and nests(bricks, R, self.dense, self.levels)
+        nested = self.sweep == "redblack" and nests(bricks, R, self.dense, self.levels, system.size)
         self.starts = self.deflated and not nested
         mode = CYCLE if nested else PUSH if self.deflated else RESTRICT
         self._leaves = Leaves(system, self.sweep == "redblack", mode, R, self.dense)

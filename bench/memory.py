@@ -23,10 +23,14 @@ def held() -> int:
     for thing in gc.get_objects():
         if issubclass(type(thing), wp.array) and thing.deleter is not None:  # it owns its memory: not a view
             sizes[thing.ptr] = thing.capacity
-        elif issubclass(type(thing), torch.Tensor) and thing.device.type != "meta":
+        elif issubclass(type(thing), torch.Tensor) and _has_storage(thing):
             storage = thing.untyped_storage()
             sizes[storage.data_ptr()] = storage.nbytes()
     return sum(sizes.values())
+
+
+def _has_storage(tensor: torch.Tensor) -> bool:
+    return tensor.layout is torch.strided and tensor.device.type != "meta"
 
 
 def resident() -> int | None:

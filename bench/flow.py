@@ -10,7 +10,7 @@ import numpy as np
 
 from hpsolver import Solver
 from hpsolver.examples.rising_bubbles import TOLERANCE, Contestant, Flow
-from hpsolver.preconditioners.htp import HTP
+from hpsolver.preconditioners import HTP, Schwarz
 
 from . import command, machine, report
 
@@ -30,8 +30,10 @@ VARIANTS = {
     "htp, refresh 50": {"preconditioner": HTP(refresh=50)},
     "htp, refresh auto": {"preconditioner": HTP(refresh="auto")},
     "htp, refresh auto, warm start": {"preconditioner": HTP(refresh="auto"), "warm_start": True},
-    "htp, 4 functions, refresh 10": {"preconditioner": HTP(4, refresh=10)},
-    "htp_paper": {"preconditioner": "htp_paper"},
+    "schwarz, 4 functions": {"preconditioner": Schwarz(4)},
+    "htp, 4 functions, refresh 50": {"preconditioner": HTP(4, refresh=50)},
+    "htp, 4 functions, refresh auto": {"preconditioner": HTP(4, refresh="auto")},
+    "htp, 4 functions, refresh auto, warm start": {"preconditioner": HTP(4, refresh="auto"), "warm_start": True},
     "jacobi": {"preconditioner": "jacobi", "max_iterations": 20000},
 }
 

@@ -15,6 +15,7 @@ import numpy as np
 from scipy import ndimage
 
 from hpsolver import Solver, problems
+from hpsolver.network import weights
 from hpsolver.preconditioners import Preconditioner, Schwarz
 from hpsolver.preconditioners.htp import HTP
 from hpsolver.preconditioners.htp_paper import HTPaper
@@ -117,17 +118,26 @@ def published_method(plan: dict, step: Callable[[str], None]) -> list[dict]:
         times = {"inference ms": mine.update, "us per iteration": 1e3 * mine.solve / mine.mean}
         rows.append({"cells": shape[0] * shape[1], "published": published, **counts, **times})
         step(f"published method, {shape}")
+    rows.insert(1, _published_width(plan["paper"][0], plan["frames"], rows[0]))
     return rows
+
+
+def _published_width(shape: tuple[int, ...], number: int, row: dict) -> dict:
+    """The row of the smallest size with the published width of the network, 128, trained for fewer steps."""
+    wide = count(HTPaper(weights.shipped("htp_paper_1024_d128.safetensors")), gallery("panel", shape, number))
+    times = {"inference ms": wide.update, "us per iteration": 1e3 * wide.solve / wide.mean}
+    return row | {"cells": f"{row['cells']}_d128", "htp_paper": wide} | times
 
 
 def generalisation(plan: dict, step: Callable[[str], None]) -> list[dict]:
     """Weights of 4,096 cells (1,024 with ``--quick``) where they were not trained, and other sizes' on each other."""
     trained = plan["paper"][min(2, len(plan["paper"]) - 1)]
     number, cells = plan["frames"], trained[0] * trained[1]
+    half = number // 2  # contrast c draws from c / 2 to c
     cases = {
         "as trained": gallery("panel", trained, number),
         "closed walls only": closed_panels(trained, number),
-        "contrast 100-200": gallery("panel", trained, number, 200.0),
+        "contrast 50-200": [*gallery("panel", trained, half, 100.0), *gallery("panel", trained, number - half, 200.0)],
         "contrast 500-1000": gallery("panel", trained, number, 1000.0),
         **{
             f"{family}, contrast 1000": gallery(family, trained, number, 1e3) for family in ("bubbles", "film", "noise")
@@ -137,8 +147,8 @@ def generalisation(plan: dict, step: Callable[[str], None]) -> list[dict]:
     }
     rows = []
     for case, frames in cases.items():
-        weights = HTPaper.shipped(2, cells)
-        rows.append({"case": case, "htp_paper": count(HTPaper(weights), frames), "jacobi": count("jacobi", frames)})
+        file = HTPaper.shipped(2, cells)
+        rows.append({"case": case, "htp_paper": count(HTPaper(file), frames), "jacobi": count("jacobi", frames)})
         step(f"generalisation, {case}")
     return rows
 

@@ -57,10 +57,10 @@ def main(argv: list[str] | None = None) -> int:
             report.preface(found),
             f"{SHAPE[0] * SHAPE[1]} cells, {steps} steps of {run.batch} frames each, width {NETWORK.width}; iterations "
             f"to 1e-8 on {FRAMES} unseen panel frames, mean and (worst).",
-            report.table(list(found["rows"][0]), map(learned._cells, found["rows"])),
+            report.table(list(found["rows"][0]), map(learned.cells, found["rows"])),
         ]
     )
-    report.write(options.out, "ablations", learned._plain(found), text)
+    report.write(options.out, "ablations", learned.plain(found), text)
     print(text)
     return 0
 

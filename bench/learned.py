@@ -208,7 +208,7 @@ def main(argv: list[str] | None = None) -> int:
         for name, section in SECTIONS.items():
             found[name] = section(plan, progress.step)
     text = markdown(found)
-    report.write(options.out, "learned", _plain(found), text)
+    report.write(options.out, "learned", plain(found), text)
     print(text)
     return 0
 
@@ -217,11 +217,11 @@ def markdown(found: dict) -> str:
     parts = ["# What learning is worth", report.preface(found), __doc__.split("\n\n", 1)[1].strip()]
     for name in SECTIONS:
         rows = found[name]
-        parts += [f"## {name[0].upper()}{name[1:]}", report.table(list(rows[0]), map(_cells, rows))]
+        parts += [f"## {name[0].upper()}{name[1:]}", report.table(list(rows[0]), map(cells, rows))]
     return "\n\n".join(parts)
 
 
-def _cells(row: dict) -> Iterable[str]:
+def cells(row: dict) -> Iterable[str]:
     for key, value in row.items():
         if isinstance(value, Count):
             yield value.text()
@@ -235,13 +235,13 @@ def _cells(row: dict) -> Iterable[str]:
             yield str(value)
 
 
-def _plain(value: object) -> object:
+def plain(value: object) -> object:
     """Dataclasses as dictionaries, for JSON."""
     if isinstance(value, Count):
         return vars(value)
     if isinstance(value, dict):
-        return {key: _plain(v) for key, v in value.items()}
-    return [_plain(v) for v in value] if isinstance(value, (list, tuple)) else value
+        return {key: plain(v) for key, v in value.items()}
+    return [plain(v) for v in value] if isinstance(value, (list, tuple)) else value
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import torch
 
@@ -59,7 +61,7 @@ class PatchLattice:
             own = np.arange(K)[:, None] * T + np.arange(T)
             across[d] = np.where(absent, own, leaf * T + target[None, :])
             linked[d] = ~absent
-        as_tensor = lambda values: torch.as_tensor(values, device=self.device)  # noqa: E731
+        as_tensor = functools.partial(torch.as_tensor, device=self.device)
         self.across, self.linked = as_tensor(across.reshape(D, K * T)), as_tensor(linked)
         self.within, self.inside = as_tensor(within), as_tensor(inside)[:, None, :].expand(-1, K, -1)
         self.order = as_tensor(morton_order(bricks.coordinates))

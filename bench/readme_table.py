@@ -48,13 +48,18 @@ def _cell(name: str, rows: list[Mapping]) -> str:
     return f"**{text}**" if row["p50"] == fastest else text
 
 
+def _count(count: Mapping) -> str:
+    """Mean iterations, and how many frames the fallback finished."""
+    return f"{count['mean']:.0f}" + (f" ({count['failed']} of {count['frames']} by fallback)" if count["failed"] else "")
+
+
 def learned_table(found: Mapping) -> str:
     """Iterations of the published method beside the published ones, of the learned coarse space beside the classical.
 
     The latter are means over the sizes measured, deflated and red-black.
     """
     published = [
-        [row["cells"], row["published"], *(f"{row[name]['mean']:.0f}" for name in ("htp_paper", "jacobi", "schwarz"))]
+        [row["cells"], row["published"], *(_count(row[name]) for name in ("htp_paper", "jacobi", "schwarz"))]
         for row in found["published method"]
     ]
     coarse = [row for row in found["coarse space"] if row["variant"] == "deflated red-black"]

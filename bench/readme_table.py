@@ -50,7 +50,8 @@ def _cell(name: str, rows: list[Mapping]) -> str:
 
 def _count(count: Mapping) -> str:
     """Mean iterations, and how many frames the fallback finished."""
-    return f"{count['mean']:.0f}" + (f" ({count['failed']} of {count['frames']} by fallback)" if count["failed"] else "")
+    helped = f" ({count['failed']} of {count['frames']} by fallback)" if count["failed"] else ""
+    return f"{count['mean']:.0f}{helped}"
 
 
 def learned_table(found: Mapping) -> str:

@@ -117,7 +117,7 @@ class Solver:
             self._unpack(target, out)
             self._stopwatch.stop()
         self._info = None
-        if not self.device.is_cuda:
+        if not self.preconditioner.graph_safe and not self.device.is_cuda:
             self.preconditioner.observe(self._pcg.iterations())
         return out
 
@@ -147,7 +147,7 @@ class Solver:
             pcg, names = self._pcg, (self.preconditioner.name, self.fallback.name if self.fallback else "")
             timings = self._stopwatch.read()
             self._info = read_info(pcg.state, pcg.counter, self.system.mean, names, timings)
-            if self.device.is_cuda:
+            if not self.preconditioner.graph_safe and self.device.is_cuda:
                 self.preconditioner.observe(self._info.iterations)
         return self._info
 

@@ -1,7 +1,7 @@
 """Trains the networks: one loop for every task.
 
-    hpsolver train CONFIG.toml --out FOLDER
-    torchrun --nproc-per-node 2 -m hpsolver train CONFIG.toml --out FOLDER      (several processes or GPUs)
+    hpsolver train htp_2d --out FOLDER
+    torchrun --nproc-per-node 2 -m hpsolver train htp_2d --out FOLDER      (several processes or GPUs)
 
 AdamW with warm-up and cosine decay, gradient clipping, an exponential moving average of the weights. Every step draws
 fresh frames; step and process give their seeds, so a run that was stopped goes on exactly where it was. The figure
@@ -220,9 +220,7 @@ class _Training:
         for number, state in self.optimizer.state_dict()["state"].items():
             tensors |= {f"adam.{number}.{key}": torch.as_tensor(value) for key, value in state.items()}
         state = {"step": self.step, "seconds": self.seconds, "best": self.best, "config": self._described()}
-        partial = (
-            self.out / "partial.safetensors"
-        )  # replaced as a whole, so that weights and step always belong together
+        partial = self.out / "partial.safetensors"  # then renamed: weights and step always belong together
         metadata = {"state": json.dumps(state)}
         save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, str(partial), metadata=metadata)
         partial.replace(self.out / "last.safetensors")
@@ -260,10 +258,9 @@ def validate(task: Task, network: nn.Module, frames: int) -> dict[str, float]:
     """PCG to 1e-8 on unseen frames: mean and worst iterations, and how many needed the fallback or did not converge."""
     counts, failed = [], 0
     for family, shape, contrast in task.validation():
-        inference = copy.deepcopy(network).cpu()
         solver = Solver(
             shape,
-            preconditioner=task.preconditioner(inference),
+            preconditioner=task.preconditioner(network),
             tolerance=VALIDATION_TOLERANCE,
             max_iterations=3000,
             device="cpu",

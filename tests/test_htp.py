@@ -19,7 +19,7 @@ from hpsolver.network.coupling import (
 )
 from hpsolver.network.frames import FrameConfig, FrameSource
 from hpsolver.network.mixers import MIXERS
-from hpsolver.network.operator import read_operator
+from hpsolver.network.operator import assembled_operator
 from hpsolver.network.oracle import gains, optimal_start, uncaptured
 from hpsolver.network.patches import TOKENS, patch_boxes
 from hpsolver.preconditioners import Schwarz
@@ -299,8 +299,7 @@ def test_kernels_and_torch_apply_the_same_additive_preconditioner(boundary):
     solver = Solver(shape, preconditioner=preconditioner, boundary=boundary, precision="float64", max_iterations=1)
     solver.step(*problems.frame("film", shape, seed=1))
     bound, system = solver.preconditioner, solver.system
-    arrays = (torch.from_numpy(a.numpy()) for a in (system.conductance, system.diagonal, system.density))
-    operator = read_operator(bound._patches.lattice, *arrays)
+    operator = assembled_operator(bound._patches.lattice, system)
     product = additive_product(operator, coarse_basis(operator, wild(operator, bound._patches)[:, :, :3]))
     r = np.random.default_rng(0).standard_normal(system.size) * system.fluid.numpy()
     r -= system.fluid.numpy() * r.sum() / system.fluid.numpy().sum()

@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 import warp as wp
+from applied import applied
 
 from hpsolver import Solver, Status, problems
 from hpsolver.grid import make_grid
@@ -43,24 +44,6 @@ def solve(shape, boundary, solids, precision="float64", block_cells=None):
     solver.set_solid(solid)
     solver.step(density, rhs)
     return solver, density, solid
-
-
-def applied(solver):
-    """([cells, cells] M as the device applies it, row-major; largest error of its r.z)."""
-    system = solver.system
-    cells = system.grid.cells
-    r, z = (system.zeros(system.size, system.krylov_type) for _ in range(2))
-    rz = system.zeros(solver.preconditioner.products, wp.float64)
-    M, error = np.empty((cells, cells)), 0.0
-    for k in range(cells):
-        unit = np.zeros(cells)
-        unit[k] = 1.0
-        r.assign(system.bricks.to_bricks(unit.reshape(system.grid.shape)).astype(wp.dtype_to_numpy(r.dtype)))
-        solver.preconditioner.apply(r, z, rz)
-        assert not z.numpy()[system.bricks.cell < 0].any(), "padding must stay zero"
-        M[:, k] = system.bricks.from_bricks(z.numpy(), system.grid.shape).ravel()
-        error = max(error, abs(rz.numpy().sum() - M[k, k]) / M[k, k])
-    return M, error
 
 
 # --- the V-cycle from its definition: cells and faces by dictionaries, dense matrices --------------------------------

@@ -9,7 +9,7 @@ import warp as wp
 from hpsolver import Solver, problems
 from hpsolver.grid import make_grid
 from hpsolver.network.frames import FrameConfig, FrameSource
-from hpsolver.network.operator import Lattice
+from hpsolver.network.operator import Lattice, assembled_operator, read_operator
 from hpsolver.network.partition import make_partition, morton_order
 from hpsolver.network.tiles import TileMap
 from hpsolver.network.transformer import HierarchicalTransformer, TransformerConfig
@@ -70,10 +70,7 @@ def test_operator_multiplies_as_the_assembled_matrix():
     system = System(make_grid(shape, boundary=("wall", ("open", "wall"))), 128, "mixed", wp.get_device("cpu"))
     system.density.assign(system.bricks.to_bricks(density))
     system.assemble()
-    from hpsolver.network.operator import read_operator
-
-    arrays = (torch.from_numpy(a.numpy()) for a in (system.conductance, system.diagonal, system.density))
-    operator = read_operator(Lattice(system), *arrays)
+    operator = assembled_operator(Lattice(system), system)
     A = oracle.assemble(density, boundary=("wall", ("open", "wall")))
     v = np.random.default_rng(0).standard_normal(shape)
     z = torch.from_numpy(system.bricks.to_bricks(v)).float()[None, :, None]
@@ -164,8 +161,6 @@ def test_density_outside_the_fluid_changes_nothing():
     system = System(make_grid(shape), 128, "mixed", wp.get_device("cpu"))
     lattice = Lattice(system)
     network, tiles = random_network(), TileMap(lattice, make_partition(system.bricks.coordinates), 4)
-    from hpsolver.network.operator import read_operator
-
     density = system.bricks.to_bricks(problems.density("panel", shape, seed=0))
     system.density.assign(density)
     system.assemble()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 from collections.abc import Callable
 from typing import ClassVar
 
@@ -47,8 +48,9 @@ class ScipyIterative(Rival):
         self._A = sp.csr_matrix(entries, shape=(stencil.rows,) * 2)
         self._M = self.preconditioner(self._A)
 
+    @abc.abstractmethod
     def preconditioner(self, A: sp.csr_matrix) -> spla.LinearOperator:
-        raise NotImplementedError
+        """M for a matrix."""
 
     def solve(self, rhs: np.ndarray) -> np.ndarray:
         self.iterations = 0

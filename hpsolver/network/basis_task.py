@@ -1,4 +1,4 @@
-"""Training task of the learned coarse space: the determinant objective on frames of all kinds and sizes."""
+"""Training task of the learned coarse space, on frames of all kinds and sizes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,6 @@ MIX = FrameConfig(
     boundaries=("wall", "wall", "wall", "open", "periodic"),
     solid=0.2,
 )
-
 """2D: all but two families of the gallery (``dam`` and ``tank`` stay unseen), every kind of side, some solids."""
 
 SPACE = FrameConfig(

@@ -13,7 +13,7 @@ from hpsolver import problems
 from hpsolver.grid import make_grid
 from hpsolver.system import System
 
-from .operator import Lattice, Operator, read_operator, stack
+from .operator import Lattice, Operator, assembled_operator, stack
 
 FIRST_SEED = 1_000_000
 """Seed of the first training frame, and so on upwards. Tables use 10,000 and up, validation 500,000 and up."""
@@ -70,8 +70,7 @@ class FrameSource:
         density = problems.density(family, system.grid.shape, seed=rng, contrast=contrast)
         system.density.assign(system.bricks.to_bricks(density))
         system.assemble()
-        arrays = (torch.from_numpy(a.numpy()) for a in (system.conductance, system.diagonal, system.density))
-        return read_operator(lattice, *(a.to(self.device) for a in arrays))
+        return assembled_operator(lattice, system)
 
     @staticmethod
     def _block(shape: tuple[int, ...], rng: np.random.Generator) -> tuple[tuple[int, int], ...]:

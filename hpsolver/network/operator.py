@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+import warp as wp
 
 from hpsolver.system import System
 
@@ -148,6 +149,12 @@ def read_operator(
         torch.where(inside, diagonal / scale, 1.0).float()[None],
         log_density.float()[None],
     )
+
+
+def assembled_operator(lattice: Lattice, system: System) -> Operator:
+    """``read_operator`` of an assembled system, on the lattice's device."""
+    arrays = (system.conductance, system.diagonal, system.density)
+    return read_operator(lattice, *(wp.to_torch(a).to(lattice.device) for a in arrays))
 
 
 def stack(operators: list[Operator]) -> Operator:

@@ -20,7 +20,7 @@ from hpsolver.preconditioners.haar import haar
 from hpsolver.system import System
 
 from .coupling import coarse_basis, coupling_matrix, leaf_matrices, whitened
-from .operator import Lattice, Operator, read_operator
+from .operator import Lattice, Operator, assembled_operator
 
 CANDIDATES = 16
 """Classical functions per leaf to choose from, the constant included."""
@@ -80,7 +80,6 @@ def optimal_start(operator: Operator, candidates: torch.Tensor, functions: int) 
 
 def optimal_functions(system: System, functions: int) -> np.ndarray:
     """[leaves * functions * L] fp32 start functions for an assembled system, by a dense inverse on the host."""
-    arrays = (torch.from_numpy(a.numpy()) for a in (system.conductance, system.diagonal, system.density))
-    operator = read_operator(Lattice(system), *arrays)
+    operator = assembled_operator(Lattice(system), system)
     candidates = torch.from_numpy(haar(system.bricks.extent, CANDIDATES - 1))
     return optimal_start(operator, candidates, functions)[0].float().numpy().ravel()

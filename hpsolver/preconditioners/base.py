@@ -58,8 +58,8 @@ class Preconditioner(abc.ABC):
         """Runs what cannot be captured, Torch's part of the frame, without waiting for the device (``graph_safe``)."""
 
     def observe(self, iterations: int) -> None:  # noqa: B027 (most do not care)
-        """Hears what the last frame took, where that is known without waiting: on the CPU after every frame, on CUDA
-        when the caller reads ``info``."""
+        """Hears what the last frame took (only where ``graph_safe`` is False), when that is known without waiting: on
+        the CPU after every frame, on CUDA when the caller reads ``info``."""
 
     @abc.abstractmethod
     def apply(self, r: wp.array, z: wp.array, rz: wp.array) -> None:

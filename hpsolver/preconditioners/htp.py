@@ -120,12 +120,11 @@ class HTP(Schwarz):
         """The network on the system's arrays, its numbers into the start functions."""
         import torch
 
-        from hpsolver.network.operator import read_operator
+        from hpsolver.network.operator import assembled_operator
 
-        system, patches = self.system, self._patches
+        patches = self._patches
         with torch.no_grad():
-            arrays = (wp.to_torch(a) for a in (system.conductance, system.diagonal, system.density))
-            operator = read_operator(patches.lattice, *arrays)
+            operator = assembled_operator(patches.lattice, self.system)
             start = self.network(operator, patches)[0, :, : self.coarse_size - 1]
             classical = patches.haar[: self.coarse_size - 1]
             usable = (start.abs() <= self.LARGEST).flatten(1).all(dim=1)  # NaN fails the comparison

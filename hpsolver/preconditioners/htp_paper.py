@@ -31,7 +31,7 @@ class HTPaper(Preconditioner):
     between. M itself is applied by three kernels.
 
     Args:
-        weights: a file written by ``hpsolver train htp_paper``; None takes the shipped one whose number of cells is
+        weights: a file written by ``hpsolver train``; None takes the shipped one whose number of cells is
             nearest to the grid's. Weights do not depend on the number of cells, but were trained at one.
         storage: ``float32``, ``float16`` or ``bfloat16``, the type in which M is kept.
 
@@ -116,11 +116,9 @@ class HTPaper(Preconditioner):
 
     def operator(self) -> Operator:
         """A / s of the assembled system, as the network sees it."""
-        from hpsolver.network.operator import read_operator
+        from hpsolver.network.operator import assembled_operator
 
-        system = self.system
-        arrays = (wp.to_torch(a) for a in (system.conductance, system.diagonal, system.density))
-        return read_operator(self._lattice, *arrays)
+        return assembled_operator(self._lattice, self.system)
 
     def predict(self) -> None:
         self._forward(self._fill)

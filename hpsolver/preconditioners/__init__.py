@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from .base import Preconditioner
+from .dd_attention import DDAttention
 from .diagonal import Identity, Jacobi
 from .dilu import DILU
 from .htp import HTP
@@ -32,6 +33,7 @@ NAMES: dict[str, Callable[[], Preconditioner]] = {
     "dilu": DILU,
     "fsai": _fsai,
     "spai": NeuralSPAI,
+    "dd_attention": DDAttention,
     "htp_paper": HTPaper,
     "htp": HTP,
 }
@@ -74,6 +76,7 @@ def available() -> dict[str, str | None]:
 
 __all__ = [
     "DILU",
+    "DDAttention",
     "HTP",
     "NAMES",
     "BlockJacobi",

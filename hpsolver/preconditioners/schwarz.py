@@ -7,6 +7,9 @@ With B = blkdiag(A_ii^-1), or a symmetric sweep over coloured leaves, and Q = Ph
   projector.
 - deflated:  M = B + Q (I - A B), the A-DEF2 of Tang, Nabben, Vuik and Erlangga (2009), which equals a symmetric
   positive definite preconditioner once the start vector has Phi^T r = 0.
+- with overlap, B = sum_i R_i^T D_i^1/2 A_i^-1 D_i^1/2 R_i on windows larger than the leaves (``windows``), and M = B + Q
+  or its deflated form. Without the Phi part taken out: there is none that both would correct alone, and the nearest
+  thing to it, what (Phi_i^T D_i^-1/2 A_i D_i^-1/2 Phi_i)^-1 gives, saves no more than 2 of 20 to 30 iterations.
 - nested, on large grids: the symmetric cycle of ``nested``, where the inverse in Q is itself approximate.
 
 Phi_i, the classical basis: the leaf is split into sub-bricks, their Haar functions go through one inverse step
@@ -24,6 +27,7 @@ from hpsolver.kernels import coarse as kernels
 from hpsolver.kernels.krylov import krylov
 from hpsolver.kernels.leaves import CYCLE, NO_COARSE, PUSH, RESTRICT
 from hpsolver.kernels.native import launch
+from hpsolver.kernels.windows import residual_restriction
 
 from .base import Preconditioner
 from .coarse_space import CoarseMatrix, ExactCoarse
@@ -31,10 +35,12 @@ from .constants import Constants
 from .haar import haar
 from .leaves import CoarseArrays, Leaves
 from .nested import NestedCoarse, nests
+from .windows import Windows
 
 COARSE_SIZES = (1, 2, 4, 8, 16, 32)
 SWEEPS = ("additive", "redblack")
 BASES = ("classical", "optimal")
+OVERLAPS = (0, 1, 2)
 
 
 class BlockJacobi(Preconditioner):
@@ -79,6 +85,8 @@ class Schwarz(Preconditioner):
         coarse_size: functions a leaf, a power of two from 1 to 32.
         deflated: A-DEF2 instead of the additive form.
         sweep: ``additive`` (all leaves at once) or ``redblack`` (a symmetric sweep; needs ``deflated``).
+        overlap: layers of cells that each leaf's solve takes from its neighbours, 0 to 2; more than 0 needs
+            ``sweep="additive"``. PLACEHOLDER
         leaf_size: cells of a leaf, 64 or 128.
         basis: ``classical``, or ``optimal``: the best of 16 functions a leaf, found by inverting their coarse matrix in
             Torch (``hpsolver.network.oracle``). Slow: a target for tests and networks.
@@ -99,6 +107,7 @@ class Schwarz(Preconditioner):
         *,
         deflated: bool = True,
         sweep: str = "redblack",
+        overlap: int = 0,
         leaf_size: int = 128,
         basis: str = "classical",
         levels: int | None = None,
@@ -110,6 +119,10 @@ class Schwarz(Preconditioner):
             raise ValueError(f"unknown sweep {sweep!r}; allowed: {', '.join(SWEEPS)}")
         if sweep == "redblack" and not deflated:
             raise ValueError("sweep='redblack' needs deflated=True")
+        if overlap not in OVERLAPS:
+            raise ValueError(f"overlap must be one of {OVERLAPS}, got {overlap!r}")
+        if overlap and sweep != "additive":
+            raise ValueError(f"overlap {overlap} needs sweep='additive', got {sweep!r}")
         if basis not in BASES:
             raise ValueError(f"unknown basis {basis!r}; allowed: {', '.join(BASES)}")
         if basis == "optimal" and (leaf_size != 128 or coarse_size > 8):
@@ -121,6 +134,7 @@ class Schwarz(Preconditioner):
         self.coarse_size = coarse_size
         self.deflated = bool(deflated)
         self.sweep = sweep
+        self.overlap = overlap
         self.leaf_size = leaf_size
         self.starts = self.deflated
         self.basis = basis
@@ -135,7 +149,8 @@ class Schwarz(Preconditioner):
         nested = self.sweep == "redblack" and nests(bricks, R, self.dense, self.levels, system.size)
         self.starts = self.deflated and not nested
         mode = CYCLE if nested else PUSH if self.deflated else RESTRICT
-        self._leaves = Leaves(system, self.sweep == "redblack", mode, R, self.dense)
+        self._windows = self.near_field()
+        self._leaves = Leaves(system, self.sweep == "redblack", mode, R, self.dense and self._windows is None)
         by = self._leaves.by
 
         constants = Constants.of_leaves(system, R)
@@ -152,15 +167,21 @@ class Schwarz(Preconditioner):
         self._raw = system.zeros(by.groups * max(R - 1, 1) * L * by.W, wp.float64)
         self._basis = system.zeros(system.leaves * R * L, M)
         self._start_functions = wp.array(self.start_functions(), dtype=wp.float32, device=system.device)
-        self._local_inverse = system.zeros(1 if self.deflated else self._matrix.rows * R, wp.float64)
+        local = not self.deflated and self._windows is None
+        self._local_inverse = system.zeros(self._matrix.rows * R if local else 1, wp.float64)
         pushes = system.leaves * (bricks.directions + 1 if self.deflated else 1) * R
         faces = system.leaves * bricks.directions * bricks.face_size * R
         self._arrays = CoarseArrays(self._basis, system.zeros(faces, M), system.zeros(pushes, wp.float64))
-        self._start_rhs = system.zeros(self._matrix.rows, wp.float64)
+        self._restricted = system.zeros(self._matrix.rows, wp.float64)
 
-        self._setup = kernels.coarsening(system.shape, bricks.halfwidth, by.W, M, R, not self.deflated, nested)
+        self._setup = kernels.coarsening(system.shape, bricks.halfwidth, by.W, M, R, local, nested)
         self._transfer = kernels.transfer(system.shape, T, M, R)
+        self._restrict_residual = residual_restriction(system.shape, T, M, R)
         self._dot = krylov(system.shape, T).dot
+
+    def near_field(self) -> Windows | None:
+        """The solves on windows that overlap, None for those on leaves."""
+        return Windows(self.system, self.overlap, None, self.dense) if self.overlap else None
 
     def start_functions(self) -> np.ndarray:
         """[(R - 1) * L] for all leaves alike, or [leaves * (R - 1) * L]: what the inverse step is applied to."""
@@ -178,13 +199,16 @@ class Schwarz(Preconditioner):
     def launches(self) -> int:
         if isinstance(self._coarse, NestedCoarse):
             return self._leaves.launches + 2 + self._coarse.launches
-        return self._leaves.launches + 2
+        return (self._leaves.launches if self._windows is None else self._windows.launches + 1) + 2
 
     def update(self) -> None:
         system = self.system
         self._leaves.find_changes()
         self._update_basis()
-        self._leaves.update()
+        if self._windows is None:
+            self._leaves.update()
+        else:
+            self._windows.update(self._leaves.changed)
         matrix = self._matrix
         inputs = [system.leaves, matrix.changed, system.neighbor, system.side, system.used]
         inputs += [system.conductance, system.diagonal, self._leaves.pinned, self._basis]
@@ -211,15 +235,31 @@ class Schwarz(Preconditioner):
             leaves.descend(r, z, self._arrays, coarse.result)
             launch(self._dot, system.slots, [*blocks, r, z, rz], system.device)
             return
-        leaves.solve(r, self._arrays)
-        coarse.solve(
-            self._arrays.rhs, pushed=self.deflated, local_inverse=None if self.deflated else self._local_inverse
-        )
-        inputs = [*blocks, self._basis, leaves.y, coarse.result, r, z, rz]
+        if self._windows is None:
+            leaves.solve(r, self._arrays)
+            local = None if self.deflated else self._local_inverse
+            coarse.solve(self._arrays.rhs, pushed=self.deflated, local_inverse=local)
+            y = leaves.y
+        else:
+            y = self._solve_windows(self._windows, r)
+        inputs = [*blocks, self._basis, y, coarse.result, r, z, rz]
         launch(self._transfer.prolong, system.slots, inputs, system.device)
+
+    def _solve_windows(self, windows: Windows, r: wp.array) -> wp.array:
+        """Records: y = B r, which is returned, and the coarse solution of r, or of r - A y if deflated."""
+        system = self.system
+        windows.solve(r)
+        if self.deflated:
+            operator = [system.neighbor, system.used, system.krylov_conductance, system.krylov_diagonal]
+            inputs = [system.leaves, *operator, self._basis, windows.y, r, self._restricted]
+            launch(self._restrict_residual, system.leaves, inputs, system.device)
+        else:
+            launch(self._transfer.restrict, system.leaves, [self._basis, r, self._restricted], system.device)
+        self._coarse.solve(self._restricted)
+        return windows.y
 
     def start(self, r: wp.array, x: wp.array) -> None:
         system = self.system
-        launch(self._transfer.restrict, system.leaves, [self._basis, r, self._start_rhs], system.device)
-        self._coarse.solve(self._start_rhs)
+        launch(self._transfer.restrict, system.leaves, [self._basis, r, self._restricted], system.device)
+        self._coarse.solve(self._restricted)
         launch(self._transfer.prolong_add, system.leaves, [self._basis, self._coarse.result, x], system.device)

@@ -1,0 +1,86 @@
+"""Domain-decomposition attention (Koehler and Rheinbach, arXiv 2606.18525) as a preconditioner in 2D and 3D.
+
+    M = Phi Q0 K0^T Phi^T + sum_i R_i^T D_i^1/2 Q_i K_i^T D_i^1/2 R_i
+
+in the paper's notation and its symmetric choice K = Q, so that M is symmetric positive semidefinite. The paper trains
+Q and K for one operator; here they come from the frame's, by algebra:
+
+- R_i, D_i: leaves with ``overlap`` layers of cells around them, one over the number of them that hold the cell.
+- Phi: the coarse functions of ``schwarz``, and Q0 Q0^T = (Phi^T A Phi)^-1.
+- Q_i = L_i^-T, of the Cholesky factor of A on the window, has full rank: Q_i Q_i^T = A_i^-1. Then M is positive definite
+  and is two-level overlapping Schwarz, ``Schwarz(deflated=False, sweep="additive", overlap=...)`` by another name.
+- With a ``rank``, Q_i is the best of that rank: with A_i u = lambda diag(A_i) u, the r smallest lambda and u of norm 1 in
+  diag(A_i), its columns are u / sqrt(lambda). What that misses is stiff, and diag(A)^-1, added, makes M definite.
+"""
+
+from __future__ import annotations
+
+import warp as wp
+
+from .schwarz import Schwarz
+from .windows import Windows
+
+RANKS = (8, 16, 32, 64)
+
+
+class DDAttention(Schwarz):
+    """The paper's M, with all factors from the frame's operator.
+
+    Args:
+        coarse_size: functions a leaf, a power of two from 1 to 32.
+        overlap: layers of cells, 0 to 2.
+        rank: of the windows' Q_i, 8, 16, 32 or 64; None is full. The low ranks take an eigenvalue problem per window
+            and frame, by Torch: hundreds of milliseconds, a target for networks to predict, not for use.
+        leaf_size, dense: as in ``Schwarz``.
+
+    Raises:
+        ValueError: an option is outside its range.
+    """
+
+    name = "dd_attention"
+
+    def __init__(
+        self,
+        coarse_size: int = 8,
+        *,
+        overlap: int = 1,
+        rank: int | None = None,
+        leaf_size: int = 128,
+        dense: bool | None = None,
+    ):
+        if rank is not None and rank not in RANKS:
+            raise ValueError(f"rank must be None or one of {RANKS}, got {rank!r}")
+        options = {"leaf_size": leaf_size, "dense": dense}
+        super().__init__(coarse_size, deflated=False, sweep="additive", overlap=overlap, **options)
+        self.rank = rank
+        self.graph_safe = rank is None
+
+    def near_field(self) -> Windows:
+        return Windows(self.system, self.overlap, self.rank, self.dense)
+
+    def predict(self) -> None:
+        if self.rank is not None:
+            self._fill(self._windows, self.rank)
+
+    @staticmethod
+    def _fill(windows: Windows, rank: int) -> None:
+        """The windows' roots from the assembled system. Torch."""
+        import torch
+
+        system, roots = windows.system, wp.to_torch(windows.roots)
+        cells = torch.as_tensor(windows.cells, device=roots.device).long()
+        held = cells >= 0
+        cells = cells.clamp(min=0)
+        conductance = wp.to_torch(system.conductance).view(-1, system.size)
+        diagonal = torch.where(held, wp.to_torch(system.diagonal)[cells], 1.0)
+        A = torch.diag_embed(diagonal * (1.0 + torch.as_tensor(windows.pinned, device=roots.device)))
+        place = torch.arange(cells.shape[1], device=roots.device).view(windows.extent)
+        for axis in range(3 - system.grid.dimension, 3):
+            low, high = (place.narrow(axis, k, windows.extent[axis] - 1).flatten() for k in (0, 1))
+            joined = held[:, low] & held[:, high]
+            coupling = torch.where(joined, -conductance[2 * (2 - axis)][cells[:, high]], 0.0)
+            A[:, low, high] = A[:, high, low] = coupling
+        scale = diagonal.rsqrt()
+        values, vectors = torch.linalg.eigh(scale[:, :, None] * A * scale[:, None, :])
+        root = scale[:, :, None] * vectors[..., :rank] * values[:, None, :rank].clamp(min=1e-14).rsqrt()
+        roots.copy_(root.flatten())

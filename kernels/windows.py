@@ -1,0 +1,120 @@
+"""The near field with overlap: windows larger than the leaves, their matrices, and what they solve merged.
+
+A window is a leaf with some layers of cells around it, in the order of its own box of L cells: ``cells`` [windows, L]
+says which cells of the grid they are, -1 where the domain ends. A on these cells is banded as a leaf's matrix is, so
+factors and dense roots are those of ``hpsolver.kernels.leaves``; the third form is of low rank, Q [windows, L, rank].
+``weight`` [N] is D^1/2: one over the root of how many windows hold the cell.
+"""
+
+import functools
+from types import SimpleNamespace
+
+import warp as wp
+
+from .native import Shape, array, block_kernel, body, module_name
+
+F64, I32 = array(wp.float64), array(wp.int32)
+
+
+@functools.cache
+def factorization(box: Shape, leaf_size: int, halfwidth: int, W: int) -> SimpleNamespace:
+    """Setup kernels, in double precision. The last two skip windows that no changed leaf touches.
+
+    ``find_touched``: windows that hold a cell of a changed leaf. Blocks: windows.
+    ``factor``: L D L^T of the windows' matrices. Blocks: groups of W.
+    ``invert``: G [windows, L, L] of the inverses G^T G, from the factors. Blocks: windows.
+    """
+    module = module_name("windows", box, leaf_size, W)
+    find_touched = block_kernel(
+        module,
+        "find_touched",
+        body("window_changes", shape=box, LEAF=leaf_size),
+        cells=I32,
+        changed=I32,
+        touched=I32,
+    )
+    factor = block_kernel(
+        module,
+        "factor_windows",
+        body("window_rows", "leaf_factor", shape=box, LEAF=leaf_size, BW=halfwidth, W=W),
+        leaves=wp.int32,
+        changed=I32,
+        members=I32,
+        cells=I32,
+        pinned=array(wp.uint8),
+        conductance=F64,
+        diagonal=F64,
+        factor=F64,
+    )
+    invert = block_kernel(
+        module,
+        "invert_windows",
+        body("leaf_inverse", shape=box, BW=halfwidth, W=W),
+        changed=I32,
+        places=I32,
+        factor=F64,
+        inverse=F64,
+    )
+    return SimpleNamespace(find_touched=find_touched, factor=factor, invert=invert)
+
+
+@functools.cache
+def solving(box: Shape, halfwidth: int, W: int, T: type, M: type, rank: int, dense: bool) -> wp.Kernel:
+    """``native/window_solve.h``. Blocks: groups of W windows (dense or of low rank: windows, W = 1).
+
+    Args:
+        T: type of the vectors and of the arithmetic.
+        M: type that dense roots and low-rank factors are stored in.
+        rank: of Q, a multiple of 8; 0 for the whole inverse.
+    """
+    form = f"rank{rank}" if rank else "dense" if dense else "banded"
+    return block_kernel(
+        module_name("window_solve", box, W, T, M, form),
+        "solve_windows",
+        body(
+            *("band_substitute", "root_multiply", "attend", "window_solve"),
+            **{"shape": box, "BW": halfwidth, "W": W, "T": T, "RANK": rank, "DENSE": dense and not rank},
+        ),
+        members=I32,
+        cells=I32,
+        factor=array(M if dense or rank else T),
+        weight=array(T),
+        r=array(T),
+        solved=array(T),
+    )
+
+
+@functools.cache
+def merging(shape: Shape, T: type, jacobi: bool) -> wp.Kernel:
+    """y [N] from what the windows solved, ``native/window_merge.h``. Blocks: leaves."""
+    return block_kernel(
+        module_name("window_merge", shape, T, int(jacobi)),
+        "merge_windows",
+        body("window_merge", shape=shape, T=T, JACOBI=jacobi),
+        first=I32,
+        place=I32,
+        weight=array(T),
+        solved=array(T),
+        diagonal=array(T),
+        r=array(T),
+        y_=array(T),
+    )
+
+
+@functools.cache
+def residual_restriction(shape: Shape, T: type, M: type, R: int) -> wp.Kernel:
+    """c = Phi^T (r - A y). Blocks: leaves."""
+    return block_kernel(
+        module_name("restrict_residual", shape, T, M, R),
+        "restrict_residual",
+        body("halo", "sums", "restrict_residual", shape=shape, T=T, M=M, R=R),
+        leaves=wp.int32,
+        neighbor=I32,
+        used=I32,
+        conductance=array(T),
+        diagonal=array(T),
+        basis=array(M),
+        y_=array(T),
+        r=array(T),
+        coarse=F64,
+    )

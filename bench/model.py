@@ -13,7 +13,7 @@ from unittest import mock
 import warp as wp
 
 from hpsolver import Solver
-from hpsolver.preconditioners import BlockJacobi, Preconditioner, Schwarz
+from hpsolver.preconditioners import BlockJacobi, DDAttention, Preconditioner, Schwarz
 from hpsolver.preconditioners.multigrid import BLOCK_CELLS, Multigrid
 
 NODE = 2.5e-6
@@ -32,6 +32,7 @@ ON_GPU: dict[str, Callable[[], Preconditioner]] = {
     "block_jacobi": lambda: BlockJacobi(dense=True),
     "multigrid": lambda: Multigrid(block_cells=BLOCK_CELLS),
     "schwarz": lambda: Schwarz(dense=True),
+    "dd_attention": lambda: DDAttention(dense=True),
     "schwarz, all leaves at once": lambda: Schwarz(sweep="additive", dense=True),
     "schwarz, additive": lambda: Schwarz(deflated=False, sweep="additive", dense=True),
 }

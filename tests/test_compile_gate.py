@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import math
 import re
 import subprocess
 import sysconfig
@@ -24,11 +25,12 @@ from hpsolver.kernels import (
     regions,
     spai,
     tiles,
+    windows,
 )
 
 from hpsolver import Solver, problems
 from hpsolver.bricks import EXTENTS
-from hpsolver.preconditioners import NAMES, Multigrid, Schwarz
+from hpsolver.preconditioners import NAMES, DDAttention, Multigrid, Schwarz
 from hpsolver.preconditioners.htp_paper import HTPaper
 from hpsolver.preconditioners.spai import CHANNELS
 from hpsolver.stopwatch import set_mark
@@ -38,6 +40,7 @@ SHARED_LIMIT = 48 * 1024
 HALFWIDTH = {2: 8, 3: 16}
 SPAI_LAYERS = 4  # of the shipped weights
 TILE_RANK = 32
+WINDOW_RANK = 32
 
 FIXED = [
     assembly.to_float,
@@ -85,7 +88,19 @@ def configured(dimension: int, T: type, M: type) -> list[wp.Kernel]:
         groups += [nested.nesting(dimension, halfwidth, W, M, functions, 16, True, mass) for mass in (False, True)]
         singles.append(coarse.band_rows(dimension, functions))
     singles.append(leaves.sweeping(shape, BW, 1, T, M, 1, leaves.NO_COARSE, True))
+    for overlap in (1, 2):
+        box, halfwidth = windowed(shape, overlap)
+        groups.append(windows.factorization(box, shape.leaf_size, halfwidth, W))
+        singles.append(windows.solving(box, halfwidth, 1, T, M, 0, True))
+    singles += [windows.solving(box, halfwidth, 1, T, M, WINDOW_RANK, False), windows.merging(shape, T, True)]
+    singles += [windows.merging(shape, T, False), windows.residual_restriction(shape, T, M, R)]
     return [*itertools.chain.from_iterable(map(kernels_of, groups)), *singles]
+
+
+def windowed(shape: native.Shape, overlap: int) -> tuple[native.Shape, int]:
+    """The box of a leaf with layers around it, and its half-bandwidth."""
+    extent = tuple(e + 2 * overlap * (axis >= 3 - shape.dimension) for axis, e in enumerate(shape.extent))
+    return native.Shape(shape.dimension, extent), math.prod(extent) // extent[3 - shape.dimension]
 
 
 def gated_kernels() -> list[wp.Kernel]:
@@ -154,6 +169,7 @@ def test_no_kernel_of_the_solver_is_left_out_of_the_gate(monkeypatch):
     monkeypatch.setattr(wp, "launch", spied(wp.launch))
     monkeypatch.setattr(wp, "launch_tiled", spied(wp.launch_tiled))
     variants = [*NAMES, Multigrid(100), Schwarz(deflated=False, sweep="additive", dense=True), Schwarz(dense=True)]
+    variants += [Schwarz(sweep="additive", overlap=1, dense=True), DDAttention(rank=8)]
     density, rhs = problems.frame("panel", (32, 16), seed=0)
     for preconditioner in variants:
         solver = Solver((32, 16), preconditioner=preconditioner, device="cpu")

@@ -15,7 +15,7 @@ SHAPE = (32, 32)
 FRAMES = [problems.frame("panel", SHAPE, seed=s) for s in range(3)]
 
 
-@pytest.mark.parametrize("preconditioner", ["jacobi", "schwarz"])
+@pytest.mark.parametrize("preconditioner", ["jacobi", "schwarz", "dd_attention"])
 def test_replay_equals_eager_and_repeats(preconditioner):
     replayed, eager = (Solver(SHAPE, preconditioner=preconditioner) for _ in range(2))
     for frame in [*FRAMES, FRAMES[0]]:
@@ -37,7 +37,8 @@ def test_leaves_that_did_not_change_give_what_a_fresh_solver_gives():
     density, rhs = FRAMES[0]
     moved = density.copy()
     moved[20:24, 3:6] *= 50.0
-    for options in ({}, {"dense": True}, {"deflated": False, "sweep": "additive"}):
+    additive = {"deflated": False, "sweep": "additive"}
+    for options in ({}, {"dense": True}, additive, additive | {"overlap": 1}, additive | {"overlap": 2, "dense": True}):
         solver = Solver(SHAPE, preconditioner=Schwarz(**options))
         for frame in (density, density, moved, density):
             assert np.array_equal(

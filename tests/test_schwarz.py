@@ -9,7 +9,7 @@ import pytest
 import warp as wp
 
 from hpsolver import Solver, problems
-from hpsolver.preconditioners import BlockJacobi, Schwarz
+from hpsolver.preconditioners import BlockJacobi, DDAttention, Schwarz
 
 SHAPE, BRICK = (40, 20), (16, 8)  # three by three leaves, the last ones partial
 BOUNDARY = (("open", "wall"), "wall")
@@ -18,6 +18,10 @@ VARIANTS = {
     "additive": functools.partial(Schwarz, deflated=False, sweep="additive"),
     "deflated": functools.partial(Schwarz, sweep="additive"),
     "redblack": Schwarz,
+    "overlap 1": functools.partial(Schwarz, deflated=False, sweep="additive", overlap=1),
+    "overlap 2": functools.partial(Schwarz, deflated=False, sweep="additive", overlap=2),
+    "overlap 2, deflated": functools.partial(Schwarz, sweep="additive", overlap=2),
+    "attention": functools.partial(DDAttention, overlap=0),
 }
 
 
@@ -47,6 +51,20 @@ def leaves(shape: tuple[int, ...]) -> list[tuple[tuple[int, ...], np.ndarray]]:
     return [(c, number[tuple(slice(k * b, (k + 1) * b) for k, b in zip(c, BRICK, strict=True))]) for c in boxes]
 
 
+def window_inverses(A: np.ndarray, shape: tuple[int, ...], overlap: int) -> np.ndarray:
+    """sum_i R_i^T D_i^1/2 A_i^-1 D_i^1/2 R_i of leaves with layers around them; without layers blkdiag(A_ii^-1)."""
+    number = np.arange(np.prod(shape)).reshape(shape)
+    windows = []
+    for coordinates, _ in leaves(shape):
+        starts = [(k * b, b) for k, b in zip(coordinates, BRICK, strict=True)]
+        windows.append(number[tuple(slice(max(s - overlap, 0), s + b + overlap) for s, b in starts)].ravel())
+    root = np.bincount(np.concatenate(windows)) ** -0.5
+    B = np.zeros_like(A)
+    for own in windows:
+        B[np.ix_(own, own)] += root[own, None] * np.linalg.inv(A[np.ix_(own, own)]) * root[own]
+    return B
+
+
 def haar(box: np.ndarray) -> np.ndarray:
     """[cells, 7]: the Haar functions of a 16x8 brick halved along its first axis, again along the first, the second."""
     i, j = (index.ravel() for index in np.indices(box.shape))
@@ -59,11 +77,11 @@ def haar(box: np.ndarray) -> np.ndarray:
 def formula(A: np.ndarray, shape: tuple[int, ...], variant: str, color: np.ndarray | None = None) -> np.ndarray:
     """M of the docstring of ``hpsolver.preconditioners.schwarz``."""
     n = len(A)
-    B, basis, local = np.zeros((n, n)), [], np.zeros((n, n))
+    B = window_inverses(A, shape, int(variant[8]) if variant.startswith("overlap") else 0)
+    basis, local = [], np.zeros((n, n))
     for _, box in leaves(shape):
         own = box.ravel()
         block = A[np.ix_(own, own)]
-        B[np.ix_(own, own)] = np.linalg.inv(block)
         to_others = block.sum(axis=1) - A[own].sum(axis=1)
         D = np.diag(block)
         closed = block - np.diag(to_others) + 1e-3 * np.diag(D)
@@ -83,6 +101,8 @@ def formula(A: np.ndarray, shape: tuple[int, ...], variant: str, color: np.ndarr
     Q = Phi @ np.linalg.solve(Phi.T @ A @ Phi, Phi.T)
     if variant == "additive":
         return B + Q - local
+    if variant in ("overlap 1", "overlap 2", "attention"):
+        return B + Q
     if color is not None:  # (D + U)^-1 D (D + L)^-1, leaves in the order of their colours
         D = np.linalg.inv(B)
         lower = np.where(color[:, None] > color, A, 0.0)
@@ -104,12 +124,13 @@ def test_preconditioner_is_its_formula(variant, dense, contrast):
     expected = formula(A, SHAPE, variant, color)
     size, vectors = np.linalg.eigh(A)
     root = vectors * np.sqrt(size)  # differences in the norm of A: relative to what PCG sees, whatever the contrast
+    scale = np.linalg.norm(root.T @ expected @ root, 2)  # about 2, but where weights of windows jump in a light phase
     # Rounding a triangular factor of A_ii^-1 to single precision costs what rounding the square root of A would.
     for precision, bound in (("float64", 1e-12 * contrast), ("mixed", 3e-7 * contrast**0.5)):
         solver = Solver(SHAPE, boundary=BOUNDARY, preconditioner=VARIANTS[variant](dense=dense), precision=precision)
         solver.step(density, problems.rhs("random", density))
         error = np.linalg.norm(root.T @ (applied(solver) - expected) @ root)
-        assert error <= bound, precision
+        assert error <= bound * scale, precision
 
 
 def test_sweep_takes_a_third_color_where_a_periodic_axis_has_an_odd_number_of_leaves():

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpsolver import Solver, Status
-from hpsolver.preconditioners import BlockJacobi, Schwarz
+from hpsolver.preconditioners import BlockJacobi, DDAttention, Schwarz
 from hpsolver.system import System
 
 BOUNDARIES = {
@@ -27,6 +27,9 @@ PRECONDITIONERS = {
     "additive": lambda: Schwarz(deflated=False, sweep="additive"),
     "deflated": lambda: Schwarz(sweep="additive"),
     "redblack": lambda: Schwarz(),
+    "overlap": lambda: Schwarz(sweep="additive", overlap=2),
+    "dense overlap": lambda: Schwarz(deflated=False, sweep="additive", overlap=1, dense=True),
+    "low rank": lambda: DDAttention(rank=16),
     "dense": lambda: Schwarz(dense=True),
     "dense additive": lambda: Schwarz(deflated=False, sweep="additive", dense=True),
 }
@@ -96,7 +99,7 @@ def test_mirrored_problem_has_the_mirrored_solution(preconditioner, axis):
     assert abs(np.flip(mirrored, axis) - p).max() <= 1e-7 * abs(p).max()
 
 
-@pytest.mark.parametrize("preconditioner", ["jacobi", "block_jacobi", "schwarz"])
+@pytest.mark.parametrize("preconditioner", ["jacobi", "block_jacobi", "schwarz", "dd_attention"])
 def test_sums_may_be_split_over_any_number_of_blocks(monkeypatch, preconditioner):
     """A GPU has many blocks, hence partial sums; the CPU has one unless told otherwise."""
     from hpsolver import problems, solver

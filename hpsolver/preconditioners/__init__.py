@@ -76,10 +76,10 @@ def available() -> dict[str, str | None]:
 
 __all__ = [
     "DILU",
-    "DDAttention",
     "HTP",
     "NAMES",
     "BlockJacobi",
+    "DDAttention",
     "HTPaper",
     "Identity",
     "Jacobi",

@@ -7,10 +7,10 @@ Q and K for one operator; here they come from the frame's, by algebra:
 
 - R_i, D_i: leaves with ``overlap`` layers of cells around them, one over the number of them that hold the cell.
 - Phi: the coarse functions of ``schwarz``, and Q0 Q0^T = (Phi^T A Phi)^-1.
-- Q_i = L_i^-T, of the Cholesky factor of A on the window, has full rank: Q_i Q_i^T = A_i^-1. Then M is positive definite
-  and is two-level overlapping Schwarz, ``Schwarz(deflated=False, sweep="additive", overlap=...)`` by another name.
-- With a ``rank``, Q_i is the best of that rank: with A_i u = lambda diag(A_i) u, the r smallest lambda and u of norm 1 in
-  diag(A_i), its columns are u / sqrt(lambda). What that misses is stiff, and diag(A)^-1, added, makes M definite.
+- Q_i = L_i^-T, of the Cholesky factor of A on the window, has full rank: Q_i Q_i^T = A_i^-1. Then M is positive
+  definite: two-level overlapping Schwarz, ``Schwarz(deflated=False, sweep="additive", overlap=...)`` by another name.
+- With a ``rank``, Q_i is the best of that rank: of A_i u = lambda diag(A_i) u the smallest lambda, u of norm 1 in
+  diag(A_i), give its columns u / sqrt(lambda). What that misses is stiff, and diag(A)^-1, added, makes M definite.
 """
 
 from __future__ import annotations
@@ -21,6 +21,9 @@ from .schwarz import Schwarz
 from .windows import Windows
 
 RANKS = (8, 16, 32, 64)
+
+MISSING = 4.0
+"""Eigenvalue of the cells that a window lacks: above all others, which end at 3, so that no rank is spent on them."""
 
 
 class DDAttention(Schwarz):
@@ -60,20 +63,21 @@ class DDAttention(Schwarz):
 
     def predict(self) -> None:
         if self.rank is not None:
-            self._fill(self._windows, self.rank)
+            self.fill(self.windows)
 
     @staticmethod
-    def _fill(windows: Windows, rank: int) -> None:
-        """The windows' roots from the assembled system. Torch."""
+    def fill(windows: Windows) -> None:
+        """The low-rank roots of ``windows``, from the assembled system. Torch."""
         import torch
 
-        system, roots = windows.system, wp.to_torch(windows.roots)
+        system, roots, rank = windows.system, wp.to_torch(windows.roots), windows.rank
         cells = torch.as_tensor(windows.cells, device=roots.device).long()
         held = cells >= 0
         cells = cells.clamp(min=0)
         conductance = wp.to_torch(system.conductance).view(-1, system.size)
         diagonal = torch.where(held, wp.to_torch(system.diagonal)[cells], 1.0)
-        A = torch.diag_embed(diagonal * (1.0 + torch.as_tensor(windows.pinned, device=roots.device)))
+        pinned = torch.as_tensor(windows.pinned, device=roots.device)
+        A = torch.diag_embed(torch.where(held, diagonal * (1.0 + pinned), MISSING))
         place = torch.arange(cells.shape[1], device=roots.device).view(windows.extent)
         for axis in range(3 - system.grid.dimension, 3):
             low, high = (place.narrow(axis, k, windows.extent[axis] - 1).flatten() for k in (0, 1))

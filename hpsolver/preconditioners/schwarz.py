@@ -7,9 +7,9 @@ With B = blkdiag(A_ii^-1), or a symmetric sweep over coloured leaves, and Q = Ph
   projector.
 - deflated:  M = B + Q (I - A B), the A-DEF2 of Tang, Nabben, Vuik and Erlangga (2009), which equals a symmetric
   positive definite preconditioner once the start vector has Phi^T r = 0.
-- with overlap, B = sum_i R_i^T D_i^1/2 A_i^-1 D_i^1/2 R_i on windows larger than the leaves (``windows``), and M = B + Q
-  or its deflated form. Without the Phi part taken out: there is none that both would correct alone, and the nearest
-  thing to it, what (Phi_i^T D_i^-1/2 A_i D_i^-1/2 Phi_i)^-1 gives, saves no more than 2 of 20 to 30 iterations.
+- with overlap, B = sum_i R_i^T D_i^1/2 A_i^-1 D_i^1/2 R_i on windows larger than the leaves (``windows``); M = B + Q,
+  or the deflated form. The Phi part, now Phi blkdiag((Phi_i^T D_i^-1/2 A_i D_i^-1/2 Phi_i)^-1) Phi^T, stays in:
+  taking it out leaves M definite, but saves at most 2 of 20 to 30 iterations.
 - nested, on large grids: the symmetric cycle of ``nested``, where the inverse in Q is itself approximate.
 
 Phi_i, the classical basis: the leaf is split into sub-bricks, their Haar functions go through one inverse step
@@ -149,8 +149,8 @@ class Schwarz(Preconditioner):
         nested = self.sweep == "redblack" and nests(bricks, R, self.dense, self.levels, system.size)
         self.starts = self.deflated and not nested
         mode = CYCLE if nested else PUSH if self.deflated else RESTRICT
-        self._windows = self.near_field()
-        self._leaves = Leaves(system, self.sweep == "redblack", mode, R, self.dense and self._windows is None)
+        self.windows = self.near_field()
+        self._leaves = Leaves(system, self.sweep == "redblack", mode, R, self.dense and self.windows is None)
         by = self._leaves.by
 
         constants = Constants.of_leaves(system, R)
@@ -167,7 +167,7 @@ class Schwarz(Preconditioner):
         self._raw = system.zeros(by.groups * max(R - 1, 1) * L * by.W, wp.float64)
         self._basis = system.zeros(system.leaves * R * L, M)
         self._start_functions = wp.array(self.start_functions(), dtype=wp.float32, device=system.device)
-        local = not self.deflated and self._windows is None
+        local = not self.deflated and self.windows is None
         self._local_inverse = system.zeros(self._matrix.rows * R if local else 1, wp.float64)
         pushes = system.leaves * (bricks.directions + 1 if self.deflated else 1) * R
         faces = system.leaves * bricks.directions * bricks.face_size * R
@@ -199,16 +199,16 @@ class Schwarz(Preconditioner):
     def launches(self) -> int:
         if isinstance(self._coarse, NestedCoarse):
             return self._leaves.launches + 2 + self._coarse.launches
-        return (self._leaves.launches if self._windows is None else self._windows.launches + 1) + 2
+        return (self._leaves.launches if self.windows is None else self.windows.launches + 1) + 2
 
     def update(self) -> None:
         system = self.system
         self._leaves.find_changes()
         self._update_basis()
-        if self._windows is None:
+        if self.windows is None:
             self._leaves.update()
         else:
-            self._windows.update(self._leaves.changed)
+            self.windows.update(self._leaves.changed)
         matrix = self._matrix
         inputs = [system.leaves, matrix.changed, system.neighbor, system.side, system.used]
         inputs += [system.conductance, system.diagonal, self._leaves.pinned, self._basis]
@@ -235,13 +235,13 @@ class Schwarz(Preconditioner):
             leaves.descend(r, z, self._arrays, coarse.result)
             launch(self._dot, system.slots, [*blocks, r, z, rz], system.device)
             return
-        if self._windows is None:
+        if self.windows is None:
             leaves.solve(r, self._arrays)
             local = None if self.deflated else self._local_inverse
             coarse.solve(self._arrays.rhs, pushed=self.deflated, local_inverse=local)
             y = leaves.y
         else:
-            y = self._solve_windows(self._windows, r)
+            y = self._solve_windows(self.windows, r)
         inputs = [*blocks, self._basis, y, coarse.result, r, z, rz]
         launch(self._transfer.prolong, system.slots, inputs, system.device)
 

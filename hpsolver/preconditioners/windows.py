@@ -22,6 +22,7 @@ class Windows:
     Attributes:
         extent: cells of a window's box per axis, 3 entries.
         cells: [windows, L] int32 on the host, number of each cell in brick order, -1 for none.
+        weight: [N] D^1/2, the same for all windows that hold the cell, Krylov type.
         pinned: [windows, L] uint8 on the host, 1 for cells that count twice on the diagonal of A_i.
         roots: [windows * L * rank] Q_i of low rank, preconditioner type, to be filled by the caller.
         y: [N] the last B r, Krylov type.
@@ -51,7 +52,7 @@ class Windows:
         count = np.bincount(held, minlength=system.size)
         self._place = wp.array(position, dtype=wp.int32, device=device)
         self._first = wp.array(np.cumsum([0, *count]), dtype=wp.int32, device=device)
-        self._weight = wp.array(np.maximum(count, 1) ** -0.5, dtype=T, device=device)
+        self.weight = wp.array(np.maximum(count, 1) ** -0.5, dtype=T, device=device)
         self._touched = system.zeros(windows, wp.int32)
         self._solved = system.zeros(-(-windows // W) * W * L, T)
         self.y = system.zeros(system.size, T)
@@ -85,9 +86,9 @@ class Windows:
         """Records: y = B r."""
         system, W = self.system, self._W
         inputs = [self.by.members if W > 1 else self.by.by_color, self._cells]
-        inputs += [self.roots if self.rank else self._operator, self._weight, r, self._solved]
+        inputs += [self.roots if self.rank else self._operator, self.weight, r, self._solved]
         launch(self._solve, -(-len(self.cells) // W), inputs, system.device)
-        inputs = [self._first, self._place, self._weight, self._solved, system.krylov_diagonal, r, self.y]
+        inputs = [self._first, self._place, self.weight, self._solved, system.krylov_diagonal, r, self.y]
         launch(self._merge, system.leaves, inputs, system.device)
 
 

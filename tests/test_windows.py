@@ -202,6 +202,20 @@ def test_overlap_takes_fewer_iterations_than_the_same_form_without():
         assert counts[1] < counts[0]
 
 
+def test_weights_that_jump_in_a_light_phase_make_the_norm_grow_with_the_contrast():
+    """The price of a symmetric partition of unity, and why overlap is no default."""
+    largest = {}
+    for overlap, contrast in itertools.product((0, 1), (1e1, 1e5)):
+        density, rhs = problems.frame("film", (40, 20), seed=0, contrast=contrast)
+        preconditioner = Schwarz(deflated=False, sweep="additive", overlap=overlap)
+        solver = Solver((40, 20), preconditioner=preconditioner, precision="float64")
+        solver.step(density, rhs)
+        M, _ = applied(solver)
+        largest[overlap, contrast] = abs(np.linalg.eigvals(M @ oracle.assemble(density).toarray())).max()
+    assert largest[0, 1e1] < 3 and largest[0, 1e5] < 3
+    assert largest[1, 1e1] < 4 and largest[1, 1e5] > 100
+
+
 @pytest.mark.parametrize(("deflated", "kernel"), [(False, "restrict"), (True, "restrict_residual")])
 def test_launches(monkeypatch, deflated, kernel):
     launched = []

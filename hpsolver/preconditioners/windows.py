@@ -19,6 +19,9 @@ class Windows:
     that hold the cell, so sum_i R_i^T D_i R_i = I. Q_i Q_i^T is the inverse of A_i, which is A on the window, or for a
     ``rank`` whatever ``roots`` says, to which diag(A)^-1 is added, since low rank is only semidefinite.
 
+    Where D_i^1/2 jumps inside a light phase, at a window's border, the norm of B A grows with the contrast, while that
+    of blkdiag(A_ii^-1) A is bounded: overlap helps at low contrast and hurts where phases are torn everywhere.
+
     Attributes:
         extent: cells of a window's box per axis, 3 entries.
         cells: [windows, L] int32 on the host, number of each cell in brick order, -1 for none.

@@ -9,13 +9,13 @@ import warp as wp
 
 from hpsolver import Solver, problems
 from hpsolver.capture import capture_pieces
-from hpsolver.preconditioners import Schwarz
+from hpsolver.preconditioners import DDAttention, Schwarz
 
 SHAPE = (32, 32)
 FRAMES = [problems.frame("panel", SHAPE, seed=s) for s in range(3)]
 
 
-@pytest.mark.parametrize("preconditioner", ["jacobi", "schwarz", "dd_attention"])
+@pytest.mark.parametrize("preconditioner", ["jacobi", "schwarz", "dd_attention", DDAttention(rank=8)])
 def test_replay_equals_eager_and_repeats(preconditioner):
     replayed, eager = (Solver(SHAPE, preconditioner=preconditioner) for _ in range(2))
     for frame in [*FRAMES, FRAMES[0]]:

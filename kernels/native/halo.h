@@ -18,7 +18,11 @@ auto clear_tile = [&](auto* tile) {
 // the leaf across is the leaf itself: what is read there is finite and multiplied by zero, or told apart by d.
 auto load_tile = [&](auto* tile, int b, const int* neighbor, const int* used, auto value) {
     const int ux = used[3 * b], uy = used[3 * b + 1], uz = used[3 * b + 2];
-    HP_ROWS for (int v = 0; v < HP_ROW_LENGTH; ++v) tile[at(x, y, z) + v] = value(b * L + l + v, -1);
+    HP_ROWS {
+        decltype(value(0, 0)) row[HP_ROW_LENGTH];
+        for (int v = 0; v < HP_ROW_LENGTH; ++v) row[v] = value(b * L + l + v, -1);
+        for (int v = 0; v < HP_ROW_LENGTH; ++v) tile[at(x, y, z) + v] = row[v];
+    }
     HP_SYNC;
     const int* across = neighbor + b * DIRECTIONS;
     const int last_z = used[3 * across[0] + 2] - 1, last_y = used[3 * across[2] + 1] - 1;

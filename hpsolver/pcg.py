@@ -112,7 +112,7 @@ class ConjugateGradients:
         self._check()
 
     def iterate(self, preconditioner: Preconditioner) -> None:
-        """Records one iteration: three kernels and those of ``preconditioner.apply``."""
+        """Records one iteration: three kernels and those of ``preconditioner.apply``, or three for a diagonal."""
         system, kernels, device = self.system, self._kernels, self.system.device
         blocks = [system.slots, system.leaves]
         operator = [system.neighbor, system.used, system.krylov_conductance, system.krylov_diagonal]
@@ -120,8 +120,12 @@ class ConjugateGradients:
         inputs = [*blocks, *scalars, *operator, self.z, *directions, self._pq]
         launch(kernels.direction, system.slots, inputs, device)
         inputs = [*blocks, *scalars, self.inner, self._pq, *directions, self.x, self.r, self._rr]
-        launch(kernels.advance, system.slots, inputs, device)
-        preconditioner.apply(self.r, self.z, self._rz)
+        if preconditioner.pointwise is None:
+            launch(kernels.advance, system.slots, inputs, device)
+            preconditioner.apply(self.r, self.z, self._rz)
+        else:
+            inputs += [preconditioner.pointwise, self.z, self._rz]
+            launch(kernels.advance_scaled, system.slots, inputs, device)
         sums = [self._pq, self._rr, system.slots, self._rz, preconditioner.products]
         launch(control.step, 1, [*sums, self.state, self.counter, self.inner], device)
 

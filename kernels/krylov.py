@@ -25,6 +25,7 @@ def krylov(shape: Shape, T: type) -> SimpleNamespace:
 
     ``direction``: p = z + beta p_old, q = A p, p.q. p and p_old are p_odd and p_even in an even iteration, and so on.
     ``advance``: x += alpha p, r -= alpha q, r.r; a no-op unless ``active`` and alpha > 0.
+    ``advance_scaled``: that and ``scale`` in one pass over the residual.
     ``residual``: r = b - A x in double precision, r.r, and the size of the terms it is made of.
     ``scale``: z = r * weight, r.z (Jacobi and the identity).
     ``dot``: u.v.
@@ -49,22 +50,30 @@ def krylov(shape: Shape, T: type) -> SimpleNamespace:
         q=VEC,
         pq_slots=F64,
     )
-    advance = block_kernel(
+    advancing = {
+        "slots": wp.int32,
+        "leaves": wp.int32,
+        "state": F64,
+        "counter": I32,
+        "active": I32,
+        "pq_slots": F64,
+        "p_even": VEC,
+        "p_odd": VEC,
+        "q": VEC,
+        "x_": F64,
+        "r": VEC,
+        "rr_slots": F64,
+    }
+    constants = {"shape": shape, "T": T, "RZ": RZ, "ITERATION": ITERATION}
+    advance = block_kernel(module, "advance", body("unscaled", "advance", **constants), **advancing)
+    advance_scaled = block_kernel(
         module,
-        "advance",
-        body("advance", shape=shape, T=T, RZ=RZ, ITERATION=ITERATION),
-        slots=wp.int32,
-        leaves=wp.int32,
-        state=F64,
-        counter=I32,
-        active=I32,
-        pq_slots=F64,
-        p_even=VEC,
-        p_odd=VEC,
-        q=VEC,
-        x_=F64,
-        r=VEC,
-        rr_slots=F64,
+        "advance_scaled",
+        body("scaled", "advance", **constants),
+        **advancing,
+        weight=VEC,
+        z_=VEC,
+        rz_slots=F64,
     )
     residual = block_kernel(
         module,
@@ -85,7 +94,7 @@ def krylov(shape: Shape, T: type) -> SimpleNamespace:
     scale = block_kernel(
         module,
         "scale",
-        body("scale", shape=shape, T=T),
+        body("scaled", "scale", shape=shape, T=T),
         slots=wp.int32,
         leaves=wp.int32,
         weight=VEC,
@@ -103,4 +112,6 @@ def krylov(shape: Shape, T: type) -> SimpleNamespace:
         v=VEC,
         uv_slots=F64,
     )
-    return SimpleNamespace(direction=direction, advance=advance, residual=residual, scale=scale, dot=dot)
+    return SimpleNamespace(
+        direction=direction, advance=advance, advance_scaled=advance_scaled, residual=residual, scale=scale, dot=dot
+    )

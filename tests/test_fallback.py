@@ -79,15 +79,15 @@ def test_without_a_fallback_the_failure_is_reported():
 def test_fallback_is_updated_in_frames_that_need_it_alone():
     solver = Solver(SHAPE, preconditioner=Broken(1.0, fallback="jacobi"))
     solver.step(*FRAMES[0])
-    held = solver.fallback._weight.numpy().copy()
+    held = solver.fallback.pointwise.numpy().copy()
     for frame in FRAMES:
         solver.step(*frame)
         assert solver.info.converged and not solver.info.fallback
-        assert np.array_equal(solver.fallback._weight.numpy(), held, equal_nan=True)
+        assert np.array_equal(solver.fallback.pointwise.numpy(), held, equal_nan=True)
     solver.preconditioner.weight.fill_(-1.0)  # the captured frame reads this very array
     solver.step(*FRAMES[1])
     assert solver.info.converged and solver.info.fallback
-    assert np.array_equal(solver.fallback._weight.numpy(), 1.0 / solver.system.diagonal.numpy())
+    assert np.array_equal(solver.fallback.pointwise.numpy(), 1.0 / solver.system.diagonal.numpy())
     solver.preconditioner.weight.fill_(1.0)
     solver.step(*FRAMES[0])
     assert solver.info.converged and not solver.info.fallback

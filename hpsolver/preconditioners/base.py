@@ -27,7 +27,9 @@ class Preconditioner(abc.ABC):
         fallback: name of the one that takes over, within the frame, where this one fails; None if it cannot fail but
             by rounding, which no other would mend.
         starts: it implements ``start``.
-        launches: kernels that ``apply`` launches.
+        pointwise: [N], Krylov type, M's diagonal if it has no other entries (once bound): an iteration then applies it
+            in passing, and calls no ``apply``.
+        launches: kernels that an iteration launches for it.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Preconditioner(abc.ABC):
     fallback: str | None = "schwarz"
     leaf_size: int | None = 128
     starts = False
+    pointwise: wp.array | None = None
     launches: int
 
     def bind(self, system: System) -> Preconditioner:

@@ -12,20 +12,20 @@ from .base import Preconditioner
 
 
 class Scaling(Preconditioner):
-    """M = diag(weight)."""
+    """M = diag(pointwise)."""
 
-    launches = 1
+    launches = 0
     fallback = None
     leaf_size = None
 
     def allocate(self) -> None:
         system = self.system
         self._scale = krylov(system.shape, system.krylov_type).scale
-        self._weight = wp.ones(system.size, dtype=system.krylov_type, device=system.device)
+        self.pointwise = wp.ones(system.size, dtype=system.krylov_type, device=system.device)
 
     def apply(self, r: wp.array, z: wp.array, rz: wp.array) -> None:
         system = self.system
-        inputs = [system.slots, system.leaves, self._weight, r, z, rz]
+        inputs = [system.slots, system.leaves, self.pointwise, r, z, rz]
         launch(self._scale, system.slots, inputs, system.device)
 
 
@@ -45,5 +45,5 @@ class Jacobi(Scaling):
 
     def update(self) -> None:
         system = self.system
-        inputs = [system.krylov_diagonal, self._weight]
+        inputs = [system.krylov_diagonal, self.pointwise]
         wp.launch(reciprocal(system.krylov_type), dim=system.size, inputs=inputs, device=system.device)

@@ -18,11 +18,13 @@ auto clear_tile = [&](auto* tile) {
 // the leaf across is the leaf itself: what is read there is finite and multiplied by zero, or told apart by d.
 auto load_tile = [&](auto* tile, int b, const int* neighbor, const int* used, auto value) {
     const int ux = used[3 * b], uy = used[3 * b + 1], uz = used[3 * b + 2];
-    HP_ROWS {
-        decltype(value(0, 0)) row[HP_ROW_LENGTH];
-        for (int v = 0; v < HP_ROW_LENGTH; ++v) row[v] = value(b * L + l + v, -1);
-        for (int v = 0; v < HP_ROW_LENGTH; ++v) tile[at(x, y, z) + v] = row[v];
-    }
+    constexpr int V = HP_ROW_LENGTH;
+    auto load_row = [&](int t, int i, int d) {                          // through registers, or it would not be a vector
+        decltype(value(0, 0)) row[V];
+        for (int v = 0; v < V; ++v) row[v] = value(i + v, d);
+        for (int v = 0; v < V; ++v) tile[t + v] = row[v];
+    };
+    HP_ROWS load_row(at(x, y, z), b * L + l, -1);
     HP_SYNC;
     const int* across = neighbor + b * DIRECTIONS;
     const int last_z = used[3 * across[0] + 2] - 1, last_y = used[3 * across[2] + 1] - 1;
@@ -31,17 +33,17 @@ auto load_tile = [&](auto* tile, int b, const int* neighbor, const int* used, au
         tile[at(x, y, -1)] = value(across[0] * L + cell(x, y, last_z), 0);
         tile[at(x, y, uz)] = value(across[1] * L + cell(x, y, 0), 1);
     }
-    for (int u = lane; u < BX * BZ; u += lanes) {
+    for (int u = lane * V; u < BX * BZ; u += lanes * V) {
         const int x = u / BZ, z = u % BZ;
-        tile[at(x, -1, z)] = value(across[2] * L + cell(x, last_y, z), 2);
-        tile[at(x, uy, z)] = value(across[3] * L + cell(x, 0, z), 3);
+        load_row(at(x, -1, z), across[2] * L + cell(x, last_y, z), 2);
+        load_row(at(x, uy, z), across[3] * L + cell(x, 0, z), 3);
     }
     if (DIMS == 3) {
         const int last_x = used[3 * across[DIRECTIONS - 2]] - 1;
-        for (int u = lane; u < BY * BZ; u += lanes) {
+        for (int u = lane * V; u < BY * BZ; u += lanes * V) {
             const int y = u / BZ, z = u % BZ;
-            tile[at(-HX, y, z)] = value(across[DIRECTIONS - 2] * L + cell(last_x, y, z), DIRECTIONS - 2);
-            tile[at(ux - 1 + HX, y, z)] = value(across[DIRECTIONS - 1] * L + cell(0, y, z), DIRECTIONS - 1);
+            load_row(at(-HX, y, z), across[DIRECTIONS - 2] * L + cell(last_x, y, z), DIRECTIONS - 2);
+            load_row(at(ux - 1 + HX, y, z), across[DIRECTIONS - 1] * L + cell(0, y, z), DIRECTIONS - 1);
         }
     }
     HP_SYNC;

@@ -3,7 +3,8 @@
 // lane on CUDA, innermost (vectorised) on the CPU; what each of them keeps is entry HP_OWN of a local array [HP_PRIVATE].
 // HP_SHARE(t, begin, count) { ... } gives item t of `count` to lane
 // begin + t, so that several short loops run side by side on CUDA. STRIP cells at a time make a vector on the CPU; so does
-// HP_ROWS { ... }, which visits a brick by rows of HP_ROW_LENGTH cells beginning at (x, y, z), cell l.
+// HP_ROWS { ... }, which visits a brick by rows of HP_ROW_LENGTH cells beginning at (x, y, z), cell l
+// (and keeps the compiler from making vectors of columns, with gathers and scatters).
 #if defined(__CUDA_ARCH__)
 #define HP_SHARED __shared__
 #define HP_INLINE __device__ __forceinline__
@@ -36,6 +37,7 @@ constexpr int ACCUMULATORS = 1;
 #define HP_SHARE(t, begin, count) for (int t = 0; t < (count); ++t)
 #define HP_ROWS                                                                                                    \
     for (int x = 0; x < BX; ++x)                                                                                   \
+        _Pragma("clang loop vectorize(disable)")                                                                   \
         for (int y = 0; y < BY; ++y)                                                                               \
             for (int z = 0, l = (x * BY + y) * BZ; z < BZ; z += HP_ROW_LENGTH, l += HP_ROW_LENGTH)
 #define HP_ROW_LENGTH (BZ < 16 ? BZ : 16)

@@ -4,28 +4,41 @@ HP_SHARED double tile[TILE];
 clear_tile(tile);
 const int n = leaves * L;
 const double scale[3] = {scale_x, scale_y, scale_z};          // 1 / h^2 per axis
+const double* __restrict__ rho = density.data;
+const unsigned char* __restrict__ is_fluid = fluid.data;
+double* __restrict__ to_conductance = conductance.data;
+double* __restrict__ to_diagonal = diagonal.data;
 double bad[ACCUMULATORS] = {};
 for (int b = slot; b < leaves; b += slots) {
+    // rho, or 1 / rho: the harmonic rule averages that. Read whether it counts or not, or it would not be a vector.
     load_tile(tile, b, neighbor.data, used.data, [&](int i, int d) -> double {
         if (d >= 0 && side.data[b * DIRECTIONS + d] != 0) return side.data[b * DIRECTIONS + d] == 2 ? AT_OPEN : AT_WALL;
-        if (!fluid.data[i]) return AT_WALL;
-        const double rho = density.data[i];
-        return HARMONIC ? (rho > 0.0 ? 1.0 / rho : AT_WALL) : rho;
+        const double value = HARMONIC ? 1.0 / rho[i] : rho[i];
+        return is_fluid[i] && (!HARMONIC || rho[i] > 0.0) ? value : AT_WALL;
     });
-    HP_CELLS {
+    HP_ROWS {
+        constexpr int V = HP_ROW_LENGTH;
         const int h = at(x, y, z), i = b * L + l;
-        const double own = tile[h];                           // rho, or 1 / rho: the harmonic rule averages that
-        const bool valid = fluid.data[i] && own > 0.0 && own < 1e300;
-        bad[z % ACCUMULATORS] += fluid.data[i] && !valid ? 1.0 : 0.0;
-        double sum = 0.0;
+        double own[V], sum[V] = {};
+        bool valid[V];
+        for (int v = 0; v < V; ++v) own[v] = tile[h + v];
+        HP_EACH for (int v = 0; v < V; ++v) valid[v] = is_fluid[i + v] && own[v] > 0.0 && own[v] < 1e300;
+        HP_EACH for (int v = 0; v < V; ++v) bad[v % ACCUMULATORS] += is_fluid[i + v] && !valid[v] ? 1.0 : 0.0;
+#pragma unroll
         for (int d = 0; d < DIRECTIONS; ++d) {
-            const double across = tile[h + (d % 2 ? 1 : -1) * STRIDE[2 - d / 2]], s = scale[2 - d / 2];
-            const double mean = HARMONIC ? 0.5 * (own + across) : 2.0 / (own + across);
-            const double c = valid && across > 0.0 ? s * mean : 0.0;
-            conductance.data[d * n + i] = c;
-            sum += valid && across == AT_OPEN ? (HARMONIC ? 2.0 * s * own : 2.0 * s / own) : c;
+            const int step = (d % 2 ? 1 : -1) * STRIDE[2 - d / 2];
+            const double s = scale[2 - d / 2];
+            double c[V];
+            HP_EACH for (int v = 0; v < V; ++v) {
+                const double across = tile[h + step + v];
+                const double mean = HARMONIC ? 0.5 * (own[v] + across) : 2.0 / (own[v] + across);
+                c[v] = valid[v] && across > 0.0 ? s * mean : 0.0;
+                sum[v] += valid[v] && across == AT_OPEN ? (HARMONIC ? 2.0 * s * own[v] : 2.0 * s / own[v]) : c[v];
+            }
+            for (int v = 0; v < V; ++v) to_conductance[d * n + i + v] = c[v];
         }
-        diagonal.data[i] = valid && sum > 0.0 ? sum : 1.0;    // padding, solid and isolated cells: identity
+        // Padding, solid and isolated cells: identity.
+        HP_EACH for (int v = 0; v < V; ++v) to_diagonal[i + v] = valid[v] && sum[v] > 0.0 ? sum[v] : 1.0;
     }
     HP_SYNC;
 }

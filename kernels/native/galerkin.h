@@ -14,23 +14,30 @@ int stale = changed.data[b];
 for (int d = 0; d < DIRECTIONS; ++d) stale |= changed.data[neighbor.data[b * DIRECTIONS + d]];
 if (!stale) return;
 double* own_block = blocks.data + ((long long)b * (DIRECTIONS + 1) + DIRECTIONS) * (R * R);
+auto dot = [&](int f, auto value) -> double {
+    double sum[8] = {};
+    for (int l = 0; l < L; l += 8)
+        for (int a = 0; a < 8; ++a) sum[a] += double(phi[f * L + l + a]) * value(l + a);
+    for (int a = 1; a < 8; ++a) sum[0] += sum[a];
+    return sum[0];
+};
 clear_tile(tile);
 for (int g = 0; g < R; ++g) {
     load_tile(tile, b, neighbor.data, used.data, [&](int i, int d) { return d < 0 ? double(phi[g * L + i - b * L]) : 0.0; });
-    HP_CELLS image[l] = stencil(tile, at(x, y, z), tile[at(x, y, z)], diagonal.data, conductance.data, n, b * L + l);
-    HP_SYNC;
-    for (int f = lane; f < R; f += lanes) {
-        double sum[8] = {};
-        for (int l = 0; l < L; l += 8)
-            for (int a = 0; a < 8; ++a) sum[a] += double(phi[f * L + l + a]) * image[l + a];
-        for (int a = 1; a < 8; ++a) sum[0] += sum[a];
-        block[f * R + g] = f >= g ? sum[0] : block[g * R + f];
+    HP_ROWS {
+        constexpr int V = HP_ROW_LENGTH;
+        const int h = at(x, y, z), i = b * L + l;
+        double row[V];
+        for (int v = 0; v < V; ++v) row[v] = stencil(tile, h + v, tile[h + v], diagonal.data, conductance.data, n, i + v);
+        for (int v = 0; v < V; ++v) image[l + v] = row[v];
     }
+    HP_SYNC;
+    for (int f = lane; f < R; f += lanes)
+        block[f * R + g] = f >= g ? dot(f, [&](int l) { return image[l]; }) : block[g * R + f];
     HP_SYNC;
 }
 for (int f = lane; f < R; f += lanes) {
-    double sum = 0.0;
-    for (int l = 0; l < L; ++l) sum += double(phi[f * L + l]) * double(phi[f * L + l]) * diagonal.data[b * L + l];
+    const double sum = dot(f, [&](int l) { return double(phi[f * L + l]) * diagonal.data[b * L + l]; });
     scale.data[b * R + f] = sum > 0.0 ? sum : 1.0;
 }
 HP_SYNC;
@@ -76,19 +83,17 @@ for (int d = 0; d < DIRECTIONS; ++d) {
         across[t] = basis.data[(j * R + g) * L + face.there(s)];
     }
     HP_SYNC;
-    double* to = blocks.data + ((long long)b * (DIRECTIONS + 1) + d) * (R * R);
-    double* closed = mass.data + (MASS ? (long long)(b * DIRECTIONS + d) * (R * R) : 0);
-    for (int f = 0; f < R; ++f)
-        for (int g = lane; g < R; g += lanes) {
-            double sum = 0.0, own = 0.0;
-            for (int s = 0; s < face.cells; ++s) {
-                const int l = face.here(s);
-                const double flux = double(phi[f * L + l]) * conductance.data[d * n + b * L + l];
-                sum += flux * double(across[s * R + g]);
-                if (MASS) own += flux * double(phi[g * L + l]);
-            }
-            to[f * R + g] = -sum;
-            if (MASS) closed[f * R + g] = own;
+    double* __restrict__ to = blocks.data + ((long long)b * (DIRECTIONS + 1) + d) * (R * R);
+    double* __restrict__ closed = mass.data + (MASS ? (long long)(b * DIRECTIONS + d) * (R * R) : 0);
+    for (int f = 0; f < R; ++f) {
+        HP_SHARE(g, 0, R) to[f * R + g] = 0.0;
+        if (MASS) HP_SHARE(g, 0, R) closed[f * R + g] = 0.0;
+        for (int s = 0; s < face.cells; ++s) {
+            const int l = face.here(s);
+            const double flux = double(phi[f * L + l]) * conductance.data[d * n + b * L + l];
+            HP_SHARE(g, 0, R) to[f * R + g] -= flux * double(across[s * R + g]);
+            if (MASS) HP_SHARE(g, 0, R) closed[f * R + g] += flux * double(phi[g * L + l]);
         }
+    }
     HP_SYNC;
 }

@@ -4,7 +4,8 @@
 // HP_SHARE(t, begin, count) { ... } gives item t of `count` to lane
 // begin + t, so that several short loops run side by side on CUDA. STRIP cells at a time make a vector on the CPU; so does
 // HP_ROWS { ... }, which visits a brick by rows of HP_ROW_LENGTH cells beginning at (x, y, z), cell l
-// (and keeps the compiler from making vectors of columns, with gathers and scatters).
+// (and keeps the compiler from making vectors of columns, with gathers and scatters); HP_EACH before a loop over such a row
+// whose conditions would otherwise keep it from being a vector.
 #if defined(__CUDA_ARCH__)
 #define HP_SHARED __shared__
 #define HP_INLINE __device__ __forceinline__
@@ -18,6 +19,7 @@
 #define HP_SHARE(t, begin, count) if (const int t = lane - (begin); t >= 0 && t < (count))
 #define HP_ROWS HP_CELLS
 #define HP_ROW_LENGTH 1
+#define HP_EACH
 constexpr int STRIP = 1;
 constexpr int LANES = 256;                          // kernels.native.BLOCK
 const int lane = threadIdx.x;
@@ -40,7 +42,8 @@ constexpr int ACCUMULATORS = 1;
         _Pragma("clang loop vectorize(disable)")                                                                   \
         for (int y = 0; y < BY; ++y)                                                                               \
             for (int z = 0, l = (x * BY + y) * BZ; z < BZ; z += HP_ROW_LENGTH, l += HP_ROW_LENGTH)
-#define HP_ROW_LENGTH (BZ < 16 ? BZ : 16)
+#define HP_EACH _Pragma("clang loop unroll(disable)")
+#define HP_ROW_LENGTH (BZ < 8 ? BZ : 8)
 constexpr int STRIP = 16;
 constexpr int LANES = 1;
 constexpr int lane = 0, lanes = 1;

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,7 +72,7 @@ def adopt(value: Array, name: str, shape: tuple[int, ...], device: wp.Device) ->
         value = wp.from_dlpack(value)
     if kind == "torch" and value.layout is not _torch().strided:
         raise TypeError(f"{name}: expected a dense Torch tensor, got layout {value.layout}")
-    dtype = _dtype_name(value)
+    dtype = _dtype_name(value.dtype)
     if dtype not in DTYPES:
         raise TypeError(f"{name}: dtype must be float32 or float64, got {dtype}")
     if tuple(value.shape) != shape:
@@ -116,10 +117,11 @@ def caller_stream(kind: str, device: wp.Device) -> contextlib.AbstractContextMan
     return wp.ScopedStream(stream, sync_enter=False, sync_exit=False)
 
 
-def _dtype_name(value: Array) -> str:
-    dtype = value.dtype
-    if isinstance(value, wp.array):
-        return getattr(dtype, "__name__", str(dtype))
+@functools.cache
+def _dtype_name(dtype: Any) -> str:
+    """Of a NumPy, Torch or Warp dtype. Kept, since NumPy takes microseconds to say it."""
+    if isinstance(dtype, type):
+        return dtype.__name__
     if isinstance(dtype, np.dtype) and not dtype.isnative:
         return f"byte-swapped {dtype.name}"
     return str(dtype).removeprefix("torch.")

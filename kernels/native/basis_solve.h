@@ -7,6 +7,7 @@ int stale = 0;
 for (int w = 0; w < W; ++w) stale |= leaf_of[w] >= 0 ? changed.data[leaf_of[w]] : 0;
 if (!stale) return;
 double* x = raw.data + slot * (L * W);
+HP_STRIDED
 for (int i = 0; i < L; ++i) HP_MEMBERS {
     const int leaf = leaf_of[w];
     const float* from = start.data + ((own ? leaf * FUNCTIONS : 0) + function) * L;

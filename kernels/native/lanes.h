@@ -3,9 +3,9 @@
 // lane on CUDA, innermost (vectorised) on the CPU; what each of them keeps is entry HP_OWN of a local array [HP_PRIVATE].
 // HP_SHARE(t, begin, count) { ... } gives item t of `count` to lane
 // begin + t, so that several short loops run side by side on CUDA. STRIP cells at a time make a vector on the CPU; so does
-// HP_ROWS { ... }, which visits a brick by rows of HP_ROW_LENGTH cells beginning at (x, y, z), cell l
-// (and keeps the compiler from making vectors of columns, with gathers and scatters); HP_EACH before a loop over such a row
-// whose conditions would otherwise keep it from being a vector.
+// HP_ROWS { ... }, which visits a brick by rows of HP_ROW_LENGTH cells beginning at (x, y, z), cell l. HP_EACH before
+// a loop over such a row: a vector in spite of its conditions. HP_STRIDED before a loop that jumps through memory: no
+// vectors, their gathers and scatters are slower.
 #if defined(__CUDA_ARCH__)
 #define HP_SHARED __shared__
 #define HP_INLINE __device__ __forceinline__
@@ -17,6 +17,7 @@
 #define HP_PRIVATE 1
 #define HP_OWN 0
 #define HP_SHARE(t, begin, count) if (const int t = lane - (begin); t >= 0 && t < (count))
+#define HP_STRIDED
 #define HP_ROWS HP_CELLS
 #define HP_ROW_LENGTH 1
 #define HP_EACH
@@ -37,9 +38,10 @@ constexpr int ACCUMULATORS = 1;
 #define HP_PRIVATE W
 #define HP_OWN w
 #define HP_SHARE(t, begin, count) for (int t = 0; t < (count); ++t)
+#define HP_STRIDED _Pragma("clang loop vectorize(disable)")
 #define HP_ROWS                                                                                                    \
     for (int x = 0; x < BX; ++x)                                                                                   \
-        _Pragma("clang loop vectorize(disable)")                                                                   \
+        HP_STRIDED                                                                                                 \
         for (int y = 0; y < BY; ++y)                                                                               \
             for (int z = 0, l = (x * BY + y) * BZ; z < BZ; z += HP_ROW_LENGTH, l += HP_ROW_LENGTH)
 #define HP_EACH _Pragma("clang loop unroll(disable)")

@@ -16,6 +16,7 @@ const int n = leaves * L;
 const int* group = members.data + (first + slot) * W;
 const T* from[W];
 for (int w = 0; w < W; ++w) from[w] = r.data + (group[w] < 0 ? 0 : group[w]) * L;   // an empty place solves for nobody
+HP_STRIDED
 for (int l = lane; l < L; l += lanes)
     for (int w = 0; w < W; ++w) u[l * W + w] = from[w][l];
 for (int w = 0; w < W; ++w) {

@@ -62,8 +62,8 @@ class ConjugateGradients:
         launch(krylov(system.shape, wp.float64).dot, system.slots, inputs, system.device)
         scalars = [self.state, self.counter, self.outer, self.inner, self.rescue]
         launch(control.begin, 1, [self._rr, system.bad_cells, system.slots, *scalars], system.device)
-        inputs = [self.state, int(warm_start), pressure, system.rhs, self.x, self.x_best]
-        wp.launch(control.prepare, dim=system.size, inputs=inputs, device=system.device)
+        inputs = [system.slots, system.size, self.state, int(warm_start), pressure, system.rhs, self.x, self.x_best]
+        launch(control.prepare, system.slots, inputs, system.device)
         self._residual()
         self._check()
 
@@ -89,8 +89,8 @@ class ConjugateGradients:
         """Records: pressure [N] in the caller's units, zero mean over each singular region."""
         system = self.system
         system.project_pressure(self.x)
-        inputs = [self.state, self.counter, int(warm_start), self.x, pressure]
-        wp.launch(control.finish, dim=system.size, inputs=inputs, device=system.device)
+        inputs = [system.slots, system.size, self.state, self.counter, int(warm_start), self.x, pressure]
+        launch(control.finish, system.slots, inputs, system.device)
 
     def load(self, preconditioner: Preconditioner) -> None:
         """Runs what a rescue records, once, on whatever is there: that loads its kernels, as a capture needs."""
@@ -139,5 +139,5 @@ class ConjugateGradients:
         system = self.system
         inputs = [self._rr, self._terms, system.slots, self.state, self.counter, self.outer]
         launch(control.check, 1, inputs, system.device)
-        inputs = [self.counter, self.x, self.x_best]
-        wp.launch(control.keep_best, dim=system.size, inputs=inputs, device=system.device)
+        inputs = [system.slots, system.size, self.counter, self.x, self.x_best]
+        launch(control.keep_best, system.slots, inputs, system.device)

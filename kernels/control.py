@@ -1,13 +1,15 @@
 """The decisions of the solver, taken on the device: start, step, check, restart.
 
-Each kernel is one block; every lane adds the partial sums, lane 0 decides. Comparisons are written so that a NaN
-fails them, and non-finite values are told apart before anything else is asked.
+Each kernel that decides is one block; every lane adds the partial sums, lane 0 decides. Comparisons are written so that
+a NaN fails them, and non-finite values are told apart before anything else is asked. The last three go over all cells.
 """
 
 import warp as wp
 
 from . import state as S
-from .native import body
+from .native import array, block_kernel, body
+
+F64, I32 = array(wp.float64), array(wp.int32)
 
 LIMIT = wp.constant(wp.float64(1.0e300))
 SAFETY = wp.constant(wp.float64(0.98))
@@ -104,27 +106,6 @@ def begin(
 
 
 @wp.kernel(enable_backward=False)
-def prepare(
-    state: wp.array[wp.float64],
-    warm_start: wp.int32,
-    pressure: wp.array[wp.float64],
-    b: wp.array[wp.float64],
-    x: wp.array[wp.float64],
-    x_best: wp.array[wp.float64],
-):
-    """b *= 1 / ||b||; x = 0, or the last pressure in the same units. One thread per cell."""
-    i = wp.tid()
-    scale = state[SCALE]
-    start = ZERO
-    if scale > ZERO:
-        b[i] = b[i] * scale
-        if warm_start != 0:
-            start = pressure[i] * scale
-    x[i] = start
-    x_best[i] = ZERO
-
-
-@wp.kernel(enable_backward=False)
 def check(
     rr_slots: wp.array[wp.float64],
     terms_slots: wp.array[wp.float64],
@@ -167,20 +148,6 @@ def check(
                 counter[CYCLE] = counter[CYCLE] + 1
                 state[START] = rr
                 state[TARGET] = wp.max(SAFETY * state[TOLERANCE], state[REDUCTION] * rr)
-
-
-@wp.kernel(enable_backward=False)
-def keep_best(
-    counter: wp.array[wp.int32],
-    x: wp.array[wp.float64],
-    x_best: wp.array[wp.float64],
-):
-    """After a check: remembers x, or returns to the best iterate when x got worse. One thread per cell."""
-    i = wp.tid()
-    if counter[IMPROVED] != 0:
-        x_best[i] = x[i]
-    else:
-        x[i] = x_best[i]
 
 
 @wp.kernel(enable_backward=False)
@@ -281,19 +248,73 @@ def start_fallback(
         rescue[0] = 0
 
 
-@wp.kernel(enable_backward=False)
-def finish(
-    state: wp.array[wp.float64],
-    counter: wp.array[wp.int32],
-    keep_last: wp.int32,
-    x: wp.array[wp.float64],
-    pressure: wp.array[wp.float64],
-):
-    """pressure = ||b|| x; after bad input the last good pressure, or zero. One thread per cell."""
-    i = wp.tid()
-    bad = counter[STATUS] == NONFINITE_RHS or counter[STATUS] == BAD_DENSITY
-    if bad:
-        if keep_last == 0:
-            pressure[i] = ZERO
-    else:
-        pressure[i] = x[i] * state[RHS_NORM]
+_PREPARE = """
+const double scale = state.data[SCALE];
+const double* __restrict__ last = pressure.data;
+double* __restrict__ to_b = b.data;
+double* __restrict__ to_x = x.data;
+double* __restrict__ to_best = x_best.data;
+const bool starts = warm_start != 0 && scale > 0.0;
+for (int i = slot * lanes + lane; i < n; i += slots * lanes) {
+    to_b[i] *= scale > 0.0 ? scale : 1.0;
+    to_x[i] = starts ? last[i] * scale : 0.0;
+    to_best[i] = 0.0;
+}
+"""
+
+prepare = block_kernel(
+    __name__,
+    "prepare",
+    body(SCALE=S.SCALE) + _PREPARE,
+    slots=wp.int32,
+    n=wp.int32,
+    state=F64,
+    warm_start=wp.int32,
+    pressure=F64,
+    b=F64,
+    x=F64,
+    x_best=F64,
+)
+"""b [n] *= 1 / ||b||; x = 0, or the last pressure in the same units. Blocks: slots."""
+
+_KEEP_BEST = """
+const double* __restrict__ from = counter.data[IMPROVED] != 0 ? x.data : x_best.data;
+double* __restrict__ to = counter.data[IMPROVED] != 0 ? x_best.data : x.data;
+for (int i = slot * lanes + lane; i < n; i += slots * lanes) to[i] = from[i];
+"""
+
+keep_best = block_kernel(
+    __name__,
+    "keep_best",
+    body(IMPROVED=S.IMPROVED) + _KEEP_BEST,
+    slots=wp.int32,
+    n=wp.int32,
+    counter=I32,
+    x=F64,
+    x_best=F64,
+)
+"""After a check: remembers x [n], or returns to the best iterate when x got worse. Blocks: slots."""
+
+_FINISH = """
+const int status = counter.data[STATUS];
+const bool bad = status == NONFINITE_RHS || status == BAD_DENSITY;
+if (bad && keep_last != 0) return;
+const double norm = state.data[RHS_NORM];
+const double* __restrict__ from = x.data;
+double* __restrict__ to = pressure.data;
+for (int i = slot * lanes + lane; i < n; i += slots * lanes) to[i] = bad ? 0.0 : from[i] * norm;
+"""
+
+finish = block_kernel(
+    __name__,
+    "finish",
+    body(STATUS=S.STATUS, RHS_NORM=S.RHS_NORM, NONFINITE_RHS=S.NONFINITE_RHS, BAD_DENSITY=S.BAD_DENSITY) + _FINISH,
+    slots=wp.int32,
+    n=wp.int32,
+    state=F64,
+    counter=I32,
+    keep_last=wp.int32,
+    x=F64,
+    pressure=F64,
+)
+"""pressure [n] = ||b|| x; after bad input the last good pressure, or zero. Blocks: slots."""

@@ -1,17 +1,24 @@
 // Solves L D L^T x = x in place for the W leaves of a group: x [L, W], factor as in leaf_factor.h.
 auto substitute = [&](const auto* __restrict__ f, auto* __restrict__ x) {
     decltype(x[0] * x[0]) own[HP_PRIVATE];                              // a row is finished in registers
-    for (int i = 0; i < L; ++i) {
-        HP_MEMBERS own[HP_OWN] = x[i * W + w];
-        for (int k = i < BW ? i : BW; k > 0; --k)
-            HP_MEMBERS own[HP_OWN] -= f[(i * (BW + 1) + k) * W + w] * x[(i - k) * W + w];
-        HP_MEMBERS x[i * W + w] = own[HP_OWN];
-    }
-    for (int i = L - 1; i >= 0; --i) {
-        HP_MEMBERS own[HP_OWN] = x[i * W + w] * f[i * (BW + 1) * W + w];
-        for (int k = L - 1 - i < BW ? L - 1 - i : BW; k > 0; --k)
-            HP_MEMBERS own[HP_OWN] -= f[((i + k) * (BW + 1) + k) * W + w] * x[(i + k) * W + w];
-        HP_MEMBERS x[i * W + w] = own[HP_OWN];
-    }
+    auto forward = [&](int i, int reach) {
+        const auto* row = f + i * (BW + 1) * W;
+        auto* own_x = x + i * W;
+        HP_MEMBERS own[HP_OWN] = own_x[w];
+        for (int k = reach; k > 0; --k) HP_MEMBERS own[HP_OWN] -= row[k * W + w] * own_x[w - k * W];
+        HP_MEMBERS own_x[w] = own[HP_OWN];
+    };
+    auto backward = [&](int i, int reach) {
+        const auto* column = f + i * (BW + 1) * W;                      // entry k of row i + k is on a diagonal of the storage
+        auto* own_x = x + i * W;
+        HP_MEMBERS own[HP_OWN] = own_x[w] * column[w];
+        for (int k = reach; k > 0; --k) HP_MEMBERS own[HP_OWN] -= column[k * (BW + 2) * W + w] * own_x[k * W + w];
+        HP_MEMBERS own_x[w] = own[HP_OWN];
+    };
+    // All but the first and last rows have the full band, of a length known in advance.
+    for (int i = 0; i < BW; ++i) forward(i, i);
+    for (int i = BW; i < L; ++i) forward(i, BW);
+    for (int i = L - 1; i >= L - BW; --i) backward(i, L - 1 - i);
+    for (int i = L - BW - 1; i >= 0; --i) backward(i, BW);
 };
 (void)substitute;

@@ -7,24 +7,27 @@ const int* group = members.data + slot * W;
 int stale = 0;
 for (int w = 0; w < W; ++w) stale |= group[w] >= 0 ? changed.data[group[w]] : 0;
 if (!stale) return;
-double diagonal_of[HP_PRIVATE], pivot[HP_PRIVATE];
-for (int i = 0; i < L; ++i) {
+double diagonal_of[HP_PRIVATE], own[HP_PRIVATE];
+auto eliminate = [&](int i, int reach) {
     double* row = f + i * (BW + 1) * W;
     for (int k = 1; k <= BW; ++k) HP_MEMBERS row[k * W + w] = 0.0;
     assemble_row(i, group, row, diagonal_of);
-    const int reach = i < BW ? i : BW;
     for (int k = reach; k > 0; --k) {
-        const double* other = f + (i - k) * (BW + 1) * W;           // row i - k, finished
-        for (int m = reach; m > k; --m) HP_MEMBERS row[k * W + w] -= row[m * W + w] * other[(m - k) * W + w];
+        const double* other = row - k * (BW + 1) * W;                 // row i - k, finished
+        HP_MEMBERS own[HP_OWN] = row[k * W + w];
+        for (int m = reach; m > k; --m) HP_MEMBERS own[HP_OWN] -= row[m * W + w] * other[(m - k) * W + w];
+        HP_MEMBERS row[k * W + w] = own[HP_OWN];
     }
-    HP_MEMBERS pivot[HP_OWN] = diagonal_of[HP_OWN];
+    HP_MEMBERS own[HP_OWN] = diagonal_of[HP_OWN];
     for (int k = reach; k > 0; --k) {
-        const double* other = f + (i - k) * (BW + 1) * W;
+        const double* other = row - k * (BW + 1) * W;
         HP_MEMBERS {
             const double unscaled = row[k * W + w], scaled = unscaled * other[w];
-            pivot[HP_OWN] -= unscaled * scaled;
+            own[HP_OWN] -= unscaled * scaled;
             row[k * W + w] = scaled;
         }
     }
-    HP_MEMBERS row[w] = 1.0 / (pivot[HP_OWN] > LOST * diagonal_of[HP_OWN] ? pivot[HP_OWN] : diagonal_of[HP_OWN]);
-}
+    HP_MEMBERS row[w] = 1.0 / (own[HP_OWN] > LOST * diagonal_of[HP_OWN] ? own[HP_OWN] : diagonal_of[HP_OWN]);
+};
+for (int i = 0; i < BW; ++i) eliminate(i, i);
+for (int i = BW; i < L; ++i) eliminate(i, BW);                         // the full band, of a length known in advance

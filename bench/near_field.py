@@ -1,0 +1,278 @@
+"""Is there something for a network to learn in the near field? Iterations and work, parameters optimised per frame.
+
+    python -m bench.near_field [--quick] [--full]       (default: some 20 minutes on one core)
+
+The default `schwarz` sweeps its leaves red-black-red inside A-DEF2. Here are what could stand in its place, as fp64
+references (`congruence.py`, with the derivations), and oracles: weights and tiles optimised for the very frame they
+are used on (`near_oracles.py`), which bounds what a network could predict. A frame's iterations are to 1e-8 from the
+same start, x = Q b, interpolated between the last two, so that less than an iteration can be seen.
+
+Work is iterations times flops of an iteration, relative to red-black with 8 functions, summed over the frames: once
+with leaves as dense inverses (256 flops a cell and sweep; what a GPU would do, where as many matrix entries must be
+read), once as banded factors (34; what the CPU does). Counted besides: 12 a cell for CG's vectors, 9 per product with
+A, restriction, coarse inverse (dense) and prolongation, and tiles as inside a large grid, four a leaf. Setup is not
+counted: training, inference, and the tiles or Schur blocks themselves come for free here.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from hpsolver import Solver
+from hpsolver.preconditioners import Schwarz
+
+from . import command, learned, machine, report
+from .congruence import Product, Skeleton, factors, iterations, truncated
+from .frames import Frame
+from .near_oracles import Kaporin, TileObjective, fitted_weights, optimised_tiles, optimised_weights
+
+TOLERANCE = 1e-8
+FLOOR = "A-DEF2, red-black"
+LARGEST_DENSE = 1024
+"""Cells up to which the oracles that want dense matrices take part."""
+
+SCALES = {
+    "quick": {
+        "sizes": ((32, 32),),
+        "families": 1,
+        "frames": 1,
+        "oracle frames": 1,
+        "weights": (0.9, 1.0),
+        "weight steps": 2,
+        "tile steps": 2,
+        "ranks": (4,),
+    },
+    "default": {
+        "sizes": ((32, 32), (64, 64)),
+        "families": 4,
+        "frames": 4,
+        "oracle frames": 1,
+        "weights": (0.9, 1.0, 1.05, 1.1, 1.2),
+        "weight steps": 30,
+        "tile steps": 120,
+        "ranks": (4, 8, 16),
+    },
+}
+SCALES["full"] = SCALES["default"] | {"oracle frames": 4, "tile steps": 400}
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What an iteration does, beyond CG's vectors and its product with A.
+
+    Attributes:
+        sweeps: over all leaves as they are; ``full``: of leaves whose matrices have no band.
+        products: with A.
+        functions: a leaf.
+        entries: of tile factors, a cell; each is used twice.
+    """
+
+    sweeps: float = 1.0
+    products: int = 0
+    functions: int = 8
+    entries: float = 0.0
+    full: float = 0.0
+
+    def flops(self, leaves: int, *, dense: bool) -> float:
+        """A cell."""
+        own = 256.0 if dense else 34.0
+        coarse = 4.0 * self.functions + 2.0 * leaves * self.functions**2 / 128.0
+        leaf = own * self.sweeps + 256.0 * self.full
+        return 12.0 + 9.0 * (1 + self.products) + leaf + coarse + 4.0 * self.entries
+
+    def text(self) -> list[str]:
+        return [f"{self.sweeps + self.full:g}", str(1 + self.products), f"{self.entries:g}", str(self.functions)]
+
+
+RED_BLACK = Cost(1.5, 1)
+
+
+def tile_entries(rank: int, columns: float = 128.0) -> float:
+    """Entries a cell of four tiles a leaf: U of 128 rows, V of ``columns``; 12 is a face in the mean."""
+    return 4.0 * rank * (128.0 + columns) / 128.0
+
+
+def near_fields(skeleton: Skeleton, finer: Skeleton) -> dict[str, tuple[Skeleton, Product, Cost]]:
+    """What needs no optimisation, with 8 functions a leaf, and 16 in ``finer``."""
+
+    def leaves(r: torch.Tensor) -> torch.Tensor:
+        return r
+
+    def deflated(cost: Cost, near: Callable[[Skeleton], Product], of: Skeleton = skeleton) -> tuple:
+        return of, of.deflated(near(of)), cost
+
+    found = {
+        "additive": (skeleton, skeleton.additive, Cost()),
+        "A-DEF2": deflated(Cost(products=1), lambda s: leaves),
+        FLOOR: deflated(RED_BLACK, Skeleton.sweep),
+    }
+    for a in (0.5, 0.75, 1.0):
+        tiles = skeleton.exact_tiles(a)
+        found[f"exact tiles, a = {a}"] = skeleton, skeleton.congruence(tiles, skeleton.additive), Cost(3.0)
+        near = skeleton.congruence(tiles, leaves)
+        found[f"A-DEF2, exact tiles, a = {a}"] = deflated(Cost(3.0, 1), lambda s, near=near: near)
+    for rank in (8, 4):
+        tiles = truncated(skeleton.exact_tiles(0.5), rank)
+        cost = Cost(entries=tile_entries(rank, 12.0))
+        found[f"exact tiles cut to rank {rank}, a = 0.5"] = (
+            skeleton,
+            skeleton.congruence(tiles, skeleton.additive),
+            cost,
+        )
+    found["A-DEF2, red-black-red-black-red"] = deflated(Cost(2.5, 1), lambda s: s.sweep(rounds=2))
+    found[f"{FLOOR}, 16 functions"] = deflated(replace(RED_BLACK, functions=16), Skeleton.sweep, finer)
+    for banded in (True, False):
+        name = f"{FLOOR}, Schur blocks" + (" within the band" if banded else "")
+        cost = RED_BLACK if banded else replace(RED_BLACK, sweeps=1.0, full=0.5)
+        found[name] = deflated(cost, lambda s, banded=banded: s.sweep(middle=s.schur_blocks(banded=banded)))
+        if not banded:
+            cost = replace(cost, functions=16)
+            found[name + ", 16 functions"] = deflated(
+                cost, lambda s: s.sweep(middle=s.schur_blocks(banded=False)), finer
+            )
+    return found
+
+
+def optimised(skeleton: Skeleton, plan: dict) -> dict[str, tuple[Skeleton, Product, Cost]]:
+    """The oracles that want dense matrices: for 32x32."""
+    found = {}
+    deflated, whole = Kaporin(skeleton, deflated=True), Kaporin(skeleton, deflated=False)
+    weights, _ = optimised_weights(deflated, plan["weight steps"], 0.05)
+    name = f"{FLOOR}, weights by Kaporin's number"
+    found[name] = skeleton, skeleton.deflated(skeleton.sweep(weights)), RED_BLACK
+    outer = TileObjective(whole, skeleton.dense(skeleton.additive))
+    sweep = skeleton.sweep()
+    inner = TileObjective(deflated, skeleton.dense(sweep))
+    for rank in plan["ranks"]:
+        cost = Cost(entries=tile_entries(rank))
+        tiles, _ = optimised_tiles(outer, skeleton, rank, 0.75, plan["tile steps"], 1e-2)
+        found[f"optimised tiles of rank {rank}"] = skeleton, skeleton.congruence(tiles, skeleton.additive), cost
+        tiles, _ = optimised_tiles(inner, skeleton, rank, 0.0, plan["tile steps"], 1e-2)
+        for error in (0.0, 0.1, 0.3):
+            name = f"{FLOOR}, optimised tiles of rank {rank}" + (f", wrong by {error:.0%}" if error else "")
+            near = skeleton.congruence(blurred(tiles, error, rank), sweep)
+            found[name] = skeleton, skeleton.deflated(near), replace(RED_BLACK, entries=cost.entries)
+    return found
+
+
+def blurred(tiles: torch.Tensor, error: float, rank: int) -> torch.Tensor:
+    """Tiles of ``rank`` with a random error in both factors, in the energy norm relative to each factor: what a network
+    might have predicted."""
+    generator = torch.Generator().manual_seed(0)
+    wrong = []
+    for factor in factors(tiles, rank):
+        noise = torch.randn(factor.shape, dtype=factor.dtype, generator=generator)
+        size = factor.norm(dim=(1, 2), keepdim=True) / noise.norm(dim=(1, 2), keepdim=True)
+        wrong.append(factor + error * size * noise)
+    return wrong[0] @ wrong[1].mT
+
+
+def fitted(skeleton: Skeleton, rhs: torch.Tensor, plan: dict) -> dict[str, tuple[Skeleton, Product, Cost]]:
+    unrolled = int(iterations(skeleton, skeleton.deflated(skeleton.sweep()), rhs, TOLERANCE))
+    weights, _ = fitted_weights(skeleton, rhs, unrolled, plan["weight steps"], 0.03)
+    name = f"{FLOOR}, weights by the residual"
+    return {name: (skeleton, skeleton.deflated(skeleton.sweep(weights)), RED_BLACK)}
+
+
+def read(solver: Solver, frame: Frame, functions: int) -> tuple[Skeleton, torch.Tensor]:
+    """Skeleton and right-hand side [K, L] of a frame."""
+    solver.step(frame.density, frame.rhs)
+    skeleton = Skeleton.of_solver(solver, functions)
+    rhs = torch.from_numpy(solver.system.bricks.to_bricks(frame.rhs - frame.rhs.mean()))
+    return skeleton, rhs.unflatten(0, (skeleton.leaves, -1))
+
+
+def scanned(skeleton: Skeleton, weights: Iterable[float]) -> dict[str, tuple[Skeleton, Product, Cost]]:
+    """One weight for all red leaves, one for all black ones."""
+    found = {}
+    for first, second in itertools.product(weights, repeat=2):
+        weight = first * skeleton.red + second * (1.0 - skeleton.red)
+        name = FLOOR if first == second == 1.0 else f"red {first:g}, black {second:g}"
+        found[name] = skeleton, skeleton.deflated(skeleton.sweep(weight)), RED_BLACK
+    return found
+
+
+def measure(plan: dict, step: Callable[[str], None]) -> dict[str, list[dict]]:
+    """Rows by section: a variant's iterations on each family's frames, and its cost."""
+    sections: dict[str, dict[str, dict]] = {}
+    cases = itertools.product(plan["sizes"], learned.FAMILIES[: plan["families"]])
+    for shape, (family, contrast) in cases:
+        size = report.shape_text(shape)
+        solver = Solver(shape, preconditioner=Schwarz(8), precision="float64", tolerance=TOLERANCE, device="cpu")
+        for number, frame in enumerate(learned.gallery(family, shape, plan["frames"], contrast)):
+            skeleton, rhs = read(solver, frame, 8)
+            finer, _ = read(solver, frame, 16)
+            found = {
+                f"{size}, nothing optimised": near_fields(skeleton, finer),
+                f"{size}, two weights for all leaves": scanned(skeleton, plan["weights"]),
+            }
+            if number < plan["oracle frames"]:
+                classical = found[f"{size}, nothing optimised"]
+                section = found[f"{size}, optimised for the frame"] = {k: v for k, v in classical.items() if FLOOR in k}
+                section |= fitted(skeleton, rhs, plan)
+                if skeleton.cells <= LARGEST_DENSE:
+                    section |= optimised(skeleton, plan)
+            for section, variants in found.items():
+                rows = sections.setdefault(section, {})
+                for name, (of, product, cost) in variants.items():
+                    row = rows.setdefault(name, {"variant": name, "cost": cost, "leaves": skeleton.leaves})
+                    row.setdefault(family, []).append(iterations(of, product, rhs, TOLERANCE))
+            step(f"{size} {family}")
+    return {name: list(rows.values()) for name, rows in sections.items()}
+
+
+def with_work(rows: list[dict]) -> list[dict]:
+    """Rows of one section with ``dense work`` and ``banded work`` relative to red-black's."""
+    floor = next(row for row in rows if row["variant"] == FLOOR)
+
+    def work(row: dict, dense: bool) -> float:
+        counts = [count for key, value in row.items() if isinstance(value, list) for count in value]
+        return float(np.sum(counts)) * row["cost"].flops(row["leaves"], dense=dense)
+
+    kinds = {"dense work": True, "banded work": False}
+    return [row | {kind: work(row, dense) / work(floor, dense) for kind, dense in kinds.items()} for row in rows]
+
+
+def main(argv: list[str] | None = None) -> int:
+    options = command.Parser("near_field", __doc__).parse_args(argv)
+    plan = SCALES[options.scale]
+    frames = len(plan["sizes"]) * plan["families"] * plan["frames"]
+    progress = command.Progress("near field: frame", frames)
+    with machine.one_thread() as threads:
+        found = report.result("near_field", options, threads, {"tolerance": TOLERANCE} | plan)
+        found["sections"] = {name: with_work(rows) for name, rows in measure(plan, progress.step).items()}
+    text = markdown(found)
+    for rows in found["sections"].values():
+        for row in rows:
+            row["cost"] = vars(row["cost"])
+    report.write(options.out, "near_field", found, text)
+    print(text)
+    return 0
+
+
+def markdown(found: dict) -> str:
+    about = __doc__.split("\n\n", 2)[2].strip()
+    parts = ["# What there is to learn in the near field", report.preface(found), about]
+    for name, rows in found["sections"].items():
+        families = [key for key, value in rows[0].items() if isinstance(value, list)]
+        heads = ["near field", *families, "sweeps", "products with A", "tile entries a cell", "functions"]
+        if name.endswith("weights for all leaves"):
+            rows = sorted(rows, key=lambda row: row["dense work"])
+            rows = [*rows[:5], *(row for row in rows[5:] if row["variant"] == FLOOR)]
+        lines = [
+            [row["variant"], *(f"{np.mean(row[f]):.1f}" for f in families), *row["cost"].text()]
+            + [f"{row[kind]:.2f}" for kind in ("dense work", "banded work")]
+            for row in rows
+        ]
+        number = f"{len(rows[0][families[0]])} frame(s) a family, mean iterations."
+        parts += [f"## {name}", number, report.table([*heads, "dense work", "banded work"], lines)]
+    return "\n\n".join(parts)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,6 +1,6 @@
 """Is there something for a network to learn in the near field? Iterations and work, parameters optimised per frame.
 
-    python -m bench.near_field [--quick] [--full]       (default: some 20 minutes on one core)
+    python -m bench.near_field [--quick] [--full]       (default: some ten minutes on one core)
 
 The default `schwarz` sweeps its leaves red-black-red inside A-DEF2. Here are what could stand in its place, as fp64
 references (`congruence.py`, with the derivations), and oracles: weights and tiles optimised for the very frame they
@@ -11,7 +11,8 @@ Work is iterations times flops of an iteration, relative to red-black with 8 fun
 with leaves as dense inverses (256 flops a cell and sweep; what a GPU would do, where as many matrix entries must be
 read), once as banded factors (34; what the CPU does). Counted besides: 12 a cell for CG's vectors, 9 per product with
 A, restriction, coarse inverse (dense) and prolongation, and tiles as inside a large grid, four a leaf. Setup is not
-counted: training, inference, and the tiles or Schur blocks themselves come for free here.
+counted: inference, and the tiles or Schur blocks themselves come for free here. *saved* is what they may cost at most
+before nothing is gained: flops a cell and frame, with dense leaves.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from hpsolver import Solver
 from hpsolver.preconditioners import Schwarz
@@ -33,7 +35,7 @@ from .near_oracles import Kaporin, TileObjective, fitted_weights, optimised_tile
 
 TOLERANCE = 1e-8
 FLOOR = "A-DEF2, red-black"
-LARGEST_DENSE = 1024
+LARGEST_DENSE = 2048
 """Cells up to which the oracles that want dense matrices take part."""
 
 SCALES = {
@@ -52,13 +54,13 @@ SCALES = {
         "families": 4,
         "frames": 4,
         "oracle frames": 1,
-        "weights": (0.9, 1.0, 1.05, 1.1, 1.2),
-        "weight steps": 30,
+        "weights": (0.9, 1.0, 1.05, 1.15),
+        "weight steps": 20,
         "tile steps": 120,
-        "ranks": (4, 8, 16),
+        "ranks": (4, 8),
     },
 }
-SCALES["full"] = SCALES["default"] | {"oracle frames": 4, "tile steps": 400}
+SCALES["full"] = SCALES["default"] | {"sizes": ((32, 32), (64, 32), (64, 64)), "oracle frames": 4, "tile steps": 400}
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,7 @@ class Cost:
 
 
 RED_BLACK = Cost(1.5, 1)
+SCHUR = Cost(1.0, 1, full=0.5)
 
 
 def tile_entries(rank: int, columns: float = 128.0) -> float:
@@ -97,66 +100,69 @@ def tile_entries(rank: int, columns: float = 128.0) -> float:
     return 4.0 * rank * (128.0 + columns) / 128.0
 
 
-def near_fields(skeleton: Skeleton, finer: Skeleton) -> dict[str, tuple[Skeleton, Product, Cost]]:
+Variants = dict[str, tuple[Skeleton, Product, Cost]]
+"""By name: the frame with the coarse space used, M, what M costs."""
+
+
+def near_fields(skeleton: Skeleton, finer: Skeleton) -> Variants:
     """What needs no optimisation, with 8 functions a leaf, and 16 in ``finer``."""
-
-    def leaves(r: torch.Tensor) -> torch.Tensor:
-        return r
-
-    def deflated(cost: Cost, near: Callable[[Skeleton], Product], of: Skeleton = skeleton) -> tuple:
-        return of, of.deflated(near(of)), cost
-
+    blocks, banded = (skeleton.schur_blocks(banded=cut) for cut in (False, True))
+    additive, deflated = skeleton.additive, skeleton.deflated
     found = {
-        "additive": (skeleton, skeleton.additive, Cost()),
-        "A-DEF2": deflated(Cost(products=1), lambda s: leaves),
-        FLOOR: deflated(RED_BLACK, Skeleton.sweep),
+        "additive": (skeleton, additive, Cost()),
+        "A-DEF2": (skeleton, deflated(leaves), Cost(products=1)),
+        FLOOR: (skeleton, deflated(skeleton.sweep()), RED_BLACK),
+        "A-DEF2, red-black-red-black-red": (skeleton, deflated(skeleton.sweep(rounds=2)), Cost(2.5, 1)),
+        f"{FLOOR}, Schur blocks within the band": (skeleton, deflated(skeleton.sweep(middle=banded)), RED_BLACK),
+        f"{FLOOR}, Schur blocks": (skeleton, deflated(skeleton.sweep(middle=blocks)), SCHUR),
+        f"{FLOOR}, 16 functions": (finer, finer.deflated(finer.sweep()), replace(RED_BLACK, functions=16)),
+        f"{FLOOR}, Schur blocks, 16 functions": (
+            finer,
+            finer.deflated(finer.sweep(middle=blocks)),
+            replace(SCHUR, functions=16),
+        ),
     }
     for a in (0.5, 0.75, 1.0):
         tiles = skeleton.exact_tiles(a)
-        found[f"exact tiles, a = {a}"] = skeleton, skeleton.congruence(tiles, skeleton.additive), Cost(3.0)
-        near = skeleton.congruence(tiles, leaves)
-        found[f"A-DEF2, exact tiles, a = {a}"] = deflated(Cost(3.0, 1), lambda s, near=near: near)
+        found[f"exact tiles, a = {a}"] = skeleton, skeleton.congruence(tiles, additive), Cost(3.0)
+        found[f"A-DEF2, exact tiles, a = {a}"] = skeleton, deflated(skeleton.congruence(tiles, leaves)), Cost(3.0, 1)
     for rank in (8, 4):
-        tiles = truncated(skeleton.exact_tiles(0.5), rank)
+        product = skeleton.congruence(truncated(skeleton.exact_tiles(0.5), rank), additive)
         cost = Cost(entries=tile_entries(rank, 12.0))
-        found[f"exact tiles cut to rank {rank}, a = 0.5"] = (
-            skeleton,
-            skeleton.congruence(tiles, skeleton.additive),
-            cost,
-        )
-    found["A-DEF2, red-black-red-black-red"] = deflated(Cost(2.5, 1), lambda s: s.sweep(rounds=2))
-    found[f"{FLOOR}, 16 functions"] = deflated(replace(RED_BLACK, functions=16), Skeleton.sweep, finer)
-    for banded in (True, False):
-        name = f"{FLOOR}, Schur blocks" + (" within the band" if banded else "")
-        cost = RED_BLACK if banded else replace(RED_BLACK, sweeps=1.0, full=0.5)
-        found[name] = deflated(cost, lambda s, banded=banded: s.sweep(middle=s.schur_blocks(banded=banded)))
-        if not banded:
-            cost = replace(cost, functions=16)
-            found[name + ", 16 functions"] = deflated(
-                cost, lambda s: s.sweep(middle=s.schur_blocks(banded=False)), finer
-            )
+        found[f"exact tiles cut to rank {rank}, a = 0.5"] = skeleton, product, cost
     return found
 
 
-def optimised(skeleton: Skeleton, plan: dict) -> dict[str, tuple[Skeleton, Product, Cost]]:
+def leaves(r: torch.Tensor) -> torch.Tensor:
+    """All leaves at once, in energy coordinates."""
+    return r
+
+
+def optimised(skeleton: Skeleton, plan: dict) -> Variants:
     """The oracles that want dense matrices: for 32x32."""
     found = {}
     deflated, whole = Kaporin(skeleton, deflated=True), Kaporin(skeleton, deflated=False)
     weights, _ = optimised_weights(deflated, plan["weight steps"], 0.05)
     name = f"{FLOOR}, weights by Kaporin's number"
     found[name] = skeleton, skeleton.deflated(skeleton.sweep(weights)), RED_BLACK
-    outer = TileObjective(whole, skeleton.dense(skeleton.additive))
-    sweep = skeleton.sweep()
-    inner = TileObjective(deflated, skeleton.dense(sweep))
-    for rank in plan["ranks"]:
-        cost = Cost(entries=tile_entries(rank))
-        tiles, _ = optimised_tiles(outer, skeleton, rank, 0.75, plan["tile steps"], 1e-2)
-        found[f"optimised tiles of rank {rank}"] = skeleton, skeleton.congruence(tiles, skeleton.additive), cost
-        tiles, _ = optimised_tiles(inner, skeleton, rank, 0.0, plan["tile steps"], 1e-2)
+    inners = {
+        "": (whole, skeleton.additive, Cost()),
+        f"{FLOOR}, ": (deflated, skeleton.sweep(), RED_BLACK),
+        f"{FLOOR}, Schur blocks, ": (
+            deflated,
+            skeleton.sweep(middle=skeleton.schur_blocks(banded=False)),
+            SCHUR,
+        ),
+    }
+    for (name, (kaporin, inner, cost)), rank in itertools.product(inners.items(), plan["ranks"]):
+        objective = TileObjective(kaporin, skeleton.dense(inner))
+        start = 0.75 if kaporin is whole else 0.0
+        tiles, _ = optimised_tiles(objective, skeleton, rank, start, plan["tile steps"], 1e-2)
         for error in (0.0, 0.1, 0.3):
-            name = f"{FLOOR}, optimised tiles of rank {rank}" + (f", wrong by {error:.0%}" if error else "")
-            near = skeleton.congruence(blurred(tiles, error, rank), sweep)
-            found[name] = skeleton, skeleton.deflated(near), replace(RED_BLACK, entries=cost.entries)
+            near = skeleton.congruence(blurred(tiles, error, rank), inner)
+            product = near if kaporin is whole else skeleton.deflated(near)
+            what = f"{name}optimised tiles of rank {rank}" + (f", wrong by {error:.0%}" if error else "")
+            found[what] = skeleton, product, replace(cost, entries=tile_entries(rank))
     return found
 
 
@@ -172,7 +178,7 @@ def blurred(tiles: torch.Tensor, error: float, rank: int) -> torch.Tensor:
     return wrong[0] @ wrong[1].mT
 
 
-def fitted(skeleton: Skeleton, rhs: torch.Tensor, plan: dict) -> dict[str, tuple[Skeleton, Product, Cost]]:
+def fitted(skeleton: Skeleton, rhs: torch.Tensor, plan: dict) -> Variants:
     unrolled = int(iterations(skeleton, skeleton.deflated(skeleton.sweep()), rhs, TOLERANCE))
     weights, _ = fitted_weights(skeleton, rhs, unrolled, plan["weight steps"], 0.03)
     name = f"{FLOOR}, weights by the residual"
@@ -187,7 +193,7 @@ def read(solver: Solver, frame: Frame, functions: int) -> tuple[Skeleton, torch.
     return skeleton, rhs.unflatten(0, (skeleton.leaves, -1))
 
 
-def scanned(skeleton: Skeleton, weights: Iterable[float]) -> dict[str, tuple[Skeleton, Product, Cost]]:
+def scanned(skeleton: Skeleton, weights: Iterable[float]) -> Variants:
     """One weight for all red leaves, one for all black ones."""
     found = {}
     for first, second in itertools.product(weights, repeat=2):
@@ -227,15 +233,32 @@ def measure(plan: dict, step: Callable[[str], None]) -> dict[str, list[dict]]:
 
 
 def with_work(rows: list[dict]) -> list[dict]:
-    """Rows of one section with ``dense work`` and ``banded work`` relative to red-black's."""
+    """Rows of one section with ``dense work`` and ``banded work`` relative to red-black's; ``saved``: the dense flops a
+    cell and frame that are saved."""
     floor = next(row for row in rows if row["variant"] == FLOOR)
 
     def work(row: dict, dense: bool) -> float:
         counts = [count for key, value in row.items() if isinstance(value, list) for count in value]
         return float(np.sum(counts)) * row["cost"].flops(row["leaves"], dense=dense)
 
+    frames = sum(len(value) for value in floor.values() if isinstance(value, list))
     kinds = {"dense work": True, "banded work": False}
-    return [row | {kind: work(row, dense) / work(floor, dense) for kind, dense in kinds.items()} for row in rows]
+    return [
+        row
+        | {kind: work(row, dense) / work(floor, dense) for kind, dense in kinds.items()}
+        | {"saved": (work(floor, True) - work(row, True)) / frames}
+        for row in rows
+    ]
+
+
+def inference_flops(shape: tuple[int, ...]) -> float:
+    """Flops a cell of Torch's products in a frame of ``htp``: the shipped network."""
+    solver = Solver(shape, preconditioner="htp", device="cpu")
+    first, second = learned.gallery("panel", shape, 2)
+    solver.step(first.density, first.rhs)
+    with FlopCounterMode(display=False) as counter:
+        solver.step(second.density, second.rhs)
+    return counter.get_total_flops() / solver.grid.cells
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -245,6 +268,7 @@ def main(argv: list[str] | None = None) -> int:
     progress = command.Progress("near field: frame", frames)
     with machine.one_thread() as threads:
         found = report.result("near_field", options, threads, {"tolerance": TOLERANCE} | plan)
+        found["inference flops a cell"] = inference_flops(plan["sizes"][-1])
         found["sections"] = {name: with_work(rows) for name, rows in measure(plan, progress.step).items()}
     text = markdown(found)
     for rows in found["sections"].values():
@@ -258,6 +282,7 @@ def main(argv: list[str] | None = None) -> int:
 def markdown(found: dict) -> str:
     about = __doc__.split("\n\n", 2)[2].strip()
     parts = ["# What there is to learn in the near field", report.preface(found), about]
+    parts.append(f"Shipped network, one forward pass: {found['inference flops a cell']:.0f} flops a cell.")
     for name, rows in found["sections"].items():
         families = [key for key, value in rows[0].items() if isinstance(value, list)]
         heads = ["near field", *families, "sweeps", "products with A", "tile entries a cell", "functions"]
@@ -265,12 +290,16 @@ def markdown(found: dict) -> str:
             rows = sorted(rows, key=lambda row: row["dense work"])
             rows = [*rows[:5], *(row for row in rows[5:] if row["variant"] == FLOOR)]
         lines = [
-            [row["variant"], *(f"{np.mean(row[f]):.1f}" for f in families), *row["cost"].text()]
-            + [f"{row[kind]:.2f}" for kind in ("dense work", "banded work")]
+            [
+                row["variant"],
+                *(f"{np.mean(row[family]):.1f}" for family in families),
+                *row["cost"].text(),
+                *(f"{row['dense work']:.2f}", f"{row['saved']:.0f}", f"{row['banded work']:.2f}"),
+            ]
             for row in rows
         ]
         number = f"{len(rows[0][families[0]])} frame(s) a family, mean iterations."
-        parts += [f"## {name}", number, report.table([*heads, "dense work", "banded work"], lines)]
+        parts += [f"## {name}", number, report.table([*heads, "dense work", "saved", "banded work"], lines)]
     return "\n\n".join(parts)
 
 

@@ -59,24 +59,42 @@ class TileObjective:
     """
 
     def __init__(self, kaporin: Kaporin, inner: torch.Tensor):
-        self._kaporin, self._inner = kaporin, 0.5 * (inner + inner.mT)
-        self._both = self._inner @ kaporin.energy
-        self._trace = self._both.diagonal().sum()
-        self._factor = torch.linalg.cholesky(self._inner)
+        self._kaporin, skeleton = kaporin, kaporin.skeleton
+        K, row, column = skeleton.leaves, skeleton.row, skeleton.column
+        inner = 0.5 * (inner + inner.mT)
+        both = _blocks(inner @ kaporin.energy, K)
+        self._trace = both.diagonal(dim1=0, dim2=1).diagonal(dim1=0, dim2=1).sum()
+        self._both = both[column, row]
+        self._inner, self._energy = _blocks(inner, K)[:, column], _blocks(kaporin.energy, K)[:, row]
+        self._meets = (column[:, None] == row).to(inner.dtype)
+        self._inverse = torch.linalg.inv(inner) if kaporin.basis is not None else None
 
     def __call__(self, left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
         """Of U, V [T, L, p]."""
         k, skeleton = self._kaporin, self._kaporin.skeleton
-        U, V = _side_by_side(left, skeleton.row, skeleton), _side_by_side(right, skeleton.column, skeleton)
-        trace = self._trace + 2.0 * ((V.mT @ self._both).mT * U).sum()
-        trace = trace + ((V.mT @ self._inner @ V) * (U.mT @ k.energy @ U)).sum()
-        capacitance = torch.eye(U.shape[1], dtype=U.dtype) + V.mT @ U
+        T, _, p = left.shape
+        V_inner_V = _sandwich(self._inner, right, skeleton.column)
+        trace = self._trace + 2.0 * (right * (self._both @ left)).sum()
+        trace = trace + (V_inner_V * _sandwich(self._energy, left, skeleton.row)).sum()
+        capacitance = torch.einsum("slp,tlq,st->sptq", right, left, self._meets).reshape(T * p, T * p)
+        capacitance = capacitance + torch.eye(T * p, dtype=left.dtype)
         logdet = 2.0 * torch.linalg.slogdet(capacitance).logabsdet
-        if k.basis is not None:
+        if self._inverse is not None:
+            U, V = _side_by_side(left, skeleton.row, skeleton), _side_by_side(right, skeleton.column, skeleton)
             moved = k.basis - U @ torch.linalg.solve(capacitance, V.mT @ k.basis)  # (I + E)^-1 Y
-            half = torch.linalg.solve_triangular(self._factor, moved, upper=False)
-            logdet = logdet + torch.linalg.slogdet(half.mT @ half).logabsdet
+            logdet = logdet + torch.linalg.slogdet(moved.mT @ self._inverse @ moved).logabsdet
         return (trace / k.rows).log() - logdet / k.rows
+
+
+def _blocks(matrix: torch.Tensor, leaves: int) -> torch.Tensor:
+    """[K, K, L, L] of a matrix [N, N]."""
+    return matrix.view(leaves, len(matrix) // leaves, leaves, -1).transpose(1, 2)
+
+
+def _sandwich(columns: torch.Tensor, blocks: torch.Tensor, leaf: torch.Tensor) -> torch.Tensor:
+    """[T, p, T, p] of F^T X F with F [N, T p] the blocks [T, L, p], block t in the rows of ``leaf[t]``, and columns
+    [K, T, L, L] the blocks of X in the columns of ``leaf[t]``."""
+    return torch.einsum("slp,stlq->sptq", blocks, (columns @ blocks)[leaf])
 
 
 def _side_by_side(blocks: torch.Tensor, leaf: torch.Tensor, skeleton: Skeleton) -> torch.Tensor:

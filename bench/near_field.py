@@ -2,10 +2,10 @@
 
     python -m bench.near_field [--quick] [--full]       (default: some ten minutes on one core)
 
-The default `schwarz` sweeps its leaves red-black-red inside A-DEF2. Here are what could stand in its place, as fp64
-references (`congruence.py`, with the derivations), and oracles: weights and tiles optimised for the very frame they
-are used on (`near_oracles.py`), which bounds what a network could predict. A frame's iterations are to 1e-8 from the
-same start, x = Q b, interpolated between the last two, so that less than an iteration can be seen.
+The default `schwarz` sweeps its leaves red-black-red inside A-DEF2. Here is what could stand in its place, as fp64
+references (`congruence.py`, with the derivations), and oracles: weights and tiles optimised by Adam for the very frame
+they are then used on (`near_oracles.py`), which a network that must guess them would hardly beat. A frame's iterations
+are to 1e-8 from the same start, x = Q b, interpolated between the last two, so that less than an iteration can be seen.
 
 Work is iterations times flops of an iteration, relative to red-black with 8 functions, summed over the frames: once
 with leaves as dense inverses (256 flops a cell and sweep; what a GPU would do, where as many matrix entries must be
@@ -298,7 +298,7 @@ def markdown(found: dict) -> str:
             ]
             for row in rows
         ]
-        number = f"{len(rows[0][families[0]])} frame(s) a family, mean iterations."
+        number = f"{len(rows[0][families[0]])} of each family's frames, mean iterations."
         parts += [f"## {name}", number, report.table([*heads, "dense work", "saved", "banded work"], lines)]
     return "\n\n".join(parts)
 

@@ -1,4 +1,4 @@
-"""What a near field could gain at best: parameters optimised for one frame, which no network can beat on average.
+"""What a near field could gain: parameters optimised for one frame, which a network would have to guess.
 
 The objective is the Kaporin number of M A (its logarithm per row), log( tr(M A) / m ) - log det(M A) / m, exact, up to
 det A. On the whole space a null vector of A is shifted to 1. With deflation it is that of the leaves' complement of the

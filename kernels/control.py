@@ -18,6 +18,7 @@ UNIT_ROUNDOFF = wp.constant(wp.float64(2.0**-53))
 NEAR_FLOOR = wp.constant(wp.float64(256.0**2))
 DEEP = wp.constant(wp.float64(1.0e-8))
 GROWN = wp.constant(wp.float64(1.0e6))
+STILL = wp.constant(wp.float64(2.0**-40))
 PATIENCE = wp.constant(50)
 ZERO = wp.constant(wp.float64(0.0))
 
@@ -34,6 +35,8 @@ REDUCTION = wp.constant(S.REDUCTION)
 FLOOR = wp.constant(S.FLOOR)
 LOWEST = wp.constant(S.LOWEST)
 LOWEST_AT = wp.constant(S.LOWEST_AT)
+LEVEL = wp.constant(S.LEVEL)
+LEVEL_AT = wp.constant(S.LEVEL_AT)
 STATUS = wp.constant(S.STATUS)
 ITERATION = wp.constant(S.ITERATION)
 MAX_ITERATIONS = wp.constant(S.MAX_ITERATIONS)
@@ -166,6 +169,8 @@ def restart(
         state[BETA] = ZERO
         state[LOWEST] = state[START]
         counter[LOWEST_AT] = counter[ITERATION]
+        state[LEVEL] = state[START]
+        counter[LEVEL_AT] = counter[ITERATION]
         inner[0] = 0
         if not finite(rz):
             counter[STATUS] = NONFINITE_STATE
@@ -197,6 +202,12 @@ def step(
         if rr < state[LOWEST]:
             state[LOWEST] = rr
             counter[LOWEST_AT] = counter[ITERATION]
+        if wp.abs(rr - state[LEVEL]) > STILL * rr:
+            state[LEVEL] = rr
+            counter[LEVEL_AT] = counter[ITERATION]
+        # Steps too small to alter r.r may go on for ever without a breakdown: r.z > 0 by rounding alone, or M singular.
+        # A plateau of a healthy recurrence moves: by 1e-6 or more in each iteration of all that we measured.
+        still = counter[ITERATION] - counter[LEVEL_AT] > PATIENCE
         # Rounding has taken over when r.r, once small, grows a millionfold or falls no further: a check is due.
         waited = counter[ITERATION] - counter[LOWEST_AT]
         adrift = rr > GROWN * state[LOWEST] or waited > wp.max(PATIENCE, counter[ITERATION] / 2)
@@ -208,7 +219,7 @@ def step(
         elif rr > state[TARGET]:
             if rz <= ZERO:
                 counter[STATUS] = BREAKDOWN_PRECONDITIONER
-            elif counter[ITERATION] < counter[MAX_ITERATIONS] and not lost:
+            elif counter[ITERATION] < counter[MAX_ITERATIONS] and not lost and not still:
                 state[BETA] = rz / state[RZ]
                 state[RZ] = rz
                 inner[0] = 1

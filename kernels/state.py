@@ -15,7 +15,8 @@ SCALE = 8  # 1 / ||b||, or 0
 REDUCTION = 9  # squared: what one cycle may ask of the recurrence at most
 FLOOR = 10  # r.r that rounding alone leaves at the best iterate
 LOWEST = 11  # smallest r.r of the recurrence in this cycle
-STATE_SIZE = 12
+LEVEL = 12  # r.r that the recurrence has kept since LEVEL_AT
+STATE_SIZE = 13
 
 STATUS = 0
 ITERATION = 1
@@ -24,7 +25,8 @@ CYCLE = 3
 IMPROVED = 4  # 1: the last check found the best iterate so far
 FALLBACK = 5  # 1: the fallback preconditioner was needed
 LOWEST_AT = 6  # iteration of LOWEST
-COUNTER_SIZE = 7
+LEVEL_AT = 7  # iteration of LEVEL
+COUNTER_SIZE = 8
 
 # Status codes; hpsolver.info.Status gives each its sentence.
 RUNNING = 0

@@ -70,6 +70,20 @@ def test_fallback_takes_over_from_a_broken_preconditioner(fault, fallback):
         assert abs(p - expected).max() <= 1e-4 * abs(expected).max()
 
 
+@pytest.mark.parametrize("precision", ["mixed", "float32"])
+@pytest.mark.parametrize("deaf", [True, False])
+@pytest.mark.parametrize("seed", range(4))
+def test_residual_that_stands_still_leaves_the_fallback_its_iterations(seed, deaf, precision):
+    # Deaf: r.z = 0 after one step but for rounding, which may well make it positive for ever. Blind to half of the
+    # cells: r.z > 0 always, while their residual stays. Neither is a breakdown, and nothing must wait for one.
+    weight = np.random.default_rng(seed).random(SIZE)
+    broken = Broken(weight, deaf=True) if deaf else Broken((weight > 0.5).astype(float))
+    solver = Solver(SHAPE, preconditioner=broken, precision=precision)
+    for frame in FRAMES:
+        solver.step(*frame)
+        assert solver.info.converged and solver.info.fallback
+
+
 def test_without_a_fallback_the_failure_is_reported():
     solver = Solver(SHAPE, preconditioner=Broken(-1.0, fallback=None))
     assert not solver.step(*FRAMES[0]).any()

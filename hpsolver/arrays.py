@@ -21,15 +21,19 @@ DTYPES = {"float32": wp.float32, "float64": wp.float64}
 
 @dataclass(frozen=True)
 class Adopted:
-    """A caller's array seen as a Warp array.
+    """A caller's array seen as memory.
 
     Attributes:
-        view: shares the caller's memory, except for a NumPy array on a CUDA solver, which is copied over.
+        pointer: address of its first cell.
+        strides: bytes from cell to cell, by axis.
+        owner: whose memory that is: the array, or a Warp array that shares it; of a NumPy array on a CUDA solver a copy.
         kind: ``numpy``, ``torch``, ``cupy``, ``warp`` or ``dlpack``.
         dtype: ``float32`` or ``float64``.
     """
 
-    view: wp.array
+    pointer: int
+    strides: tuple[int, ...]
+    owner: Array
     kind: str
     dtype: str
 
@@ -52,7 +56,7 @@ def kind_of(value: Array) -> str:
 
 
 def adopt(value: Array, name: str, shape: tuple[int, ...], device: wp.Device) -> Adopted:
-    """Checks an array and wraps it.
+    """Checks an array and finds its memory.
 
     Args:
         value: the caller's array, float32 or float64, any strides.
@@ -77,10 +81,12 @@ def adopt(value: Array, name: str, shape: tuple[int, ...], device: wp.Device) ->
         raise TypeError(f"{name}: dtype must be float32 or float64, got {dtype}")
     if tuple(value.shape) != shape:
         raise ValueError(f"{name}: shape must be {shape}, got {tuple(value.shape)}")
+    if kind == "numpy" and not device.is_cuda:
+        return Adopted(value.ctypes.data, value.strides, value, kind, dtype)
     view = _wrap(value, kind, DTYPES[dtype], device)
     if view.device != device:
         raise ValueError(f"{name}: on device {view.device}, but the solver is on {device}; move one of them")
-    return Adopted(view, kind, dtype)
+    return Adopted(view.ptr, view.strides, view, kind, dtype)
 
 
 def like(adopted: Adopted, shape: tuple[int, ...], device: wp.Device) -> Array:

@@ -84,7 +84,7 @@ class Solver:
         self._pressure = self.system.zeros(self.system.size, wp.float64)
         self._stopwatch = Stopwatch(self.device)
         self._replay: Callable[[], None] | None = None
-        self._staging: dict[tuple[str, str, int], wp.Launch] = {}
+        self._staging: dict[tuple[str, str, tuple[int, ...], int], wp.Launch] = {}
         self._info: StepInfo | None = None
 
     def step(self, density: Array, rhs: Array, *, out: Array | None = None) -> Array:
@@ -156,23 +156,24 @@ class Solver:
         return self.system.matrix()
 
     def _pack(self, source: arrays.Adopted, vector: wp.array) -> None:
-        system = self.system
-        self._stage("pack", vector, source, [source.view, system.origin, system.used, system.fluid, vector])
+        self._stage("pack", source, [self.system.fluid, vector])
 
     def _unpack(self, target: arrays.Adopted, out: Array) -> None:
-        system = self.system
-        self._stage("unpack", self._pressure, target, [self._pressure, system.origin, system.used, target.view])
+        self._stage("unpack", target, [self._pressure])
         if target.kind == "numpy" and self.device.is_cuda:
-            np.copyto(out, target.view.numpy())
+            np.copyto(out, target.owner.numpy())
 
-    def _stage(self, name: str, vector: wp.array, theirs: arrays.Adopted, inputs: list[wp.array]) -> None:
-        """Runs ``pack`` or ``unpack`` between a vector and a caller's array: recorded once, only that array varies."""
-        key = name, theirs.dtype, vector.ptr
+    def _stage(self, name: str, theirs: arrays.Adopted, ours: list[wp.array]) -> None:
+        """Runs ``pack`` or ``unpack`` between a caller's array and ours: recorded once, only the address varies."""
+        key = name, theirs.dtype, theirs.strides, ours[-1].ptr
         if key not in self._staging:
-            kernel = getattr(staging(self.system.shape, arrays.DTYPES[theirs.dtype]), name)
-            self._staging[key] = record(kernel, self.system.leaves, inputs, self.device)
+            system = self.system
+            kernel = getattr(staging(system.shape, arrays.DTYPES[theirs.dtype]), name)
+            strides = (0,) * (3 - system.grid.dimension) + theirs.strides
+            inputs = [theirs.pointer, *strides, system.origin, system.used, *ours]
+            self._staging[key] = record(kernel, system.leaves, inputs, self.device)
         command = self._staging[key]
-        command.set_param_at_index(inputs.index(theirs.view), theirs.view)
+        command.set_param_at_index_from_ctype(0, theirs.pointer)
         command.launch()
 
     def _run(self) -> None:

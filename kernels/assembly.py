@@ -13,19 +13,21 @@ from .native import Shape, array, block_kernel, body, module_name
 
 @functools.cache
 def staging(shape: Shape, S: type) -> SimpleNamespace:
-    """Kernels that read or write a caller's [grid shape] array of type ``S``, any strides. Blocks: leaves.
+    """Kernels that read or write a caller's [grid shape] array of type ``S``. Blocks: leaves.
 
     ``pack``: vector = field where ``mask``, else 0; fp64.
     ``unpack``: field = vector.
+    ``field`` is its address, ``sx``, ``sy``, ``sz`` its strides in bytes (2D: sx = 0): plain numbers, since a frame may
+    bring another array each time, and to make Warp arrays of them takes longer than to read them.
     ``origin`` [leaves, 3] is each leaf's first cell, ``used`` [leaves, 3] its extent.
     """
     module = module_name("staging", shape, S)
-    field = wp.array(dtype=S, ndim=shape.dimension)
+    field = {"field": wp.uint64, "sx": wp.int64, "sy": wp.int64, "sz": wp.int64}
     pack = block_kernel(
         module,
         "pack",
         body("pack", shape=shape, S=S),
-        field=field,
+        **field,
         origin=array(wp.int32),
         used=array(wp.int32),
         mask=array(wp.uint8),
@@ -35,10 +37,10 @@ def staging(shape: Shape, S: type) -> SimpleNamespace:
         module,
         "unpack",
         body("unpack", shape=shape, S=S),
-        vector=array(wp.float64),
+        **field,
         origin=array(wp.int32),
         used=array(wp.int32),
-        field=field,
+        vector=array(wp.float64),
     )
     return SimpleNamespace(pack=pack, unpack=unpack)
 

@@ -1,8 +1,7 @@
-// vector = field, cell by cell from any strided array; 0 where the mask is. One leaf a block.
+// vector = field, cell by cell from any array: its address, bytes from cell to cell; 0 where the mask is. One leaf a block.
 const int b = slot, ox = origin.data[3 * b], oy = origin.data[3 * b + 1], oz = origin.data[3 * b + 2];
 const int ux = used.data[3 * b], uy = used.data[3 * b + 1], uz = used.data[3 * b + 2];
-const char* base = reinterpret_cast<const char*>(field.data);
-const long long sx = DIMS == 3 ? field.strides[0] : 0, sy = field.strides[DIMS - 2], sz = field.strides[DIMS - 1];
+const char* base = reinterpret_cast<const char*>(field);
 HP_CELLS {
     const int i = b * L + l;
     double value = 0.0;

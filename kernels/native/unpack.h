@@ -1,8 +1,7 @@
 // field = vector, the inverse of pack.h. One leaf a block.
 const int b = slot, ox = origin.data[3 * b], oy = origin.data[3 * b + 1], oz = origin.data[3 * b + 2];
 const int ux = used.data[3 * b], uy = used.data[3 * b + 1], uz = used.data[3 * b + 2];
-char* base = reinterpret_cast<char*>(field.data);
-const long long sx = DIMS == 3 ? field.strides[0] : 0, sy = field.strides[DIMS - 2], sz = field.strides[DIMS - 1];
+char* base = reinterpret_cast<char*>(field);
 HP_CELLS {
     if (x < ux && y < uy && z < uz)
         *reinterpret_cast<S*>(base + (ox + x) * sx + (oy + y) * sy + (oz + z) * sz) = S(vector.data[b * L + l]);

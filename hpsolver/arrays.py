@@ -26,7 +26,7 @@ class Adopted:
     Attributes:
         pointer: address of its first cell.
         strides: bytes from cell to cell, by axis.
-        owner: whose memory that is: the array, or a Warp array that shares it; of a NumPy array on a CUDA solver a copy.
+        owner: whose memory that is: the array, or a Warp array that shares it (NumPy on a CUDA solver: a copy).
         kind: ``numpy``, ``torch``, ``cupy``, ``warp`` or ``dlpack``.
         dtype: ``float32`` or ``float64``.
     """

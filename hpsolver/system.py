@@ -90,7 +90,9 @@ class System:
             self._first, self._region_size = lists["first"], lists["size"]
             self._chunk_sum = self.zeros(self._start.size - 1, wp.float64)
             self.mean = self.zeros(self.regions.count, wp.float64)
-            self._pressure_mean = self.zeros(self.regions.count, wp.float64)
+            self._pressure_mean, self._shift, self._rest = (
+                self.zeros(self.regions.count, wp.float64) for _ in range(3)
+            )
 
     def assemble(self) -> None:
         """Records: density -> conductance, diagonal, bad_cells."""
@@ -117,11 +119,12 @@ class System:
 
     def _subtract_means(self, vector: wp.array, mean: wp.array) -> None:
         chunks = self._chunk_sum.size
-        inputs = [vector, self._cells, self._start, self._chunk_sum]
+        inputs = [vector, self._region, self._cells, self._start, self._first, self._chunk_sum]
         launch(region_kernels.chunk_sums, chunks, inputs, self.device)
-        inputs = [self._chunk_sum, self._first, self._region_size, mean]
+        lists = [self._cells, self._start, self._first, self._region_size]
+        inputs = [vector, *lists, self._chunk_sum, self._shift, self._rest, mean]
         wp.launch(region_kernels.region_means, dim=self.regions.count, inputs=inputs, device=self.device)
-        inputs = [self._region, mean, vector]
+        inputs = [self._region, self._shift, self._rest, vector]
         wp.launch(region_kernels.subtract_means, dim=self.size, inputs=inputs, device=self.device)
 
     def matrix(self) -> scipy.sparse.csr_matrix:

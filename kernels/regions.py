@@ -3,6 +3,9 @@
 Cells of every singular region (no open side) are listed region by region in ``cells`` and cut into chunks of at most
 ``CHUNK``; chunk c is cells[start[c]:start[c + 1]], region g owns chunks first[g] to first[g + 1]. Sums run in a fixed
 order. ``region`` [N] is the singular region of each cell, -1 for none.
+
+A mean is kept as ``shift`` + ``rest``, the region's first value and the mean of the differences from it: so a constant
+is removed exactly and a large one costs no digits. What a rounded mean leaves behind, no pressure could balance.
 """
 
 import warp as wp
@@ -12,9 +15,14 @@ from .native import array, block_kernel, body
 CHUNK = 1024
 
 _SUM = """
-double sum = 0.0;
-for (int k = start.data[slot] + lane; k < start.data[slot + 1]; k += lanes) sum += vector.data[cells.data[k]];
-const double total = block_sum(sum);
+const int g = region.data[cells.data[start.data[slot]]];
+const double shift = vector.data[cells.data[start.data[first.data[g]]]];
+const int end = start.data[slot + 1];
+double sums[ACCUMULATORS] = {};
+for (int k = start.data[slot] + lane; k < end; k += ACCUMULATORS * lanes)
+    for (int a = 0; a < ACCUMULATORS; ++a)
+        if (k + a * lanes < end) sums[a] += vector.data[cells.data[k + a * lanes]] - shift;
+const double total = block_sum(lane_sum(sums));
 if (lane == 0) chunk_sum.data[slot] = total;
 """
 
@@ -23,31 +31,46 @@ chunk_sums = block_kernel(
     "chunk_sums",
     body() + _SUM,
     vector=array(wp.float64),
+    region=array(wp.int32),
     cells=array(wp.int32),
     start=array(wp.int32),
+    first=array(wp.int32),
     chunk_sum=array(wp.float64),
 )
-"""chunk_sum[c] = sum of vector over chunk c. Blocks: chunks."""
+"""chunk_sum[c] = sum of vector - shift over chunk c. Blocks: chunks."""
 
 
 @wp.kernel(enable_backward=False, module="hpsolver.regions")
 def region_means(
-    chunk_sum: wp.array[wp.float64],
+    vector: wp.array[wp.float64],
+    cells: wp.array[wp.int32],
+    start: wp.array[wp.int32],
     first: wp.array[wp.int32],
     size: wp.array[wp.float64],
+    chunk_sum: wp.array[wp.float64],
+    shift: wp.array[wp.float64],
+    rest: wp.array[wp.float64],
     mean: wp.array[wp.float64],
 ):
-    """mean[g] of each region. One thread per region."""
+    """mean[g] = shift[g] + rest[g] of each region. One thread per region."""
     g = wp.tid()
     total = wp.float64(0.0)
     for c in range(first[g], first[g + 1]):
         total += chunk_sum[c]
-    mean[g] = total / size[g]
+    shift[g] = vector[cells[start[first[g]]]]
+    rest[g] = total / size[g]
+    mean[g] = shift[g] + rest[g]
 
 
 @wp.kernel(enable_backward=False, module="hpsolver.regions")
-def subtract_means(region: wp.array[wp.int32], mean: wp.array[wp.float64], vector: wp.array[wp.float64]):
+def subtract_means(
+    region: wp.array[wp.int32],
+    shift: wp.array[wp.float64],
+    rest: wp.array[wp.float64],
+    vector: wp.array[wp.float64],
+):
     """vector -= mean of its region. One thread per cell."""
     i = wp.tid()
-    if region[i] >= 0:
-        vector[i] = vector[i] - mean[region[i]]
+    g = region[i]
+    if g >= 0:
+        vector[i] = (vector[i] - shift[g]) - rest[g]

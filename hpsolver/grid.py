@@ -86,20 +86,28 @@ def _shape(shape) -> tuple[int, ...]:
 
 
 def _spacing(spacing, dimension: int) -> tuple[float, ...]:
-    steps = (spacing,) * dimension if isinstance(spacing, Real) else tuple(spacing)
+    try:
+        steps = (spacing,) * dimension if isinstance(spacing, Real) else tuple(spacing)
+    except TypeError:
+        raise TypeError(f"spacing must be a number or one per axis, got {spacing!r}") from None
     if len(steps) != dimension:
         raise ValueError(f"spacing needs one number, or {dimension} for this shape, got {spacing!r}")
     for h in steps:
-        if not isinstance(h, Real) or not (1e-30 < h < 1e30):
+        if not isinstance(h, Real) or isinstance(h, bool) or not (1e-30 < h < 1e30):
             raise ValueError(f"spacing must be a finite positive number (1e-30 to 1e30), got {h!r}")
     return tuple(float(h) for h in steps)
 
 
 def _boundary(boundary, dimension: int) -> Boundary:
-    axes = (boundary,) * dimension if isinstance(boundary, str) else tuple(boundary)
+    try:
+        axes = (boundary,) * dimension if isinstance(boundary, str) else tuple(boundary)
+        sides = tuple((axis, axis) if isinstance(axis, str) else tuple(axis) for axis in axes)
+    except TypeError:
+        raise TypeError(
+            f"boundary must be a word, or per axis a word or a (low, high) pair, got {boundary!r}"
+        ) from None
     if len(axes) != dimension:
         raise ValueError(f"boundary needs one word, or one entry for each of {dimension} axes, got {boundary!r}")
-    sides = tuple((axis, axis) if isinstance(axis, str) else tuple(axis) for axis in axes)
     for pair in sides:
         if len(pair) != 2:
             raise ValueError(f"boundary of an axis is one word or a (low, high) pair, got {pair!r}")

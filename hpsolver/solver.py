@@ -47,7 +47,10 @@ class Solver:
         TypeError, ValueError: an argument is not what it should be; the message names the value and what is allowed.
 
     The first ``step`` compiles (once per machine) and captures the frame; later ones replay it. Inputs are copied to
-    fixed buffers, so any array of the right shape will do each time. A Solver is for one thread at a time.
+    fixed buffers, so any array of the right shape will do each time.
+
+    A Solver is for one thread at a time. Several, each in its own thread, may run at once, but not while one of them
+    does its first ``step``, or the first after ``set_solid``: a capture records what any thread launches.
     """
 
     def __init__(
@@ -67,14 +70,20 @@ class Solver:
         self.grid = make_grid(shape, spacing, boundary, face_average)
         if not isinstance(tolerance, Real) or not 0.0 < tolerance < 1.0:
             raise ValueError(f"tolerance must be a number in (0, 1), got {tolerance!r}")
-        if not isinstance(max_iterations, Integral) or not 0 <= max_iterations < 2**31:
+        if (
+            not isinstance(max_iterations, Integral)
+            or isinstance(max_iterations, bool)
+            or not 0 <= max_iterations < 2**31
+        ):
             raise ValueError(f"max_iterations must be an integer in [0, 2**31), got {max_iterations!r}")
-        if precision not in PRECISIONS:
+        if precision not in tuple(PRECISIONS):
             raise ValueError(f"unknown precision {precision!r}; allowed: {', '.join(PRECISIONS)}")
+        if not isinstance(warm_start, bool | np.bool_):
+            raise TypeError(f"warm_start must be True or False, got {warm_start!r}")
         self.tolerance = float(tolerance)
         self.max_iterations = int(max_iterations)
         self.warm_start = bool(warm_start)
-        self.device = wp.get_device(device)
+        self.device = _find_device(device)
 
         chosen = make(preconditioner)
         self.system = System(self.grid, chosen.leaf_size, precision, self.device)
@@ -92,7 +101,8 @@ class Solver:
 
         Args:
             density: [shape] > 0, float32 or float64; ignored in solid cells.
-            rhs: [shape], right-hand side b; ignored in solid cells.
+            rhs: [shape], right-hand side b; ignored in solid cells. Its 2-norm over the fluid may be up to 1e150; below
+                1e-150 it counts as zero.
             out: [shape], where to write the pressure; may be of any accepted kind.
 
         Returns:
@@ -109,6 +119,8 @@ class Solver:
             out = arrays.like(sources[1], shape, self.device)
         arrays.check_writable(out, "out")
         target = arrays.adopt(out, "out", shape, self.device)
+        if 0 in (stride for stride, n in zip(target.strides, shape, strict=True) if n > 1):
+            raise ValueError(f"out: cells share memory (strides {target.strides}); pass an array with a place for each")
         with arrays.caller_stream(sources[1].kind, self.device):
             self._stopwatch.start()
             self._pack(sources[0], self.system.density)
@@ -133,7 +145,9 @@ class Solver:
                 raise TypeError(f"solid mask: dtype must be bool, got {mask.dtype}")
             if mask.shape != self.grid.shape:
                 raise ValueError(f"solid mask: shape must be {self.grid.shape}, got {mask.shape}")
+        self._info = self.info  # of the last frame, while its means are there
         self.system.set_solid(mask)
+        self._pressure.assign(self._pressure.numpy() * self.system.fluid.numpy())  # a warm start's
         self.preconditioner = self.preconditioner.bind(self.system)
         if self.fallback:
             self.fallback = self.fallback.bind(self.system)
@@ -152,7 +166,13 @@ class Solver:
         return self._info
 
     def matrix(self) -> scipy.sparse.csr_matrix:
-        """A of the last frame as SciPy CSR, row-major cell order, for inspection (needs SciPy)."""
+        """A of the last frame as SciPy CSR, row-major cell order, for inspection (needs SciPy).
+
+        Raises:
+            RuntimeError: no frame has been solved yet, or none since ``set_solid``.
+        """
+        if self._replay is None:
+            raise RuntimeError("no frame has been solved yet, or none since set_solid: call step() first")
         return self.system.matrix()
 
     def _pack(self, source: arrays.Adopted, vector: wp.array) -> None:
@@ -219,3 +239,11 @@ class Solver:
             pcg.rescue_with(self.fallback, loop)
         pcg.finish(self._pressure, self.warm_start)
         mark(2)
+
+
+def _find_device(device: wp.Device | str | None) -> wp.Device:
+    try:
+        return wp.get_device(device)
+    except ValueError:
+        known = ", ".join(known.alias for known in wp.get_devices())
+        raise ValueError(f"unknown device {device!r}; available here: {known}") from None

@@ -52,7 +52,7 @@ class Stopwatch:
     def read(self) -> dict[str, float]:
         """Milliseconds: ``update``, ``solve``, ``total``. On the CPU ``total`` includes staging."""
         marks = self._marks.numpy()
-        update, solve = np.diff(marks.astype(np.float64))
+        update, solve = np.diff(marks).astype(np.float64).tolist()
         if self._device.is_cuda:
             return {"update": update * 1e-6, "solve": solve * 1e-6, "total": (update + solve) * 1e-6}
         total = (self._ended - self._begun) * 1e3

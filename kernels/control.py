@@ -12,6 +12,7 @@ from .native import array, block_kernel, body
 F64, I32 = array(wp.float64), array(wp.int32)
 
 LIMIT = wp.constant(wp.float64(1.0e300))
+TINY = wp.constant(wp.float64(1.0e-300))
 SAFETY = wp.constant(wp.float64(0.98))
 PROGRESS = wp.constant(wp.float64(0.25))
 UNIT_ROUNDOFF = wp.constant(wp.float64(2.0**-53))
@@ -100,7 +101,7 @@ def begin(
             counter[STATUS] = NONFINITE_RHS
         elif bad > ZERO:
             counter[STATUS] = BAD_DENSITY
-        elif bb == ZERO:
+        elif bb < TINY:
             counter[STATUS] = CONVERGED
         else:
             counter[STATUS] = RUNNING

@@ -110,6 +110,19 @@ def test_read_only_out_is_refused(solver):
         solver.step(DENSITY, RHS, out=out)
 
 
+@pytest.mark.parametrize("axis", [0, 1])
+def test_out_whose_cells_share_memory_is_refused(solver, axis):
+    shape = tuple(1 if a == axis else n for a, n in enumerate(SHAPE))
+    with pytest.raises(ValueError, match="share memory"):
+        solver.step(DENSITY, RHS, out=torch.zeros(shape).expand(SHAPE))
+
+
+def test_an_axis_of_one_cell_may_have_any_stride():
+    out = torch.empty(SHAPE[0], dtype=torch.float64).as_strided((SHAPE[0], 1), (1, 0))
+    p = Solver((SHAPE[0], 1)).step(DENSITY[:, :1], RHS[:, :1], out=out)
+    assert p is out and out.any()
+
+
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
@@ -117,14 +130,22 @@ def test_read_only_out_is_refused(solver):
         ({"shape": (8, 0)}, ValueError, "at least 1"),
         ({"shape": (8, 2.5)}, TypeError, "2.5"),
         ({"spacing": 0.0}, ValueError, "spacing"),
+        ({"spacing": None}, TypeError, "spacing"),
+        ({"spacing": True}, ValueError, "spacing"),
         ({"boundary": "slip"}, ValueError, "wall, open, periodic"),
         ({"boundary": (("periodic", "wall"), "wall")}, ValueError, "both sides"),
+        ({"boundary": None}, TypeError, "boundary"),
+        ({"boundary": ("wall", 3)}, TypeError, "boundary"),
         ({"face_average": "mean"}, ValueError, "harmonic, arithmetic"),
         ({"preconditioner": "amg"}, ValueError, "schwarz"),
         ({"preconditioner": 3}, TypeError, "int"),
         ({"tolerance": 2.0}, ValueError, "tolerance"),
         ({"max_iterations": -1}, ValueError, "max_iterations"),
+        ({"max_iterations": True}, ValueError, "max_iterations"),
         ({"precision": "half"}, ValueError, "mixed"),
+        ({"precision": ["mixed"]}, ValueError, "mixed"),
+        ({"warm_start": "no"}, TypeError, "True or False"),
+        ({"device": "abacus"}, ValueError, "abacus.*cpu"),
     ],
 )
 def test_unusable_options_are_refused_with_what_is_allowed(options, error, message):

@@ -1,6 +1,7 @@
 """What a frame says about itself, and that nothing breaks the solver for the next one."""
 
 import numpy as np
+import oracle
 import pytest
 
 from hpsolver import SolveError, Solver, Status, problems
@@ -75,6 +76,69 @@ def test_mean_of_a_singular_right_hand_side_is_removed_and_reported():
     assert solver.info.rhs_mean_removed == pytest.approx(0.25)
     assert abs(p.mean()) < 1e-12 * abs(p).max()
     assert np.allclose(p, solver.step(DENSITY, RHS), atol=1e-9 * abs(p).max())
+
+
+@pytest.mark.parametrize("preconditioner", ["schwarz", "jacobi"])
+@pytest.mark.parametrize("constant", [0.1, -7.7e-5, 1e6 / 3])
+def test_constant_right_hand_side_is_no_problem_at_all(constant, preconditioner):
+    """1/n of its sum is not the constant but for rounding, and of that no pressure could be the solution."""
+    solver = Solver(SHAPE, preconditioner=preconditioner)
+    assert not solver.step(DENSITY, np.full(SHAPE, constant)).any()
+    assert solver.info.converged and solver.info.iterations == 0
+    assert solver.info.rhs_mean_removed == constant
+
+
+def test_large_mean_costs_no_digits_but_those_the_right_hand_side_has_lost_to_it():
+    """Each region of its own: 1e12 in one, -1e3 in the other, whole numbers around it."""
+    solid = np.zeros(SHAPE, bool)
+    solid[13] = True
+    rhs = np.round(8 * RHS / abs(RHS).max())
+    level = np.where(np.arange(SHAPE[0])[:, None] < 13, 1e12, -1e3)
+    solver = Solver(SHAPE, tolerance=1e-10)
+    solver.set_solid(solid)
+    expected = solver.step(DENSITY, rhs)
+    p = solver.step(DENSITY, rhs + level)
+    assert solver.info.converged and not solver.info.fallback
+    assert abs(p - expected).max() <= 1e-9 * abs(expected).max()
+
+
+@pytest.mark.parametrize(("size", "status"), [(1e-200, "converged"), (1e-140, "converged"), (1e200, "nonfinite_rhs")])
+def test_right_hand_side_beyond_the_range_of_its_square_counts_as_zero_or_infinite(size, status):
+    solver = Solver(SHAPE)
+    p = solver.step(DENSITY, size * RHS)
+    assert str(solver.info.status) == f"{solver.info.status}" == status
+    assert p.any() == (size == 1e-140) == (solver.info.iterations > 0)
+
+
+@pytest.mark.parametrize("boundary", ["wall", "open"])
+def test_solid_moves_with_a_warm_start(boundary):
+    solver = Solver(SHAPE, boundary=boundary, warm_start=True)
+    for k in range(4):
+        solid = np.zeros(SHAPE, bool)
+        solid[4 + 2 * k : 9 + 2 * k, 8:14] = True
+        solver.set_solid(solid)
+        p = solver.step(DENSITY, RHS)
+        assert solver.info.converged and not p[solid].any()
+        A = oracle.assemble(DENSITY, boundary=boundary, solid=solid)
+        assert oracle.residual(A, p, RHS, solid) <= 1.001e-6
+
+
+def test_set_solid_leaves_the_report_of_the_last_frame():
+    solver = Solver(SHAPE)
+    solver.step(DENSITY, RHS + 0.25)
+    solver.set_solid(np.arange(SHAPE[0] * SHAPE[1]).reshape(SHAPE) < 40)
+    assert solver.info.converged and solver.info.rhs_mean_removed == pytest.approx(0.25)
+
+
+def test_there_is_no_matrix_without_a_frame():
+    solver = Solver(SHAPE)
+    with pytest.raises(RuntimeError, match="no frame"):
+        solver.matrix()
+    solver.step(DENSITY, RHS)
+    assert solver.matrix().shape == (DENSITY.size, DENSITY.size)
+    solver.set_solid(None)
+    with pytest.raises(RuntimeError, match="set_solid"):
+        solver.matrix()
 
 
 def test_every_status_carries_advice():

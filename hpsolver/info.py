@@ -78,9 +78,8 @@ class StepInfo:
         status: how it ended.
         iterations: PCG iterations, fallback included.
         residual: ||b - A p|| / ||b||, recomputed in double precision; b after projection. 0 for a zero right-hand side,
-            NaN when the input was unusable. p is the pressure before it is rounded to the dtype of the output: rounding
-            to float32 adds, as to any exact solution, (5e-5 with bubbles 1000:1 at 128x64); rounding to float64 counts
-            from density ratios of 1e12.
+            NaN when the input was unusable. Of the pressure before it is rounded to the dtype of the output: in float32
+            it has, like any exact solution, more (5e-5 with bubbles 1000:1 at 128x64).
         rhs_mean_removed: mean taken from the right-hand side where no side is open (of several fluid regions, the
             largest in magnitude); 0 where nothing had to be removed.
         preconditioner: name of the one that finished the solve.

@@ -33,7 +33,7 @@ class ConjugateGradients:
     """The vectors of PCG and the kernels of its loops.
 
     Attributes:
-        x: [N] fp64 iterate, in units where ||b|| = 1.
+        x: [N] fp64 iterate, in units where ||b|| = 1; of zero mean over each singular region whenever it is judged.
         state, counter: see ``hpsolver.kernels.state``.
         outer, inner, rescue: [1] int32, conditions of the loops: more cycles, more iterations, the fallback.
     """
@@ -64,6 +64,8 @@ class ConjugateGradients:
         launch(control.begin, 1, [self._rr, system.bad_cells, system.slots, *scalars], system.device)
         inputs = [system.slots, system.size, self.state, int(warm_start), pressure, system.rhs, self.x, self.x_best]
         launch(control.prepare, system.slots, inputs, system.device)
+        if warm_start:
+            system.project_pressure(self.x)  # the solid mask may have changed
         self._residual()
         self._check()
 
@@ -86,9 +88,8 @@ class ConjugateGradients:
         self.solve(fallback, loop)
 
     def finish(self, pressure: wp.array, warm_start: bool) -> None:
-        """Records: pressure [N] in the caller's units, zero mean over each singular region."""
+        """Records: pressure [N] in the caller's units."""
         system = self.system
-        system.project_pressure(self.x)
         inputs = [system.slots, system.size, self.state, self.counter, int(warm_start), self.x, pressure]
         launch(control.finish, system.slots, inputs, system.device)
 
@@ -108,6 +109,7 @@ class ConjugateGradients:
         inputs = [self._rz, preconditioner.products, self.state, self.counter, self.inner]
         launch(control.restart, 1, inputs, self.system.device)
         loop(self.inner, lambda: self.iterate(preconditioner))
+        self.system.project_pressure(self.x)  # now, so that what is judged is what is returned
         self._residual()
         self._check()
 

@@ -7,7 +7,7 @@ from hpsolver.kernels import coarse
 from hpsolver.kernels.krylov import krylov
 from hpsolver.kernels.native import launch
 
-from hpsolver import Solver, problems
+from hpsolver import SolveError, Solver, Status, problems
 from hpsolver.capture import capture_pieces
 from hpsolver.preconditioners import NAMES, Jacobi, Preconditioner, Schwarz
 
@@ -84,10 +84,29 @@ def test_residual_that_stands_still_leaves_the_fallback_its_iterations(seed, dea
         assert solver.info.converged and solver.info.fallback
 
 
-def test_without_a_fallback_the_failure_is_reported():
-    solver = Solver(SHAPE, preconditioner=Broken(-1.0, fallback=None))
+@pytest.mark.parametrize(
+    ("fault", "status"),
+    [
+        ("negative", Status.BREAKDOWN_PRECONDITIONER),
+        ("zero", Status.BREAKDOWN_PRECONDITIONER),
+        ("nan", Status.NONFINITE_STATE),
+        ("one nan", Status.NONFINITE_STATE),
+        ("infinite", Status.NONFINITE_STATE),
+    ],
+)
+def test_without_a_fallback_the_failure_is_reported(fault, status):
+    solver = Solver(SHAPE, preconditioner=Broken(INJECTED[fault].fill, fallback=None))
     assert not solver.step(*FRAMES[0]).any()
-    assert solver.info.status.name == "BREAKDOWN_PRECONDITIONER"
+    assert solver.info.status is status and solver.info.residual == pytest.approx(1.0)
+    with pytest.raises(SolveError, match=str(status)):
+        solver.info.raise_for_status()
+
+
+def test_operator_that_is_not_positive_is_reported():
+    solver = Solver(SHAPE, preconditioner="none")
+    solver.system._scale = [-scale for scale in solver.system._scale]  # -A
+    assert not solver.step(*FRAMES[0]).any()
+    assert solver.info.status is Status.BREAKDOWN_OPERATOR
 
 
 def test_fallback_is_updated_in_frames_that_need_it_alone():

@@ -1,6 +1,7 @@
 """A captured frame is the eager frame, bit for bit, however often it is replayed."""
 
 import mmap
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,17 @@ def test_replay_equals_eager_and_repeats(preconditioner):
         eager._replay = None  # the first step runs eagerly, then captures
         assert np.array_equal(replayed.step(*frame), eager.step(*frame))
         assert replayed.info.iterations == eager.info.iterations
+
+
+def test_solvers_replay_side_by_side_in_threads():
+    solvers = [Solver(SHAPE, preconditioner=name) for name in ("jacobi", "schwarz", "schwarz")]
+    expected = [solver.step(*frame) for solver, frame in zip(solvers, FRAMES, strict=True)]
+
+    def repeats(k: int) -> bool:
+        return all(np.array_equal(solvers[k].step(*FRAMES[k]), expected[k]) for _ in range(100))
+
+    with ThreadPoolExecutor(len(solvers)) as pool:
+        assert all(pool.map(repeats, range(len(solvers))))
 
 
 def test_host_driven_pieces_give_the_same_answer_as_one_graph():

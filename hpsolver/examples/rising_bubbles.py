@@ -282,6 +282,7 @@ def run(options: argparse.Namespace, contestants: list[Contestant]) -> int:
     first = flow.fraction.numpy().copy()
     film, milliseconds, snapshot = [first], [], {}
     worst = np.zeros(3)  # largest |div u| before and after projection, and ratio of their 2-norms
+    print("first frame: loads the kernels, and compiles them once per machine", flush=True)
     begun = time.perf_counter()
     for frame in range(1, options.frames + 1):
         _, transport = timed(flow.device, flow.advance)

@@ -72,6 +72,17 @@ def test_installed_package_imports_without_the_checkout(installed: Path, tmp_pat
     assert all(Path(file).is_relative_to(installed) for file in files)
 
 
+def test_installed_package_solves_without_the_checkout(installed: Path, tmp_path: Path) -> None:
+    """With the headers of its kernels and the weights it ships."""
+    code = "from hpsolver import Solver, problems\n"
+    code += "for name in ('schwarz', 'htp'):\n"
+    code += "    solver = Solver((16, 16), preconditioner=name, device='cpu')\n"
+    code += "    solver.step(*problems.frame('panel', (16, 16), seed=0))\n"
+    code += "    print(solver.info.status, solver.info.preconditioner)"
+    lines = run_isolated(code, installed, tmp_path)
+    assert lines[-2:] == ["converged schwarz", "converged htp"]
+
+
 def test_import_leaves_optional_libraries_alone(tmp_path: Path) -> None:
     code = "import hpsolver, sys; print(*{name.partition('.')[0] for name in sys.modules}, sep='\\n')"
     names = set(run_isolated(code, ROOT, tmp_path))

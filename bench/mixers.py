@@ -2,13 +2,14 @@
 
     python -m bench.mixers [--quick] [--full]        (default: a quarter of an hour on one core; stopped runs go on)
 
-Mixers: neighbouring tokens and a global mean; low-rank spatial attention (arXiv 2604.03582); hierarchical kernel
-attention among leaves (arXiv 2604.08829); none. Iterations to 1e-8 on unseen frames with 4 functions a leaf.
+Mixers, what tells a leaf of the others: neighbouring tokens and a global mean; low-rank spatial attention (arXiv
+2604.03582); hierarchical kernel attention among leaves (arXiv 2604.08829); none. Iterations to 1e-8 on unseen frames.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from time import perf_counter
 
 import numpy as np
@@ -25,20 +26,18 @@ from hpsolver.training import Run, train
 from . import command, learned, machine, report
 
 SHAPE = (64, 64)
-FUNCTIONS = 4
+FUNCTIONS = (4, 8)
 FRAMES = 5
 BASE = BasisTask(BasisConfig(width=64))
 VARIANTS: dict[str, tuple[BasisTask, int]] = {
-    "neighbors": (BASE, 0),
-    "lrsa": (replace(BASE, network=replace(BASE.network, mixer="lrsa")), 0),
-    "hkt": (replace(BASE, network=replace(BASE.network, mixer="hkt")), 0),
-    "none": (replace(BASE, network=replace(BASE.network, mixer="none")), 0),
-    "neighbors, seed 1": (BASE, 1),
-    "neighbors, seed 2": (BASE, 2),
-    "neighbors, determinant objective": (replace(BASE, objective="determinant"), 0),
-    "neighbors, cosine objective": (replace(BASE, objective="cosine"), 0),
+    "none": (BASE, 0),
+    "none, seed 1": (BASE, 1),
+    "none, seed 2": (BASE, 2),
+    **{m: (replace(BASE, network=replace(BASE.network, mixer=m)), 0) for m in ("neighbors", "lrsa", "hkt")},
+    "none, determinant objective": (replace(BASE, objective="determinant"), 0),
+    "none, cosine objective": (replace(BASE, objective="cosine"), 0),
 }
-SCALES = {"quick": 2, "default": 500, "full": 4000}
+SCALES = {"quick": 2, "default": 2000, "full": 20000}
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -49,7 +48,11 @@ def main(argv: list[str] | None = None) -> int:
         settings = {"steps": steps, "batch": 2, "functions": FUNCTIONS, "frames": FRAMES}
         found = report.result("mixers", options, threads, settings)
         frames = {family: learned.gallery(family, SHAPE, FRAMES, contrast) for family, contrast in learned.FAMILIES}
-        found["rows"] = [{"network": "classical basis", "parameters": 0, "ms": 0.0} | _counts(Schwarz, frames)]
+        found["rows"] = [
+            {"network": name, "parameters": 0, "ms": None}
+            | _counts(partial(Schwarz, leaf_size=128, basis=basis), frames)
+            for name, basis in {"classical basis": "classical", "best of 32 candidates": "optimal"}.items()
+        ]
         for name, (task, seed) in VARIANTS.items():
             run = Run(steps, batch=2, rate=2e-3, warmup=min(100, steps // 2), seed=seed, validate_every=steps)
             folder = command.REHEARSED / "mixers" / f"{options.scale} {name}".replace(" ", "_")
@@ -68,8 +71,8 @@ def main(argv: list[str] | None = None) -> int:
             "# Mixers of the learned coarse space",
             report.preface(found),
             f"{steps} steps of 2 frames each; iterations to 1e-8 on {FRAMES} unseen frames of each family, "
-            f"{report.shape_text(SHAPE)}, {FUNCTIONS} functions a leaf: additive / deflated / deflated red-black. ms: "
-            "one forward pass, median.",
+            f"{report.shape_text(SHAPE)}, additive / deflated / deflated red-black, with {FUNCTIONS[0]} functions a "
+            f"leaf and, in the last column, with {FUNCTIONS[1]}. ms: one forward pass, median.",
             report.table(list(found["rows"][0]), ([_cell(v) for v in row.values()] for row in found["rows"])),
         ]
     )
@@ -79,12 +82,16 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _counts(kind, frames: dict[str, list]) -> dict[str, object]:
-    """Mean iterations of the variants, family by family, and over all."""
-    counts = {
-        family: [learned.count(kind(FUNCTIONS, **options), sequence).mean for options in learned.VARIANTS.values()]
-        for family, sequence in frames.items()
-    }
-    return counts | {"all": list(np.mean(list(counts.values()), axis=0))}
+    """Mean iterations of the variants: family by family with few functions; over all with few and with many."""
+    few, many = (
+        {
+            family: [learned.count(kind(size, **options), sequence).mean for options in learned.VARIANTS.values()]
+            for family, sequence in frames.items()
+        }
+        for size in FUNCTIONS
+    )
+    means = zip(FUNCTIONS, (few, many), strict=True)
+    return few | {f"all, {size}": list(np.mean(list(counts.values()), axis=0)) for size, counts in means}
 
 
 def _milliseconds(network: BasisNetwork) -> float:
@@ -101,7 +108,7 @@ def _milliseconds(network: BasisNetwork) -> float:
 def _cell(value: object) -> str:
     if isinstance(value, list):
         return " / ".join(f"{v:.1f}" for v in value)
-    return f"{value:.1f}" if isinstance(value, float) else str(value)
+    return f"{value:.1f}" if isinstance(value, float) else "" if value is None else str(value)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
 """The learned coarse space: a frame's operator -> start functions of every leaf.
 
-The trunk of the hierarchical transformer on patches of cells; its output is added to the Haar functions of the leaf's
-sub-bricks, whose span is the classical basis, so that a network of zeros is the classical coarse space. What the start
-functions become (one inverse step through the closed leaf, the constant put first, orthonormalisation) is up to
-``preconditioners.schwarz``; the matrix is symmetric positive definite whatever they are.
+The trunk of the hierarchical transformer on patches of cells; its output says how every leaf combines the Haar
+functions of its sub-bricks, beginning with the first ones, which are the classical basis, so that a network of zeros is
+the classical coarse space. What the start functions become (one inverse step through the closed leaf, the constant put
+first, orthonormalisation) is up to ``preconditioners.schwarz``; the matrix is symmetric positive definite whatever they
+are.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from torch.nn import functional as F
 from .attention import LeafEdges
 from .mixers import make_mixer
 from .operator import Operator
-from .patches import TOKENS, PatchLattice, cell_features
+from .patches import HAAR_FUNCTIONS, TOKENS, PatchLattice, cell_features
 from .trunk import Trunk
 
 
@@ -28,7 +29,7 @@ class BasisConfig:
     Attributes:
         dimension: of the grids, 2 or 3.
         width, layers, heads: of the trunk.
-        functions: start functions of a leaf, at most 7, most useful first: a coarse space of R functions takes R - 1.
+        functions: start functions of a leaf, most useful first: a coarse space of R functions takes R - 1.
         leaf_size: cells of a leaf.
         mixer: what connects the leaves, one of ``mixers.MIXERS``.
     """
@@ -39,11 +40,11 @@ class BasisConfig:
     heads: int = 4
     functions: int = 7
     leaf_size: int = 128
-    mixer: str = "neighbors"
+    mixer: str = "none"
 
 
 class BasisNetwork(nn.Module):
-    """Operator of B frames -> [B, K, functions, L] start functions."""
+    """Operator of B frames -> [B, K, functions, C] coefficients in the C candidates of ``PatchLattice``."""
 
     def __init__(self, config: BasisConfig):
         super().__init__()
@@ -54,14 +55,19 @@ class BasisNetwork(nn.Module):
         self.position = nn.Parameter(0.3 * torch.randn(TOKENS, d))
         mixers = [make_mixer(config.mixer, d, config.heads, 2 * config.dimension) for _ in range(config.layers)]
         self.trunk = Trunk(d, config.heads, mixers, tile_stream=False)
-        self.head = nn.Linear(d, patch * config.functions)
+        self.head = nn.Linear(TOKENS * d, config.functions * HAAR_FUNCTIONS)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
+
+    @property
+    def local(self) -> bool:
+        """A leaf's functions depend on its own rows of A and on nothing else."""
+        return self.config.mixer == "none"
 
     def forward(self, operator: Operator, patches: PatchLattice) -> torch.Tensor:
         tokens = self.embed(patches.features(operator)) + self.position
         edges = LeafEdges(patches.conductance(operator), patches)
         tokens, _ = self.trunk(tokens, edges, patches)
         tokens = F.layer_norm(tokens, tokens.shape[-1:])
-        added = self.head(tokens).float().unflatten(-1, (-1, self.config.functions))
-        return patches.haar[: self.config.functions] + patches.spread(added).transpose(-1, -2)
+        added = self.head(tokens.flatten(-2)).float().unflatten(-1, (self.config.functions, HAAR_FUNCTIONS))
+        return added + torch.eye(*added.shape[-2:], device=added.device)

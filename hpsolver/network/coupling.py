@@ -29,12 +29,22 @@ from .operator import Operator
 SHIFT = 1e-3
 """Of the diagonal, in the inverse step of the basis (``kernels/native/leaf_factor.h``)."""
 
+ROUNDED = 1e-6
+"""A diagonal in single precision is the sum of its conductances within this; what is beyond belongs to open sides."""
+
 
 def leaf_matrices(operator: Operator, *, closed: bool) -> torch.Tensor:
     """[B, K, L, L] fp64 diagonal blocks of A / s; with ``closed``, without the conductances that leave the leaf and
-    with SHIFT of the diagonal on top."""
+    with SHIFT of the diagonal on top.
+
+    The diagonal is summed up again from the conductances: rounded to single precision it would not hold the weakest
+    modes of a high contrast.
+    """
     lattice = operator.lattice
     conductance, diagonal = operator.conductance.double(), operator.diagonal.double()
+    beside = conductance.sum(dim=1)
+    rest = diagonal - beside
+    diagonal = beside + torch.where(rest > ROUNDED * diagonal, rest, 0.0)
     if closed:
         leaving = (conductance * (1.0 - lattice.inside)).sum(dim=1)
         diagonal = (1.0 + SHIFT) * diagonal - leaving
@@ -45,18 +55,29 @@ def leaf_matrices(operator: Operator, *, closed: bool) -> torch.Tensor:
     return matrices
 
 
-def coarse_basis(operator: Operator, start: torch.Tensor) -> torch.Tensor:
-    """[B, K, L, functions + 1] fp64: the constant, then each start function [B, K, functions, L] after one inverse
-    step (A_ii^N + 1e-3 D)^-1 D through the closed leaf, its mean removed, of unit norm. Zero outside the fluid."""
+def inverse_step(operator: Operator, start: torch.Tensor) -> torch.Tensor:
+    """[B, K, L, functions] fp64: (A_ii^N + 1e-3 D)^-1 D of each start function [B, K, functions, L], its mean removed.
+    Zero outside the fluid."""
     fluid = operator.lattice.fluid.double()[None, :, :, None]
     diagonal = operator.diagonal.double()[..., None]
-    z = start.double().transpose(-1, -2) * fluid
-    z = torch.linalg.solve(leaf_matrices(operator, closed=True), diagonal * z)
+    z = torch.linalg.solve(leaf_matrices(operator, closed=True), diagonal * start.double().transpose(-1, -2) * fluid)
     cells = fluid.sum(dim=2, keepdim=True).clamp_min(1.0)
-    z = (z - z.sum(dim=2, keepdim=True) / cells) * fluid
-    z = z / (z.square().sum(dim=2, keepdim=True) + 1e-30).sqrt()
-    constant = (fluid / cells.sqrt()).expand(len(z), -1, -1, 1)
-    return torch.cat([constant, z], dim=-1)
+    return (z - z.sum(dim=2, keepdim=True) / cells) * fluid
+
+
+def normalized(operator: Operator, functions: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The constant, then each of the functions [B, K, L, F], all of unit norm [B, K, L, F + 1]; and their norms
+    [B, K, F]."""
+    fluid = operator.lattice.fluid.double()[None, :, :, None]
+    norms = (functions.square().sum(dim=2, keepdim=True) + 1e-30).sqrt()
+    constant = (fluid / fluid.sum(dim=2, keepdim=True).clamp_min(1.0).sqrt()).expand(len(functions), -1, -1, 1)
+    return torch.cat([constant, functions / norms], dim=-1), norms[:, :, 0]
+
+
+def coarse_basis(operator: Operator, start: torch.Tensor) -> torch.Tensor:
+    """[B, K, L, functions + 1] fp64: the constant and each start function [B, K, functions, L] after its inverse step,
+    of unit norm."""
+    return normalized(operator, inverse_step(operator, start))[0]
 
 
 def whitened(operator: Operator, basis: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -1,4 +1,4 @@
-"""Training frames: drawn anew for every step, so that nothing can be learned by heart."""
+"""Training frames: drawn anew for every step, or from so many that nothing can be learned by heart."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ class FrameConfig:
             paper's).
         boundaries: of the first axis, and of the last.
         solid: share of frames with a solid block somewhere.
+        distinct: how many batches there are; later ones repeat them, from memory. None: no limit.
     """
 
     shapes: tuple[tuple[int, ...], ...]
@@ -39,6 +40,7 @@ class FrameConfig:
     contrast: tuple[float, float] | None = None
     boundaries: tuple[str, ...] = ("wall",)
     solid: float = 0.0
+    distinct: int | None = None
 
 
 class FrameSource:
@@ -52,9 +54,13 @@ class FrameSource:
     def __init__(self, config: FrameConfig, device: torch.device | str = "cpu"):
         self.config, self.device = config, device
         self._assembly = functools.lru_cache(maxsize=64)(self._make_assembly)
+        self._known = functools.lru_cache(maxsize=config.distinct or 1)(self._make_batch)
 
     def batch(self, seed: int, count: int) -> Operator:
         """``count`` frames of one grid, a pure function of ``seed``."""
+        return self._known(seed % self.config.distinct if self.config.distinct else seed, count)
+
+    def _make_batch(self, seed: int, count: int) -> Operator:
         config, rng = self.config, np.random.default_rng(seed)
         shape = config.shapes[rng.integers(len(config.shapes))]
         sides = [config.boundaries[rng.integers(len(config.boundaries))] for _ in range(2)]

@@ -7,11 +7,15 @@ leaves the Schur complement S of A on the others, and S^-1 is their block of (W^
 
 is the sum of what is left of the slow modes, 1 / lambda each. The first term does not depend on the choice, and the
 second is a sum over leaves: best are, leaf by leaf, the leading eigenvectors of the *gain* matrix, the leaf's block of
-(W^T A W)^-1. Its eigenvalues are >= 1: what the far field adds to what the leaf itself knows. Here W is restricted to
-``CANDIDATES`` classical functions per leaf.
+(W^T A W)^-1. Its eigenvalues are >= 1 (unless a leaf is its own neighbour
+across a periodic side): what the far field adds to what the leaf itself knows. The leaf's constant is
+always kept, so the others are taken orthogonal to it. Here W is restricted to ``CANDIDATES`` classical functions per
+leaf; more change little (``bench/oracle.py``).
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -19,63 +23,72 @@ import torch
 from hpsolver.preconditioners.haar import haar
 from hpsolver.system import System
 
-from .coupling import coarse_basis, coupling_matrix, leaf_matrices, whitened
+from .coupling import coupling_matrix, inverse_step, normalized, whitened
 from .operator import Lattice, Operator, assembled_operator
 
-CANDIDATES = 16
+CANDIDATES = 32
 """Classical functions per leaf to choose from, the constant included."""
 
 
-def gains(operator: Operator, candidates: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Gains [B, K, 16], largest first, and functions [B, K, L, 16] that have them.
+@dataclass(frozen=True)
+class Gains:
+    """What every function of a leaf is worth to the others.
+
+    Attributes:
+        own: [B, K, C, C] gain matrices in whitened functions orthogonal to the constant, C = CANDIDATES - 1.
+        coordinates: [B, K, C, C] row c: what the inverse step makes of candidate c, in those functions.
+    """
+
+    own: torch.Tensor
+    coordinates: torch.Tensor
+
+    def best(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Gains [B, K, C], largest first, and the coefficients [B, K, C, C] of the functions that have them."""
+        values, vectors = torch.linalg.eigh(self.own)
+        rows = torch.linalg.solve(self.coordinates, vectors.transpose(-1, -2), left=False)
+        return values.flip(-1), rows.flip(-2)
+
+    def uncaptured(self, coefficients: torch.Tensor) -> torch.Tensor:
+        """[B, K, F] of each leaf, the gain above 1 that the constant and the first 1, 2, ..., F functions leave: its
+        part of tr S^-1, less what it would be without far field.
+
+        Args:
+            coefficients: [B, K, F, C] the functions' coefficients in the candidates, before the inverse step.
+        """
+        rows = coefficients.to(self.own.dtype) @ self.coordinates
+        rows = rows / rows.norm(dim=-1, keepdim=True).clamp_min(1e-20)
+        F, C = rows.shape[-2:]
+        gram = rows @ rows.transpose(-1, -2) + 1e-5 * torch.eye(F, dtype=rows.dtype, device=rows.device)
+        chosen = torch.linalg.solve_triangular(torch.linalg.cholesky(gram), rows, upper=False)
+        captured = ((chosen @ self.own) * chosen).sum(dim=-1).cumsum(dim=-1)
+        total = self.own.diagonal(dim1=-2, dim2=-1).sum(dim=-1, keepdim=True)
+        floor = C - torch.arange(1, F + 1, dtype=rows.dtype, device=rows.device)
+        return total - captured - floor
+
+
+def gains(operator: Operator, candidates: torch.Tensor) -> Gains:
+    """Gains of the candidates, by inverting their coupling matrix.
 
     Args:
         operator: of the frames.
-        candidates: [16 - 1, L] start functions.
+        candidates: [C, L] start functions.
     """
-    own, white = gain_matrices(operator, candidates)
-    values, vectors = torch.linalg.eigh(own)
-    return values.flip(-1), (white @ vectors).flip(-1)
-
-
-def gain_matrices(operator: Operator, candidates: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Gain matrices [B, K, 16, 16] in the whitened candidates [B, K, L, 16], which come with them."""
     B, K = operator.frames, operator.lattice.leaves
-    basis = coarse_basis(operator, candidates.expand(B, K, -1, -1))
-    white, _ = whitened(operator, basis)
+    stepped = inverse_step(operator, candidates.expand(B, K, -1, -1))
+    basis, norms = normalized(operator, stepped)
+    _, factor = whitened(operator, basis)
     coupling = coupling_matrix(operator, basis)
     R = basis.shape[-1]
     inverse = torch.cholesky_inverse(torch.linalg.cholesky(coupling.reshape(B, K * R, K * R))).view(B, K, R, K, R)
-    own = torch.diagonal(inverse, dim1=1, dim2=3).movedim(-1, 1)
-    return 0.5 * (own + own.transpose(-1, -2)), white
-
-
-def uncaptured(operator: Operator, basis: torch.Tensor, candidates: torch.Tensor) -> torch.Tensor:
-    """[B, K, R] of each leaf, the gain that its first 1, 2, ..., R functions leave: its part of tr S^-1. For functions
-    that are not combinations of the candidates it is an upper bound.
-
-    Args:
-        operator: of the frames.
-        basis: [B, K, L, R] functions, the constant first.
-        candidates: [16 - 1, L] start functions.
-    """
-    with torch.no_grad():
-        own, white = gain_matrices(operator, candidates)
-        dual = leaf_matrices(operator, closed=False) @ white
-    chosen, _ = whitened(operator, basis)
-    along = dual.transpose(-1, -2) @ chosen  # [B, K, 16, R]
-    captured = (along * (own @ along)).sum(dim=-2)
-    total = own.diagonal(dim1=-2, dim2=-1).sum(dim=-1, keepdim=True)
-    return total - captured.cumsum(dim=-1)
+    own = torch.diagonal(inverse, dim1=1, dim2=3).movedim(-1, 1)[..., 1:, 1:]
+    return Gains(0.5 * (own + own.transpose(-1, -2)), factor[..., 1:, 1:] * norms[..., None])
 
 
 def optimal_start(operator: Operator, candidates: torch.Tensor, functions: int) -> torch.Tensor:
     """[B, K, functions, L] start functions that the inverse step maps to the ``functions`` best of all leaves."""
-    _, best = gains(operator, candidates)
-    best = best[..., :functions]
-    best = best / best.norm(dim=2, keepdim=True).clamp_min(1e-300)
-    start = leaf_matrices(operator, closed=True) @ best / operator.diagonal.double()[..., None]
-    return start.transpose(-1, -2)
+    _, coefficients = gains(operator, candidates).best()
+    start = coefficients[..., :functions, :] @ candidates.to(coefficients.dtype)
+    return start / start.abs().amax(dim=-1, keepdim=True).clamp_min(1e-300)
 
 
 def optimal_functions(system: System, functions: int) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 
 import numpy as np
@@ -15,7 +16,8 @@ from .partition import morton_order
 TOKENS = 16
 """Patches of a leaf: 4 x 4 of 4 x 2 cells in 2D, 4 x 2 x 2 of 2 x 2 x 2 in 3D, for leaves of 128."""
 
-HAAR_FUNCTIONS = 7
+HAAR_FUNCTIONS = 31
+"""C: candidates that a leaf's start functions are combined from."""
 
 
 def cell_features(dimension: int) -> int:
@@ -28,7 +30,7 @@ class PatchLattice:
 
     Attributes:
         cells: [T, P] cells of a leaf in each patch.
-        haar: [7, L] the classical start functions.
+        candidates: [C, L] Haar functions; the first R - 1 are the classical start functions.
         across: [D, K * T] number of the patch across each side, in whatever leaf it is; itself where there is none.
         linked: [D, K, T] 1 where there is one.
         order: [K] leaves in Morton order.
@@ -40,8 +42,7 @@ class PatchLattice:
         bricks = lattice.bricks
         boxes, extent = patch_boxes(bricks.extent)
         self.cells = torch.as_tensor(boxes, device=self.device)
-        self._place = torch.argsort(self.cells.flatten())
-        self.haar = torch.as_tensor(haar(bricks.extent, HAAR_FUNCTIONS), device=self.device)
+        self.candidates = torch.as_tensor(haar(bricks.extent, HAAR_FUNCTIONS), device=self.device)
         T, K, D = TOKENS, lattice.leaves, lattice.directions
         local = np.stack(np.unravel_index(np.arange(T), extent), axis=-1)
         across = np.empty((D, K, T), dtype=np.int64)
@@ -70,6 +71,14 @@ class PatchLattice:
         self.steps = lattice.steps * as_tensor(size.astype(np.float32))
         self.fluid = lattice.fluid[:, self.cells].amax(dim=-1)
 
+    def of_leaves(self, leaves: torch.Tensor) -> PatchLattice:
+        """Some leaves alone, as ``Lattice.of_leaves``."""
+        some = copy.copy(self)
+        some.lattice = self.lattice.of_leaves(leaves)
+        some.inside, some.fluid = self.inside[:, leaves], self.fluid[leaves]
+        some.across = some.linked = some.order = None
+        return some
+
     def features(self, operator: Operator) -> torch.Tensor:
         """[B, K, T, P * features]: of each cell the logarithm of its diagonal less the leaf's mean; its conductances
         over its diagonal, the part of them that leaves the leaf, and their logarithms, relative to the leaf's largest
@@ -90,10 +99,6 @@ class PatchLattice:
         """[B, D, K, T] mean over a patch's cells of conductance over diagonal, per side."""
         share = operator.conductance / operator.diagonal.clamp_min(1e-12)[:, None]
         return share[..., self.cells].mean(dim=-1)
-
-    def spread(self, patches: torch.Tensor) -> torch.Tensor:
-        """[B, K, L, ...] cells of [B, K, T, P, ...] patches."""
-        return patches.flatten(2, 3)[:, :, self._place]
 
 
 def patch_boxes(extent: tuple[int, int, int]) -> tuple[np.ndarray, tuple[int, int, int]]:

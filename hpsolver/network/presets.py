@@ -34,25 +34,16 @@ PRESETS: dict[str, tuple[Task, Run]] = {
         _paper((32, 32), width=128, heads=8),
         Run(1600, 2, 2e-3, validate_every=200, start="runs/htp_paper_1024_d128_start/best.safetensors"),
     ),
-    "htp_2d_start": (
-        BasisTask(BasisConfig(width=64), objective="determinant"),
-        Run(6000, 2, 2e-3, average=0.999, validate_every=750, validation_frames=4),
-    ),
     "htp_2d": (
-        BasisTask(BasisConfig(width=64)),
-        Run(4000, 2, 2e-3, average=0.999, validation_frames=4, start="runs/htp_2d_start/best.safetensors"),
-    ),
-    "htp_3d_start": (
-        BasisTask(BasisConfig(dimension=3, width=64), SPACE),
-        Run(1500, 2, 2e-3, validate_every=250, validation_frames=3),
+        BasisTask(BasisConfig(width=64, layers=3)),
+        Run(36000, 2, 2e-3, average=0.999, validate_every=4000, validation_frames=4),
     ),
     "htp_3d": (
-        BasisTask(BasisConfig(dimension=3, width=64), SPACE),
-        Run(2500, 2, 1.5e-3, validation_frames=3, start="runs/htp_3d_start/best.safetensors"),
+        BasisTask(BasisConfig(dimension=3, width=64, layers=3), SPACE),
+        Run(24000, 2, 2e-3, average=0.999, validate_every=4000, validation_frames=3),
     ),
 }
-"""(task, run) by name. Larger sizes of the published network start from the weights of the next smaller one; the coarse
-spaces from those of a ``_start`` (in runs/), in 2D trained on the determinant objective."""
+"""(task, run) by name. Larger sizes of the published network start from the weights of the next smaller one."""
 
 
 def configured(name: str, changes: dict[str, Any]) -> tuple[Task, Run]:

@@ -20,18 +20,22 @@ def haar(extent: tuple[int, int, int], functions: int) -> np.ndarray:
 
 
 def sub_bricks(extent: tuple[int, int, int], parts: int) -> np.ndarray:
-    """[leaf_size] number of the sub-brick of each cell: the longest axis is halved until there are ``parts``."""
+    """[leaf_size] number of the sub-brick of each cell: the longest axis is halved until there are ``parts``.
+
+    Of equally long axes the least halved one is next: four quadrants of a leaf, which know slopes along both axes, are
+    worth half as many iterations again as four strips.
+    """
     boxes = [tuple((0, e) for e in extent)]
     while len(boxes) < parts:
-        halves = []
-        for box in boxes:
-            axis = max(range(3), key=lambda a: box[a][1] - box[a][0])
-            low, high = box[axis]
-            middle = (low + high) // 2
-            halves += [
-                tuple(part if a == axis else box[a] for a in range(3)) for part in ((low, middle), (middle, high))
-            ]
-        boxes = halves
+        length = [high - low for low, high in boxes[0]]
+        axis = max(range(3), key=lambda a: (length[a], length[a] - extent[a]))
+        middle = length[axis] // 2
+        boxes = [
+            tuple(half if a == axis else box[a] for a in range(3))
+            for box in boxes
+            for low, high in [box[axis]]
+            for half in ((low, low + middle), (low + middle, high))
+        ]
     part = np.empty(extent, dtype=np.int32)
     for number, box in enumerate(boxes):
         part[tuple(slice(low, high) for low, high in box)] = number

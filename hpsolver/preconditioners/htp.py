@@ -14,9 +14,11 @@ from .schwarz import Schwarz
 from .torch_graph import OnStream
 
 if TYPE_CHECKING:
+    import torch
+
     from hpsolver.network.basis import BasisNetwork
 
-ARCHITECTURE = "hpsolver.htp/1"
+ARCHITECTURE = "hpsolver.htp/2"
 
 
 class HTP(Schwarz):
@@ -30,10 +32,10 @@ class HTP(Schwarz):
     Args:
         coarse_size: functions a leaf, a power of two from 2 to 8.
         weights: a file written by ``hpsolver train``; None takes the shipped one for the grid's dimension.
-        refresh: frames from one prediction to the next, a frame of which redoes every leaf; in between the functions
-            start from the last prediction, and only leaves whose density changed are redone. ``auto`` predicts anew
-            when the iterations have risen by a quarter since, as far as they are known (``observe``), and after
-            ``LONGEST`` frames at the latest.
+        refresh: frames from one prediction to the next; in between the functions start from the last prediction, which
+            the inverse step fits to the new density. ``auto`` predicts anew when the iterations have risen by a quarter
+            since, as far as they are known (``observe``), and after ``LONGEST`` frames at the latest; ``PORTION``
+            leaves a frame, so that no frame waits for all. Only leaves that changed are predicted.
         deflated, sweep, levels, dense: as in ``Schwarz``; leaves have 128 cells.
 
     Raises:
@@ -44,6 +46,7 @@ class HTP(Schwarz):
 
     LARGEST = 1e4
     LONGEST = 100
+    PORTION = 8
 
     def __init__(
         self,
@@ -99,25 +102,51 @@ class HTP(Schwarz):
         self.network = copy.deepcopy(self.network).to(device)
         self._patches = PatchLattice(Lattice(system, device))
         self._forward = OnStream(system.device)
-        self._age: int | None = None
+        self._seen: torch.Tensor | None = None
+        self._due: torch.Tensor | None = None
+        self._age = 0
         self._fresh_iterations: int | None = None
         self._tired = False
 
     def predict(self) -> None:
-        longest = self.LONGEST if self.refresh == "auto" else self.refresh
-        if self._age is None or self._age >= longest or self._tired:
-            self._forward(self._fill)
-            self._leaves.forget()
-            self._age, self._fresh_iterations, self._tired = 0, None, False
-        self._age += 1
+        self._forward(self._predict)
 
     def observe(self, iterations: int) -> None:
+        if self._due is None or len(self._due):
+            return
         if self._fresh_iterations is None:
             self._fresh_iterations = iterations
         self._tired = self.refresh == "auto" and 4 * iterations > 5 * self._fresh_iterations
 
-    def _fill(self) -> None:
-        """The network on the system's arrays, its numbers into the start functions."""
+    def _predict(self) -> None:
+        """Goes on with a round of predictions, or begins one where it is time."""
+        first = self._due is None
+        longest = self.LONGEST if self.refresh == "auto" else self.refresh
+        if first or (not len(self._due) and (self._tired or self._age >= longest)):
+            self._due = self._changed_leaves()
+            self._age, self._fresh_iterations, self._tired = 0, None, False
+        self._age += 1
+        if len(self._due):
+            portion = len(self._due) if first or self.refresh != "auto" else self.PORTION
+            self._fill(self._due[:portion])
+            self._due = self._due[portion:]
+
+    def _changed_leaves(self) -> torch.Tensor:
+        """Numbers of the leaves whose rows of A are not what their last prediction saw. All of them if the network
+        tells a leaf of others, and on a GPU, which would have to wait for the answer."""
+        import torch
+
+        system = self.system
+        arrays = (system.conductance, system.diagonal)
+        rows = torch.cat([wp.to_torch(a).view(-1, system.leaves, system.bricks.leaf_size) for a in arrays])
+        before, self._seen = self._seen, rows
+        everything = torch.arange(system.leaves, device=rows.device)
+        if before is None or rows.is_cuda or not self.network.local:
+            return everything
+        return everything[(rows != before).any(dim=-1).any(dim=0)]
+
+    def _fill(self, leaves: torch.Tensor) -> None:
+        """The network on the system's arrays, its numbers into the start functions of some leaves."""
         import torch
 
         from hpsolver.network.operator import assembled_operator
@@ -125,8 +154,12 @@ class HTP(Schwarz):
         patches = self._patches
         with torch.no_grad():
             operator = assembled_operator(patches.lattice, self.system)
-            start = self.network(operator, patches)[0, :, : self.coarse_size - 1]
-            classical = patches.haar[: self.coarse_size - 1]
-            usable = (start.abs() <= self.LARGEST).flatten(1).all(dim=1)  # NaN fails the comparison
-            start = torch.where(usable[:, None, None], start, classical)
-            wp.to_torch(self._start_functions).copy_(start.reshape(-1))
+            if len(leaves) < self.system.leaves:
+                patches = patches.of_leaves(leaves)
+                operator = operator.of_leaves(leaves, patches.lattice)
+            coefficients = self.network(operator, patches)[0, :, : self.coarse_size - 1]
+            classical = torch.eye(*coefficients.shape[1:], device=coefficients.device)
+            usable = (coefficients.abs() <= self.LARGEST).flatten(1).all(dim=1)  # NaN fails the comparison
+            start = torch.where(usable[:, None, None], coefficients, classical) @ patches.candidates
+            wp.to_torch(self._start_functions).view(self.system.leaves, *start.shape[1:])[leaves] = start
+        self._leaves.forget(leaves)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import warp as wp
@@ -12,6 +13,9 @@ from hpsolver.bricks import INTERIOR
 from hpsolver.kernels import leaves as kernels
 from hpsolver.kernels.native import launch
 from hpsolver.system import System
+
+if TYPE_CHECKING:
+    import torch
 
 
 @dataclass(frozen=True)
@@ -92,9 +96,12 @@ class Leaves:
         """Sweeps of one symmetric solve: 0, 1, .., m - 1, .., 1, 0 over m colours."""
         return 2 * self.by.colors - 1
 
-    def forget(self) -> None:
-        """Lets the next ``find_changes`` take every leaf for changed. Not for a captured graph."""
-        self._seen.fill_(math.nan)
+    def forget(self, leaves: torch.Tensor | None = None) -> None:
+        """Lets the next ``find_changes`` take these leaves, or all, for changed. Not for a captured graph."""
+        if leaves is None:
+            self._seen.fill_(math.nan)
+        else:
+            wp.to_torch(self._seen).view(-1, self.system.leaves, self.system.bricks.leaf_size)[:, leaves] = math.nan
 
     def find_changes(self) -> None:
         """Records: ``changed``."""

@@ -42,7 +42,7 @@ def card(path: Path, found: dict | None) -> str:
     rows = {
         "network": network,
         "file": f"{path.stat().st_size / 1e6:.1f} MB, half precision, safetensors",
-        "data": f"fresh frames each step: {families}; contrast {contrast}",
+        "data": f"{_drawn(frames, run)}: {families}; contrast {contrast}",
         "grids": ", ".join(map(report.shape_text, frames["shapes"])),
         "sides": sides,
         "solids": f"a block in {100 * frames['solid']:.0f} % of the frames",
@@ -54,7 +54,15 @@ def card(path: Path, found: dict | None) -> str:
         "valid for": LIMITS[kind],
     }
     parts = [f"# {path.name}", WHAT[kind], report.table(["", ""], rows.items()), *_measured(path, kind, found)]
+    if path.with_suffix(".png").exists():
+        parts.append(f"![loss and iterations of the validation over steps]({path.stem}.png)")
     return "\n\n".join(parts) + "\n"
+
+
+def _drawn(frames: dict, run: dict) -> str:
+    """How many frames there were."""
+    distinct = frames.get("distinct")
+    return f"{distinct * run['batch']} frames" if distinct else "fresh frames each step"
 
 
 def _measured(path: Path, kind: str, found: dict | None) -> list[str]:

@@ -26,7 +26,7 @@ between leaves, A = I + N, and Q = Y (Y^T A Y)^-1 Y^T. Then
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -91,11 +91,22 @@ class Skeleton:
             null = null / null.norm()
         red = torch.zeros(K, dtype=torch.float64)
         red[torch.from_numpy(bricks.colors[0].astype(np.int64))] = 1.0
-        made = cls(factor, row, column, tiles, basis, torch.empty(0), null, red, bricks.halfwidth)
-        coarse_null = (basis.mT @ null[..., None]).flatten()
-        galerkin = torch.outer(coarse_null, coarse_null)
-        galerkin += made.restrict(made.multiply(made.prolong(torch.eye(K * basis.shape[2], dtype=torch.float64))))
-        return cls(**{**vars(made), "coarse_inverse": torch.linalg.inv(0.5 * (galerkin + galerkin.mT))})
+        return cls(factor, row, column, tiles, basis, torch.empty(0), null, red, bricks.halfwidth).with_basis(basis)
+
+    def with_basis(self, basis: torch.Tensor) -> Skeleton:
+        """The frame with another basis [K, L, R], orthonormal leaf by leaf; a column of zeros stands for a function
+        that a leaf does not have."""
+        made = replace(self, basis=basis)
+        null = (basis.mT @ self.null[..., None]).flatten()
+        galerkin = made.galerkin() + torch.outer(null, null)
+        galerkin += torch.diag((basis == 0.0).all(dim=1).flatten().double())  # no unknown: 1 times 0
+        return replace(made, coarse_inverse=torch.linalg.inv(galerkin))
+
+    def galerkin(self) -> torch.Tensor:
+        """[K R, K R] Y^T A Y."""
+        eye = torch.eye(self.leaves * self.basis.shape[2], dtype=torch.float64)
+        galerkin = self.restrict(self.multiply(self.prolong(eye)))
+        return 0.5 * (galerkin + galerkin.mT)
 
     @property
     def leaves(self) -> int:

@@ -132,37 +132,57 @@ def measure(plan: dict, step: Callable[[str], None]) -> list[dict]:
 
 
 class Ratios:
-    """How many times the iterations one choice takes of another, case by case (of mean counts)."""
+    """How many times the iterations one choice takes of another (of mean counts); RED_BLACK_FORM unless said."""
 
     def __init__(self, rows: Sequence[dict]):
         self._counts = {
-            (tuple(row["shape"]), row["case"], row["functions"], row["choice"], form): float(np.mean(row[form]))
+            (case_name(row), row["functions"], row["choice"], form): float(np.mean(row[form]))
             for row in rows
             for form in learned.VARIANTS
         }
-        self.cases = list(dict.fromkeys(key[:2] for key in self._counts))
+        self.cases = list(dict.fromkeys(case_name(row) for row in rows))
+        self.plane = list(dict.fromkeys(case_name(row) for row in rows if len(row["shape"]) == 2))
 
-    def count(self, case: tuple, mean: int, choice: str, form: str = RED_BLACK_FORM) -> float:
-        return self._counts[(*case, mean, choice, form)]
+    def saved(self, mean: int, choice: str, other: str) -> list[float]:
+        """Iterations fewer in the 2D cases."""
+        key = RED_BLACK_FORM
+        return [self._counts[c, mean, choice, key] - self._counts[c, mean, other, key] for c in self.plane]
 
-    def each(self, mean: int, choice: str, other: str, form: str = RED_BLACK_FORM, dimension: int = 2) -> np.ndarray:
-        cases = [case for case in self.cases if len(case[0]) == dimension]
-        return np.array([self.count(c, mean, choice, form) / self.count(c, mean, other, form) for c in cases])
+    def case(self, case: str, mean: int, choice: str, other: str, form: str = RED_BLACK_FORM) -> float:
+        return self._counts[case, mean, choice, form] / self._counts[case, mean, other, form]
+
+    def mean(self, mean: int, choice: str, other: str, form: str = RED_BLACK_FORM) -> float:
+        """Geometric, of the 2D cases."""
+        return float(np.exp(np.mean([np.log(self.case(c, mean, choice, other, form)) for c in self.plane])))
 
     def text(self, choice: str, other: str, form: str = RED_BLACK_FORM) -> str:
-        """Geometric mean, least and largest in 2D, for each mean number of functions."""
+        """Mean, least and largest in 2D for each mean number of functions."""
         parts = []
         for mean in MEANS:
-            found = self.each(mean, choice, other, form)
-            middle = np.exp(np.log(found).mean())
-            parts.append(f"{middle:.2f} ({found.min():.2f} to {found.max():.2f}) with {mean} functions")
+            found = [self.case(case, mean, choice, other, form) for case in self.plane]
+            middle = self.mean(mean, choice, other, form)
+            parts.append(f"{middle:.2f} ({min(found):.2f} to {max(found):.2f}) at {mean}")
         return ", ".join(parts)
 
-    def saved(self, mean: int, choice: str, other: str) -> str:
-        """Iterations red-black, least, median and largest in 2D."""
-        cases = [case for case in self.cases if len(case[0]) == 2]
-        found = [self.count(c, mean, choice) - self.count(c, mean, other) for c in cases]
-        return f"{min(found):.1f} to {max(found):.1f}, median {np.median(found):.1f}"
+
+RATIOS = {
+    "classical / best of 32, additive": (CLASSICAL, BEST, "additive"),
+    "deflated": (CLASSICAL, BEST, "deflated"),
+    "deflated red-black": (CLASSICAL, BEST),
+    "strips / best of 32": ("strips", BEST),
+    "best of 16 / of 32": ("best of 16", BEST),
+    "best of 32 / of all": (BEST, "best of all"),
+    "ring / best of 32": ("ring", BEST),
+    "best of 32, uniform / adaptive 16": (BEST, f"{BEST}, adaptive 16"),
+    "classical / spectral 16": (CLASSICAL, "spectral 16"),
+    "classical / spectral 32": (CLASSICAL, "spectral 32"),
+    "classical / spectral 32, adaptive 16": (CLASSICAL, "spectral 32, adaptive 16"),
+}
+"""Columns of the table of ratios."""
+
+
+def case_name(row: dict) -> str:
+    return f"{report.shape_text(row['shape'])} {row['case']}"
 
 
 def spectral_multiplications(candidates: int, functions: int, leaf: int, band: int) -> int:
@@ -175,56 +195,50 @@ def spectral_multiplications(candidates: int, functions: int, leaf: int, band: i
 
 
 def iteration_multiplications(functions: int, bricks: Bricks, *, dense: bool = False) -> float:
-    """Of a leaf, red-black."""
+    """Of a leaf, red-black, its inverse dense or banded factors."""
     return bricks.leaf_size * replace(RED_BLACK, functions=functions).flops(bricks.leaves, dense=dense) / 2
 
 
-def conclusions(rows: Sequence[dict], bricks: Bricks) -> list[str]:
-    ratios, leaf = Ratios(rows), bricks.leaf_size
-    iteration = {R: iteration_multiplications(R, bricks) for R in (4, 8, 16)}
-    dense = {R: iteration_multiplications(R, bricks, dense=True) for R in MEANS}
-    price = {(C, R): spectral_multiplications(C, R, leaf, bricks.halfwidth) for C in (16, 32) for R in MEANS}
-    largest = max(max(row["largest rank"]) for row in rows)
-    lines = [
-        "Ratios of iterations in 2D, deflated red-black unless said otherwise: geometric mean over the cases (least to "
-        "largest).",
+def prices(bricks: Bricks) -> list[dict]:
+    """Multiplications a leaf of spectral selection, and how many iterations they are worth."""
+    found = []
+    for R in MEANS:
+        for C in (16, 32):
+            price = spectral_multiplications(C, R, bricks.leaf_size, bricks.halfwidth)
+            banded, dense = (price / iteration_multiplications(R, bricks, dense=dense) for dense in (False, True))
+            row = {"functions": R, "candidates": C, "multiplications": price, "a cell": price / bricks.leaf_size}
+            found.append(row | {"banded iterations": banded, "dense iterations": dense})
+    return found
+
+
+def conclusions(found: dict, ratios: Ratios) -> list[str]:
+    largest = max(max(row["largest rank"]) for row in found["rows"])
+    padded = found["padding to 16"]
+    adaptive = f"{BEST}, adaptive 16"
+    return [
         f"**Left for learning**, classical / best of 32: {ratios.text(CLASSICAL, BEST)}; additive "
         f"{ratios.text(CLASSICAL, BEST, 'additive')}; deflated {ratios.text(CLASSICAL, BEST, 'deflated')}. Against the "
-        f"old strips: {ratios.text('strips', BEST)}.",
-        f"**Candidates**, best of 16 / best of 32: {ratios.text('best of 16', BEST)}; best of 32 / best of all: "
+        f"old strips, red-black: {ratios.text('strips', BEST)}.",
+        f"**More candidates**: best of 16 / best of 32 {ratios.text('best of 16', BEST)}; best of 32 / best of all "
         f"{ratios.text(BEST, 'best of all')}; deflated {ratios.text(BEST, 'best of all', 'deflated')}.",
-        f"**Adaptive ranks**, uniform / adaptive, best of 32: {ratios.text(BEST, f'{BEST}, adaptive 16')}; additive "
-        f"{ratios.text(BEST, f'{BEST}, adaptive 16', 'additive')}; spectral 32: "
+        f"**Adaptive ranks**, uniform / adaptive, best of 32: {ratios.text(BEST, adaptive)}; additive "
+        f"{ratios.text(BEST, adaptive, 'additive')}; deflated {ratios.text(BEST, adaptive, 'deflated')}. Spectral 32: "
         f"{ratios.text('spectral 32', 'spectral 32, adaptive 16')}. Largest rank of any leaf where 32 were allowed: "
         f"{largest}.",
-        f"**One ring**, ring / best of 32: {ratios.text('ring', BEST)}. In 3D, on so small a grid, the ring is half "
-        "of it, and says little.",
-        f"**Spectral, without training**, classical / spectral 16: {ratios.text(CLASSICAL, 'spectral 16')}; classical "
-        f"/ spectral 32: {ratios.text(CLASSICAL, 'spectral 32')}; classical / spectral 32, adaptive: "
-        f"{ratios.text(CLASSICAL, 'spectral 32, adaptive 16')}.",
+        f"**One ring of neighbours**, ring / best of 32: {ratios.text('ring', BEST)}; additive "
+        f"{ratios.text('ring', BEST, 'additive')}. In 3D, on so small a grid, the ring is more than half of it, and "
+        "says little.",
+        f"**Spectral, without training**, classical / spectral 16: {ratios.text(CLASSICAL, 'spectral 16')}; spectral "
+        f"32: {ratios.text(CLASSICAL, 'spectral 32')}; spectral 32, adaptive: "
+        f"{ratios.text(CLASSICAL, 'spectral 32, adaptive 16')}. Spectral 32, adaptive / best of 32: "
+        f"{ratios.text('spectral 32, adaptive 16', BEST)}.",
+        "**Not built** in the library: spectral selection, and ranks that vary from leaf to leaf. What selection costs "
+        "is in the table below, beside what it saves. Variable ranks: kernels, layouts and the coarse inverse have R "
+        "unknowns in every leaf; columns of zeros, with a one in the coarse matrix, would do without new kernels, but "
+        "then every leaf pays for the largest rank. Padded to 16, an iteration has "
+        f"{padded[0]:.2f} times the operations that it has with 4 functions and {padded[1]:.2f} times those with 8 "
+        "(banded leaves), and the coarse matrix takes 64 and 8 times those of its inversion.",
     ]
-    cost = [
-        f"with {R} functions of {C} candidates {price[C, R] / 1e3:.0f} thousand multiplications a leaf "
-        f"({price[C, R] / leaf:.0f} a cell), {price[C, R] / iteration[R]:.0f} iterations' worth "
-        f"({price[C, R] / dense[R]:.0f} with dense leaves), to save {ratios.saved(R, CLASSICAL, f'spectral {C}')} iterations"
-        + (f" (adaptive {ratios.saved(R, CLASSICAL, 'spectral 32, adaptive 16')})" if C == 32 else "")
-        for C, R in price
-    ]
-    lines.append(
-        f"**What spectral selection costs**, by count, beyond the classical basis, in every leaf that changed: "
-        f"{'; '.join(cost)}. An iteration, red-black, is {iteration[4] / 1e3:.1f} and {iteration[8] / 1e3:.1f} "
-        f"thousand multiplications a leaf with 4 and 8 functions where leaves are banded factors, as on a CPU, "
-        f"{dense[4] / 1e3:.1f} and {dense[8] / 1e3:.1f} where they are dense inverses, as on a GPU."
-    )
-    lines.append(
-        "**What variable ranks cost**: kernels, layouts and the coarse inverse have R unknowns in every leaf. Columns "
-        "of zeros with a one in the coarse matrix would do without new kernels, but then every leaf pays for the largest "
-        f"rank: an iteration with 16 functions is {iteration[16] / iteration[8]:.2f} times one with 8 and "
-        f"{iteration[16] / iteration[4]:.2f} times one with 4, and the coarse matrix is inverted at its padded size, 8 "
-        "and 64 times the operations."
-    )
-    lines.append("**Not built** in the library: spectral selection, and ranks that vary from leaf to leaf.")
-    return lines
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -236,7 +250,9 @@ def main(argv: list[str] | None = None) -> int:
         found = report.result("oracle", options, threads, {"tolerance": TOLERANCE} | plan)
         found["rows"] = measure(plan, progress.step)
     bricks = Solver(plan["plane"], preconditioner=Schwarz(8), device="cpu").system.bricks
-    found["conclusions"] = conclusions(found["rows"], bricks)
+    found["spectral selection"] = prices(bricks)
+    per_iteration = [iteration_multiplications(R, bricks) for R in (*MEANS, 16)]
+    found["padding to 16"] = [per_iteration[-1] / one for one in per_iteration[:-1]]
     text = markdown(found)
     report.write(options.out, "oracle", found, text)
     print(text)
@@ -245,18 +261,53 @@ def main(argv: list[str] | None = None) -> int:
 
 def markdown(found: dict) -> str:
     about = __doc__.split("\n\n", 2)[2].strip()
-    parts = ["# What the choice of coarse functions is worth", report.preface(found), about]
-    parts += ["## In words", "\n".join(f"- {line}" for line in found["conclusions"])]
+    ratios = Ratios(found["rows"])
+    parts = ["# What the choice of coarse functions is worth", report.preface(found), about, "## In words"]
+    parts.append(
+        "Ratios of iterations, deflated red-black unless said: geometric mean of the 2D cases (least to most)."
+    )
+    parts.append("\n".join(f"- {line}" for line in conclusions(found, ratios)))
+    parts += ["## Ratios, case by case", "With 4 / with 8 functions a leaf; from the fourth column on red-black."]
+    parts.append(report.table(["", *RATIOS], ratio_lines(ratios)))
+    parts.append("## What spectral selection would cost")
+    parts.append(
+        "By count, beyond the classical basis, in every leaf that changed: multiplications, how many red-black "
+        "iterations they are worth with banded leaves (as on a CPU) and with dense ones (as on a GPU), and how many it "
+        "saves in 2D: least, median, most."
+    )
+    parts.append(report.table(PRICE_HEADS, (price_line(price, ratios) for price in found["spectral selection"])))
     for mean in MEANS:
         cases: dict[str, dict[str, str]] = {}
         for row in found["rows"]:
             if row["functions"] == mean:
-                cases.setdefault(f"{report.shape_text(row['shape'])} {row['case']}", {})[row["choice"]] = cell(row)
+                cases.setdefault(case_name(row), {})[row["choice"]] = cell(row)
         heads = list(next(iter(cases.values())))
         lines = [[case, *(texts[name] for name in heads)] for case, texts in cases.items()]
-        parts += [f"## {mean} functions a leaf", f"{found['settings']['frames']} frames each."]
+        parts += [f"## Iterations, {mean} functions a leaf", f"Frames of each: {found['settings']['frames']}."]
         parts.append(report.table(["", *heads], lines))
     return "\n\n".join(parts)
+
+
+def ratio_lines(ratios: Ratios) -> list[list[str]]:
+    lines = [
+        [case, *(" / ".join(f"{ratios.case(case, mean, *of):.2f}" for mean in MEANS) for of in RATIOS.values())]
+        for case in ratios.cases
+    ]
+    means = (" / ".join(f"{ratios.mean(mean, *of):.2f}" for mean in MEANS) for of in RATIOS.values())
+    return [*lines, ["2D, geometric mean", *means]]
+
+
+PRICE_HEADS = ("functions", "candidates", "multiplications a leaf", "a cell", "iterations, banded", "dense", "saves")
+PRICE_HEADS += ("saves, adaptive",)
+
+
+def price_line(price: dict, ratios: Ratios) -> list[str]:
+    R, C = price["functions"], price["candidates"]
+    names = [f"spectral {C}"] + (["spectral 32, adaptive 16"] if C == 32 else [])
+    saved = [np.percentile(ratios.saved(R, CLASSICAL, name), (0, 50, 100)) for name in names]
+    texts = [", ".join(f"{count:.1f}" for count in three) for three in saved] + [""] * (2 - len(saved))
+    counts = [f"{price[key]:.0f}" for key in ("multiplications", "a cell", "banded iterations", "dense iterations")]
+    return [str(R), str(C), *counts, *texts]
 
 
 def cell(row: dict) -> str:

@@ -143,4 +143,4 @@ def test_quick_run(tmp_path):
     assert {"classical", "strips", "spectral 32", "best of 32", "best of all", "ring"} < names
     assert all(0 < count < 60 for row in found["rows"] for count in row["additive"])
     text = (tmp_path / "oracle.md").read_text()
-    assert "Left for learning" in text and "8 functions a leaf" in text
+    assert "Left for learning" in text and "Iterations, 8 functions a leaf" in text

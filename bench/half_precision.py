@@ -39,13 +39,13 @@ class Autocast(nn.Module):
     """A network whose products are in another precision; its answer is in single precision again.
 
     Attributes:
-        config: the network's.
+        config, local: the network's.
         seconds: that each forward pass took.
     """
 
     def __init__(self, network: nn.Module, dtype: torch.dtype):
         super().__init__()
-        self.network, self.config, self.dtype = network, network.config, dtype
+        self.network, self.config, self.local, self.dtype = network, network.config, network.local, dtype
         self.seconds: list[float] = []
 
     def forward(self, *inputs: object) -> torch.Tensor:

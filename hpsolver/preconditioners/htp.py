@@ -77,6 +77,8 @@ class HTP(Schwarz):
         return made
 
     def allocate(self) -> None:
+        import torch
+
         from hpsolver.network import weights
         from hpsolver.network.basis import BasisConfig, BasisNetwork
         from hpsolver.network.operator import Lattice
@@ -102,6 +104,7 @@ class HTP(Schwarz):
         self.network = copy.deepcopy(self.network).to(device)
         self._patches = PatchLattice(Lattice(system, device))
         self._forward = OnStream(system.device)
+        self._everything = torch.arange(system.leaves, device=device)
         self._seen: torch.Tensor | None = None
         self._due: torch.Tensor | None = None
         self._age = 0
@@ -109,7 +112,19 @@ class HTP(Schwarz):
         self._tired = False
 
     def predict(self) -> None:
-        self._forward(self._predict)
+        """Goes on with a round of predictions, or begins one where it is time. On a GPU a round is one captured graph
+        of all leaves: to ask which of them changed would be to wait for the answer."""
+        first, on_gpu = self._due is None, self.system.device.is_cuda
+        longest = self.LONGEST if self.refresh == "auto" else self.refresh
+        if first or (not len(self._due) and (self._tired or self._age >= longest)):
+            self._due = self._everything if on_gpu else self._changed_leaves()
+            self._age, self._fresh_iterations, self._tired = 0, None, False
+        self._age += 1
+        if len(self._due):
+            at_once = first or on_gpu or self.refresh != "auto"
+            portion = len(self._due) if at_once else self.PORTION
+            leaves, self._due = self._due[:portion], self._due[portion:]
+            self._forward(lambda: self._fill(leaves))
 
     def observe(self, iterations: int) -> None:
         if self._due is None or len(self._due):
@@ -118,32 +133,18 @@ class HTP(Schwarz):
             self._fresh_iterations = iterations
         self._tired = self.refresh == "auto" and 4 * iterations > 5 * self._fresh_iterations
 
-    def _predict(self) -> None:
-        """Goes on with a round of predictions, or begins one where it is time."""
-        first = self._due is None
-        longest = self.LONGEST if self.refresh == "auto" else self.refresh
-        if first or (not len(self._due) and (self._tired or self._age >= longest)):
-            self._due = self._changed_leaves()
-            self._age, self._fresh_iterations, self._tired = 0, None, False
-        self._age += 1
-        if len(self._due):
-            portion = len(self._due) if first or self.refresh != "auto" else self.PORTION
-            self._fill(self._due[:portion])
-            self._due = self._due[portion:]
-
     def _changed_leaves(self) -> torch.Tensor:
-        """Numbers of the leaves whose rows of A are not what their last prediction saw. All of them if the network
-        tells a leaf of others, and on a GPU, which would have to wait for the answer."""
+        """Numbers of the leaves whose rows of A are not what their last round saw, or all of them if the network tells a
+        leaf of others."""
         import torch
 
         system = self.system
         arrays = (system.conductance, system.diagonal)
         rows = torch.cat([wp.to_torch(a).view(-1, system.leaves, system.bricks.leaf_size) for a in arrays])
         before, self._seen = self._seen, rows
-        everything = torch.arange(system.leaves, device=rows.device)
-        if before is None or rows.is_cuda or not self.network.local:
-            return everything
-        return everything[(rows != before).any(dim=-1).any(dim=0)]
+        if before is None or not self.network.local:
+            return self._everything
+        return self._everything[(rows != before).any(dim=-1).any(dim=0)]
 
     def _fill(self, leaves: torch.Tensor) -> None:
         """The network on the system's arrays, its numbers into the start functions of some leaves."""

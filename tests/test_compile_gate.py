@@ -58,14 +58,11 @@ def kernels_of(group) -> list[wp.Kernel]:
 
 
 def configured(dimension: int, T: type, M: type) -> list[wp.Kernel]:
-    """What a GPU uses for one dimension and precision: dense leaves of 128 cells, 8 coarse functions."""
+    """What a GPU uses for one dimension and precision: dense leaves of 128 cells, 8 coarse functions, and the default's
+    4, in 2D on leaves of 64."""
     shape, BW, W, R = native.Shape(dimension, EXTENTS[dimension, 128]), HALFWIDTH[dimension], leaves.GROUP_CUDA, 8
     groups = [
-        krylov.krylov(shape, T),
-        assembly.assembly(shape, True),
-        assembly.assembly(shape, False),
-        assembly.staging(shape, T),
-        leaves.factorization(shape, BW, W),
+        *engine(shape, T),
         dilu.red_black(shape, T, M),
         fsai.products(T, M),
         multigrid.setup(shape, M),
@@ -77,13 +74,17 @@ def configured(dimension: int, T: type, M: type) -> list[wp.Kernel]:
     if T is wp.float64:
         groups += [tiles.tiling(shape, T, storage, TILE_RANK) for storage in HTPaper.STORAGE.values()]
     singles = [diagonal.reciprocal(T), fsai.fill(shape)]
-    groups.append(coarse.transfer(shape, T, M, R))
-    for local, mode in ((False, leaves.PUSH), (True, leaves.RESTRICT), (False, leaves.CYCLE)):
-        groups.append(coarse.coarsening(shape, BW, W, M, R, local, mode == leaves.CYCLE))
-        groups.append(coarse.exact_solution(dimension, R, not local, local))
-        singles.append(leaves.sweeping(shape, BW, 1, T, M, R, mode, True))
-    for functions in (R, 16):  # of the leaves, of the bricks
-        halfwidth = {8: 39, 16: {2: 47, 3: 79}[dimension]}[functions]
+    small = native.Shape(dimension, EXTENTS[dimension, {2: 64, 3: 128}[dimension]])
+    groups += engine(small, T) if small != shape else []
+    for leaf, functions in ((shape, R), (small, 4)):
+        groups.append(leaves.factorization(leaf, BW, W))
+        groups.append(coarse.transfer(leaf, T, M, functions))
+        for local, mode in ((False, leaves.PUSH), (True, leaves.RESTRICT), (False, leaves.CYCLE)):
+            groups.append(coarse.coarsening(leaf, BW, W, M, functions, local, mode == leaves.CYCLE))
+            groups.append(coarse.exact_solution(dimension, functions, not local, local))
+            singles.append(leaves.sweeping(leaf, BW, 1, T, M, functions, mode, True))
+    halfwidths = {2: {4: 19, 8: 39, 16: 47}, 3: {4: 35, 8: 39, 16: 79}}[dimension]
+    for functions, halfwidth in halfwidths.items():  # 16: of the bricks
         groups.append(coarse.exact_solution(dimension, functions, True, False))
         groups += [nested.nesting(dimension, halfwidth, W, M, functions, 16, True, mass) for mass in (False, True)]
         singles.append(coarse.band_rows(dimension, functions))
@@ -95,6 +96,12 @@ def configured(dimension: int, T: type, M: type) -> list[wp.Kernel]:
     singles += [windows.solving(box, halfwidth, 1, T, M, WINDOW_RANK, False), windows.merging(shape, T, True)]
     singles += [windows.merging(shape, T, False), windows.residual_restriction(shape, T, M, R)]
     return [*itertools.chain.from_iterable(map(kernels_of, groups)), *singles]
+
+
+def engine(shape: native.Shape, T: type) -> list:
+    """What every preconditioner needs on leaves of that shape."""
+    both = [assembly.assembly(shape, harmonic) for harmonic in (True, False)]
+    return [krylov.krylov(shape, T), *both, assembly.staging(shape, T)]
 
 
 def windowed(shape: native.Shape, overlap: int) -> tuple[native.Shape, int]:

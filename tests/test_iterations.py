@@ -13,6 +13,8 @@ VARIANTS = {
     "deflated": {"deflated": True, "sweep": "additive"},
     "redblack": {"deflated": True, "sweep": "redblack"},
 }
+EIGHT = {"coarse_size": 8, "leaf_size": 128}
+QUADRANTS = {"coarse_size": 4, "leaf_size": 128}  # of a leaf; with its four strips it takes 26 iterations
 CASES = [
     *[("panel", shape, None, {"additive": 24, "deflated": 19, "redblack": 13}) for shape in PANELS],
     ("bubbles", (16, 16, 16), 1e3, {"additive": 34, "deflated": 25}),
@@ -21,12 +23,25 @@ CASES = [
     ("noise", (64, 64), 1e3, {"redblack": 18}),
     ("film", (64, 64), 1e3, {"redblack": 18}),
 ]
+"""With eight functions on leaves of 128."""
+DEFAULT = [
+    *[("panel", shape, None, {"deflated": 19, "redblack": 13}) for shape in PANELS],
+    ("bubbles", (16, 16, 16), 1e3, {"additive": 34, "deflated": 25}),
+    ("bubbles", (32, 16, 16), 1e3, {"deflated": 25}),
+    ("noise", (64, 64), 1e3, {"redblack": 18}),
+]
+"""Those bounds that the default's smaller coarse space keeps too."""
+ALL = [(EIGHT, *case) for case in CASES] + [({}, *case) for case in DEFAULT]
+ALL += [(QUADRANTS, "panel", (64, 64), None, {"redblack": 18})]
 
 
-@pytest.mark.parametrize(("family", "shape", "contrast", "bounds"), CASES, ids=lambda v: str(v).replace(" ", ""))
-def test_iterations_stay_within_bounds(family, shape, contrast, bounds):
+@pytest.mark.parametrize(
+    ("options", "family", "shape", "contrast", "bounds"), ALL, ids=lambda v: str(v).replace(" ", "")
+)
+def test_iterations_stay_within_bounds(options, family, shape, contrast, bounds):
     for variant, bound in bounds.items():
-        solver = Solver(shape, preconditioner=Schwarz(**VARIANTS[variant]), tolerance=1e-8, precision="float64")
+        preconditioner = Schwarz(**options, **VARIANTS[variant])
+        solver = Solver(shape, preconditioner=preconditioner, tolerance=1e-8, precision="float64")
         counts = []
         for seed in range(10000, 10004):
             solver.step(*problems.frame(family, shape, seed=seed, contrast=contrast))

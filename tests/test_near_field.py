@@ -21,7 +21,12 @@ OPEN = (("open", "wall"), "wall")
 def solved(boundary=OPEN, family="film", **options) -> tuple[Solver, Skeleton, np.ndarray]:
     """(solver of one frame, its skeleton, its A in brick order)."""
     solver = Solver(
-        SHAPE, boundary=boundary, preconditioner=Schwarz(**options), precision="float64", tolerance=1e-8, device="cpu"
+        SHAPE,
+        boundary=boundary,
+        preconditioner=Schwarz(8, leaf_size=128, **options),
+        precision="float64",
+        tolerance=1e-8,
+        device="cpu",
     )
     density, rhs = problems.frame(family, SHAPE, seed=10000)
     solver.step(density, rhs)

@@ -55,12 +55,13 @@ def orthonormal(functions: np.ndarray) -> np.ndarray:
 
 
 def haar(box: tuple[int, ...], count: int) -> np.ndarray:
-    """[box, count] +1 and -1 on the halves of a box along its longest side, then of those halves, and so on."""
+    """[box, count] +1 and -1 on the halves of a box along its longest side, then of those halves, and so on; of equally
+    long sides the less often halved."""
     boxes, functions = [[(0, n) for n in box]], []
     while len(functions) < count:
         halves = []
         for sides in boxes:
-            axis = int(np.argmax([b - a for a, b in sides]))
+            axis = max(range(len(box)), key=lambda k: (sides[k][1] - sides[k][0], -box[k]))
             low, high = sides[axis]
             values = np.zeros(box)
             for part, sign in (((low, (low + high) // 2), 1.0), (((low + high) // 2, high), -1.0)):
@@ -132,7 +133,7 @@ def test_preconditioner_is_its_formula(levels):
     expected = formula(A, levels)
     for dense in (False, True):
         for precision, bound in (("float64", 1e-8), ("mixed", 1e-4)):
-            preconditioner = Schwarz(levels=levels, dense=dense)
+            preconditioner = Schwarz(8, leaf_size=128, levels=levels, dense=dense)
             solver = Solver(SHAPE, boundary=BOUNDARY, preconditioner=preconditioner, precision=precision)
             solver.step(density, problems.rhs("random", density))
             u, v, Mu, Mv = random_pair(solver)
@@ -165,14 +166,15 @@ CASES = {
 
 
 @pytest.mark.parametrize(
-    ("case", "functions"), [*((case, 8) for case in CASES), ("wall", 4), ("wall", 16), ("3D", 4), ("3D", 16)]
+    ("case", "functions", "leaf_size"),
+    [*((case, 8, 128) for case in CASES), ("wall", 4, 64), *((c, n, 128) for c in ("wall", "3D") for n in (4, 16))],
 )
-def test_symmetric_positive_and_solving(case, functions):
+def test_symmetric_positive_and_solving(case, functions, leaf_size):
     shape, boundary, solid = CASES[case]
     density, rhs = problems.frame("bubbles", shape, seed=3, contrast=1e3)
     mask = solid(shape) if solid else None
     for dense in (False, True):
-        preconditioner = Schwarz(functions, levels=3, dense=dense)
+        preconditioner = Schwarz(functions, leaf_size=leaf_size, levels=3, dense=dense)
         solver = Solver(shape, boundary=boundary, preconditioner=preconditioner, precision="float64", tolerance=1e-9)
         solver.set_solid(mask)
         pressure = solver.step(density, rhs)
@@ -204,7 +206,7 @@ def times(matrix, vector: np.ndarray) -> np.ndarray:
 def test_constants_of_every_region_are_in_every_coarse_space(case):
     shape, boundary, solid = CASES[case]
     density, rhs = problems.frame("bubbles", shape, seed=3, contrast=1e3)
-    solver = Solver(shape, boundary=boundary, preconditioner=Schwarz(levels=4), precision="float64")
+    solver = Solver(shape, boundary=boundary, preconditioner=Schwarz(8, leaf_size=128, levels=4), precision="float64")
     solver.set_solid(solid(shape) if solid else None)
     solver.step(density, rhs)
     level = solver.preconditioner._coarse
@@ -232,7 +234,7 @@ def test_constants_of_every_region_are_in_every_coarse_space(case):
 def test_iterations_are_bounded(family, shape, bound):
     """Exact coarse solutions need 9, 16, 23 and 15 of them."""
     density, rhs = problems.frame(family, shape, seed=10001)
-    solver = Solver(shape, preconditioner=Schwarz(levels=3), tolerance=1e-8)
+    solver = Solver(shape, preconditioner=Schwarz(8, leaf_size=128, levels=3), tolerance=1e-8)
     solver.step(density, rhs)
     assert solver.info.converged
     assert solver.info.iterations <= bound
@@ -299,7 +301,7 @@ def test_lattice_lists_every_node_once_and_knows_its_neighbours(shape, size, bou
 
 
 def test_launches_are_as_declared(monkeypatch):
-    solver = Solver((64, 64), preconditioner=Schwarz(levels=4))
+    solver = Solver((64, 64), preconditioner=Schwarz(8, leaf_size=128, levels=4))
     launched = []
     monkeypatch.setattr(wp, "launch_tiled", lambda kernel, *args, **kwargs: launched.append(kernel.key))
     pcg = solver._pcg
@@ -320,7 +322,7 @@ def test_learned_functions_go_through_the_same_levels():
     density, rhs = problems.frame("film", (96, 72), seed=3)
     classical, learned = (
         Solver((96, 72), preconditioner=p, precision="float64", tolerance=1e-9)
-        for p in (Schwarz(4, levels=3), HTP.of_network(network, coarse_size=4, levels=3))
+        for p in (Schwarz(4, leaf_size=128, levels=3), HTP.of_network(network, coarse_size=4, levels=3))
     )
     pressure = classical.step(density, rhs)
     assert np.allclose(learned.step(density, rhs), pressure, atol=1e-9 * abs(pressure).max())

@@ -9,18 +9,22 @@ import pytest
 import warp as wp
 
 from hpsolver import Solver, problems
+from hpsolver.bricks import EXTENTS
 from hpsolver.preconditioners import BlockJacobi, DDAttention, Schwarz
+from hpsolver.preconditioners.haar import sub_bricks
 
 SHAPE, BRICK = (40, 20), (16, 8)  # three by three leaves, the last ones partial
 BOUNDARY = (("open", "wall"), "wall")
+EIGHT = functools.partial(Schwarz, 8, leaf_size=128)
 VARIANTS = {
     "block": BlockJacobi,
-    "additive": functools.partial(Schwarz, deflated=False, sweep="additive"),
-    "deflated": functools.partial(Schwarz, sweep="additive"),
-    "redblack": Schwarz,
-    "overlap 1": functools.partial(Schwarz, deflated=False, sweep="additive", overlap=1),
-    "overlap 2": functools.partial(Schwarz, deflated=False, sweep="additive", overlap=2),
-    "overlap 2, deflated": functools.partial(Schwarz, sweep="additive", overlap=2),
+    "additive": functools.partial(EIGHT, deflated=False, sweep="additive"),
+    "deflated": functools.partial(EIGHT, sweep="additive"),
+    "redblack": EIGHT,
+    "default": Schwarz,  # redblack of four functions on leaves of 8x8
+    "overlap 1": functools.partial(EIGHT, deflated=False, sweep="additive", overlap=1),
+    "overlap 2": functools.partial(EIGHT, deflated=False, sweep="additive", overlap=2),
+    "overlap 2, deflated": functools.partial(EIGHT, sweep="additive", overlap=2),
     "attention": functools.partial(DDAttention, overlap=0),
 }
 
@@ -43,20 +47,20 @@ def applied(solver: Solver) -> np.ndarray:
     return M
 
 
-def leaves(shape: tuple[int, ...]) -> list[tuple[tuple[int, ...], np.ndarray]]:
+def leaves(shape: tuple[int, ...], brick: tuple[int, ...] = BRICK) -> list[tuple[tuple[int, ...], np.ndarray]]:
     """(brick coordinates, row-major numbers of its cells in the box) of every leaf."""
     number = np.arange(np.prod(shape)).reshape(shape)
-    counts = [-(-n // b) for n, b in zip(shape, BRICK, strict=True)]
+    counts = [-(-n // b) for n, b in zip(shape, brick, strict=True)]
     boxes = itertools.product(*map(range, counts))
-    return [(c, number[tuple(slice(k * b, (k + 1) * b) for k, b in zip(c, BRICK, strict=True))]) for c in boxes]
+    return [(c, number[tuple(slice(k * b, (k + 1) * b) for k, b in zip(c, brick, strict=True))]) for c in boxes]
 
 
-def window_inverses(A: np.ndarray, shape: tuple[int, ...], overlap: int) -> np.ndarray:
+def window_inverses(A: np.ndarray, shape: tuple[int, ...], overlap: int, brick: tuple[int, ...]) -> np.ndarray:
     """sum_i R_i^T D_i^1/2 A_i^-1 D_i^1/2 R_i of leaves with layers around them; without layers blkdiag(A_ii^-1)."""
     number = np.arange(np.prod(shape)).reshape(shape)
     windows = []
-    for coordinates, _ in leaves(shape):
-        starts = [(k * b, b) for k, b in zip(coordinates, BRICK, strict=True)]
+    for coordinates, _ in leaves(shape, brick):
+        starts = [(k * b, b) for k, b in zip(coordinates, brick, strict=True)]
         windows.append(number[tuple(slice(max(s - overlap, 0), s + b + overlap) for s, b in starts)].ravel())
     root = np.bincount(np.concatenate(windows)) ** -0.5
     B = np.zeros_like(A)
@@ -65,27 +69,32 @@ def window_inverses(A: np.ndarray, shape: tuple[int, ...], overlap: int) -> np.n
     return B
 
 
-def haar(box: np.ndarray) -> np.ndarray:
-    """[cells, 7]: the Haar functions of a 16x8 brick halved along its first axis, again along the first, the second."""
+def haar(box: np.ndarray, brick: tuple[int, int]) -> np.ndarray:
+    """[cells, 7]: the Haar functions of a brick halved along its first axis, its second and its first again."""
     i, j = (index.ravel() for index in np.indices(box.shape))
-    halves = np.where(i < 8, 1, -1)[:, None]
-    quarters = np.where(i // 8 == np.arange(2)[:, None], np.where(i % 8 < 4, 1, -1), 0).T
-    eighths = np.where(i // 4 == np.arange(4)[:, None], np.where(j < 4, 1, -1), 0).T
+    first, second = i // (brick[0] // 2), j // (brick[1] // 2)
+    halves = np.where(first == 0, 1, -1)[:, None]
+    quarters = np.where(first == np.arange(2)[:, None], np.where(second == 0, 1, -1), 0).T
+    inner = np.where(i % (brick[0] // 2) < brick[0] // 4, 1, -1)
+    eighths = np.where(2 * first + second == np.arange(4)[:, None], inner, 0).T
     return np.hstack([halves, quarters, eighths]).astype(float)
 
 
 def formula(A: np.ndarray, shape: tuple[int, ...], variant: str, color: np.ndarray | None = None) -> np.ndarray:
     """M of the docstring of ``hpsolver.preconditioners.schwarz``."""
     n = len(A)
-    B = window_inverses(A, shape, int(variant[8]) if variant.startswith("overlap") else 0)
+    brick, count = ((8, 8), 4) if variant == "default" else (BRICK, 8)
+    B = window_inverses(A, shape, int(variant[8]) if variant.startswith("overlap") else 0, brick)
     basis, local = [], np.zeros((n, n))
-    for _, box in leaves(shape):
+    for _, box in leaves(shape, brick):
         own = box.ravel()
         block = A[np.ix_(own, own)]
         to_others = block.sum(axis=1) - A[own].sum(axis=1)
         D = np.diag(block)
         closed = block - np.diag(to_others) + 1e-3 * np.diag(D)
-        functions = np.column_stack([np.ones(len(own)), np.linalg.solve(closed, D[:, None] * haar(box))])
+        functions = np.column_stack(
+            [np.ones(len(own)), np.linalg.solve(closed, D[:, None] * haar(box, brick)[:, : count - 1])]
+        )
         # A partial brick lacks sub-bricks: some functions are zero, some dependent.
         functions /= np.maximum(np.linalg.norm(functions, axis=0), 1.0)
         span, size, _ = np.linalg.svd(functions, full_matrices=False)
@@ -117,9 +126,9 @@ def test_preconditioner_is_its_formula(variant, dense, contrast):
     density = problems.density("film", SHAPE, seed=0, contrast=contrast)
     A = oracle.assemble(density, boundary=BOUNDARY).toarray()
     color = None
-    if variant == "redblack":
+    if variant in ("redblack", "default"):
         color = np.empty(len(A), int)
-        for coordinates, box in leaves(SHAPE):
+        for coordinates, box in leaves(SHAPE, BRICK if variant == "redblack" else (8, 8)):
             color[box.ravel()] = sum(coordinates) % 2
     expected = formula(A, SHAPE, variant, color)
     size, vectors = np.linalg.eigh(A)
@@ -137,7 +146,7 @@ def test_sweep_takes_a_third_color_where_a_periodic_axis_has_an_odd_number_of_le
     shape, boundary = (48, 16), ("periodic", ("open", "wall"))
     density = problems.density("film", shape, seed=0, contrast=1e3)
     A = oracle.assemble(density, boundary=boundary).toarray()
-    solver = Solver(shape, boundary=boundary, precision="float64")
+    solver = Solver(shape, boundary=boundary, preconditioner=EIGHT(), precision="float64")
     solver.step(density, problems.rhs("random", density))
     bricks = solver.system.bricks
     assert len(bricks.colors) == 3
@@ -149,3 +158,31 @@ def test_sweep_takes_a_third_color_where_a_periodic_axis_has_an_odd_number_of_le
         assert not A[np.ix_(box.ravel(), outside[color[outside] == color[box[0, 0]]])].any()
     expected = formula(A, shape, "redblack", color)
     assert abs(applied(solver) - expected).max() <= 1e-9 * abs(expected).max()
+
+
+@pytest.mark.parametrize("extent", [*EXTENTS.values(), (1, 8, 4), (1, 4, 4), (2, 4, 4), (2, 4, 2), (2, 2, 2)])
+def test_sub_bricks_are_boxes_as_cubic_as_halving_allows(extent):
+    """Equal boxes; no axis is cut below half of another; with a part for each corner of the brick, all are cut."""
+    cells, axes = np.prod(extent), [axis for axis in range(3) if extent[axis] > 1]
+    for parts in (2**k for k in range(int(cells).bit_length())):
+        number = sub_bricks(extent, parts).reshape(extent)
+        boxes = [np.argwhere(number == part) for part in range(parts)]
+        sides = {tuple(np.ptp(box, axis=0) + 1) for box in boxes}
+        assert len(sides) == 1
+        side = np.array(*sides)
+        assert all(len(box) == np.prod(side) == cells // parts for box in boxes)
+        assert (2 * side[side < extent] >= side.max()).all()
+        if parts >= 2 ** len(axes):
+            assert all(side[axis] < extent[axis] for axis in axes)
+
+
+@pytest.mark.parametrize(
+    ("options", "dimension", "cells"),
+    [
+        *[({}, 2, 64), ({}, 3, 128), ({"coarse_size": 8}, 2, 128), ({"leaf_size": 128}, 2, 128)],
+        *[({"coarse_size": 8, "leaf_size": 64}, 3, 64), ({"basis": "optimal"}, 2, 128)],
+    ],
+)
+def test_leaves_are_as_asked_or_as_the_functions_want_them(options, dimension, cells):
+    solver = Solver((20, 18, 10)[:dimension], preconditioner=Schwarz(**options))
+    assert solver.system.bricks.leaf_size == cells

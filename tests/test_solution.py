@@ -23,7 +23,8 @@ SHAPES = {
 PRECONDITIONERS = {
     "jacobi": lambda: "jacobi",
     "block_jacobi": lambda: BlockJacobi(),
-    "leaves of 64": lambda: Schwarz(leaf_size=64),
+    "leaves of 64": lambda: Schwarz(8, leaf_size=64),
+    "leaves of 128": lambda: Schwarz(8, leaf_size=128),
     "additive": lambda: Schwarz(deflated=False, sweep="additive"),
     "deflated": lambda: Schwarz(sweep="additive"),
     "redblack": lambda: Schwarz(),

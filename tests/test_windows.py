@@ -102,7 +102,7 @@ def on_fluid(matrix, solid):
 def test_windows_are_weighted_inverses_of_the_restricted_operator(case, overlap, dense):
     shape, boundary, solid = CASES[case]
     density, rhs = frame(shape)
-    solver = Solver(shape, boundary=boundary, precision="float64", preconditioner=Schwarz())
+    solver = Solver(shape, boundary=boundary, precision="float64", preconditioner=Schwarz(8, leaf_size=128))
     solver.set_solid(solid)
     solver.step(density, rhs)
     A = oracle.assemble(density, boundary=boundary, solid=solid)
@@ -117,7 +117,7 @@ def test_windows_are_weighted_inverses_of_the_restricted_operator(case, overlap,
 def test_low_rank_windows_keep_the_weakest_modes_and_the_diagonal(case, overlap):
     shape, boundary, solid = CASES[case]
     density, rhs = frame(shape)
-    solver = Solver(shape, boundary=boundary, precision="float64", preconditioner=Schwarz())
+    solver = Solver(shape, boundary=boundary, precision="float64", preconditioner=Schwarz(8, leaf_size=128))
     solver.set_solid(solid)
     solver.step(density, rhs)
     A = oracle.assemble(density, boundary=boundary, solid=solid)
@@ -151,7 +151,7 @@ def test_weights_are_a_partition_of_unity(case, overlap):
 @pytest.mark.parametrize(
     "preconditioner",
     [
-        *(Schwarz(deflated=False, sweep="additive", overlap=o) for o in (1, 2)),
+        *(Schwarz(8, leaf_size=128, deflated=False, sweep="additive", overlap=o) for o in (1, 2)),
         DDAttention(overlap=0),
         *(DDAttention(rank=r) for r in (8, 64)),
     ],
@@ -173,7 +173,7 @@ def test_additive_forms_are_symmetric_positive_definite(preconditioner, shape):
 def test_dd_attention_of_full_rank_is_schwarz_with_overlap():
     frame = problems.frame("bubbles", (40, 20), seed=1, contrast=1e3)
     for overlap in (1, 2):
-        schwarz = Schwarz(deflated=False, sweep="additive", overlap=overlap)
+        schwarz = Schwarz(8, leaf_size=128, deflated=False, sweep="additive", overlap=overlap)
         one, other = (Solver((40, 20), preconditioner=p) for p in (DDAttention(overlap=overlap), schwarz))
         assert np.array_equal(one.step(*frame), other.step(*frame))
 
@@ -195,7 +195,7 @@ def test_overlap_takes_fewer_iterations_than_the_same_form_without():
     for deflated in (False, True):
         counts = []
         for overlap in (0, 1):
-            schwarz = Schwarz(deflated=deflated, sweep="additive", overlap=overlap)
+            schwarz = Schwarz(8, leaf_size=128, deflated=deflated, sweep="additive", overlap=overlap)
             solver = Solver((64, 64), preconditioner=schwarz, tolerance=1e-8)
             solver.step(*frame)
             counts.append(solver.info.iterations)
@@ -207,7 +207,7 @@ def test_weights_that_jump_in_a_light_phase_make_the_norm_grow_with_the_contrast
     largest = {}
     for overlap, contrast in itertools.product((0, 1), (1e1, 1e5)):
         density, rhs = problems.frame("film", (40, 20), seed=0, contrast=contrast)
-        preconditioner = Schwarz(deflated=False, sweep="additive", overlap=overlap)
+        preconditioner = Schwarz(8, leaf_size=128, deflated=False, sweep="additive", overlap=overlap)
         solver = Solver((40, 20), preconditioner=preconditioner, precision="float64")
         solver.step(density, rhs)
         M, _ = applied(solver)

@@ -8,7 +8,8 @@ Q and K for one operator; here they come from the frame's, by algebra:
 - R_i, D_i: leaves with ``overlap`` layers of cells around them, one over the number of them that hold the cell.
 - Phi: the coarse functions of ``schwarz``, and Q0 Q0^T = (Phi^T A Phi)^-1.
 - Q_i = L_i^-T, of the Cholesky factor of A on the window, has full rank: Q_i Q_i^T = A_i^-1. Then M is positive
-  definite: two-level overlapping Schwarz, ``Schwarz(deflated=False, sweep="additive", overlap=...)`` by another name.
+  definite: two-level overlapping Schwarz, ``Schwarz(deflated=False, sweep="additive", overlap=...)`` on equal leaves
+  with equally many functions, by another name.
 - With a ``rank``, Q_i is the best of that rank: of A_i u = lambda diag(A_i) u the smallest lambda, u of norm 1 in
   diag(A_i), give its columns u / sqrt(lambda). What that misses is stiff, and diag(A)^-1, added, makes M definite.
 """
@@ -34,7 +35,8 @@ class DDAttention(Schwarz):
         overlap: layers of cells, 0 to 2.
         rank: of the windows' Q_i, 8, 16, 32 or 64; None is full. The low ranks take an eigenvalue problem per window
             and frame, by Torch: hundreds of milliseconds, a target for networks to predict, not for use.
-        leaf_size, dense: as in ``Schwarz``.
+        leaf_size: cells of a leaf, 64 or 128.
+        dense: as in ``Schwarz``.
 
     Raises:
         ValueError: an option is outside its range.

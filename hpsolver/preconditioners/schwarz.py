@@ -82,14 +82,19 @@ class Schwarz(Preconditioner):
     """The skeleton.
 
     Args:
-        coarse_size: functions a leaf, a power of two from 1 to 32.
+        coarse_size: functions a leaf, a power of two from 1 to 32. Four, on the leaves that come with them, are what
+            measures fastest on a CPU over the gallery, contrast up to 1e5 and 1e-6: in the geometric mean 0.84 of the
+            time of 8 on leaves of 128 in 2D and 0.87 in 3D, down to half of it. They pay with iterations, 1.2 and 1.5
+            times as many, and most on 3D films torn at 1e5, where the time is up to 1.7 times that of 8. Four on leaves
+            of 128 in 2D need up to 7 times the iterations.
         deflated: A-DEF2 instead of the additive form.
         sweep: ``additive`` (all leaves at once) or ``redblack`` (a symmetric sweep; needs ``deflated``).
         overlap: layers of cells that each leaf's solve takes from its neighbours, 0 to 2; more than 0 needs
             ``sweep="additive"``. It does not pay: measured on a CPU (``bench/results/overlap.md``), one layer takes
             0.8 to 1.5 times the iterations, least on mild or smooth densities, most on torn ones, and 1.4 to 2.7 times
             the solve time.
-        leaf_size: cells of a leaf, 64 or 128.
+        leaf_size: cells of a leaf, 64 or 128. None is 64 in 2D with up to 4 functions, and otherwise 128, for which
+            start functions that Torch makes (``optimal``, networks) are made too.
         basis: ``classical``, or ``optimal``: the best of 16 functions a leaf, found by inverting their coarse matrix in
             Torch (``hpsolver.network.oracle``). Slow: a target for tests and networks.
         levels: 2 solves the coarse problem exactly, more treat it by the same construction again, in time and memory
@@ -105,12 +110,12 @@ class Schwarz(Preconditioner):
 
     def __init__(
         self,
-        coarse_size: int = 8,
+        coarse_size: int = 4,
         *,
         deflated: bool = True,
         sweep: str = "redblack",
         overlap: int = 0,
-        leaf_size: int = 128,
+        leaf_size: int | None = None,
         basis: str = "classical",
         levels: int | None = None,
         dense: bool | None = None,
@@ -127,7 +132,7 @@ class Schwarz(Preconditioner):
             raise ValueError(f"overlap {overlap} needs sweep='additive', got {sweep!r}")
         if basis not in BASES:
             raise ValueError(f"unknown basis {basis!r}; allowed: {', '.join(BASES)}")
-        if basis == "optimal" and (leaf_size != 128 or coarse_size > 8):
+        if basis == "optimal" and (leaf_size == 64 or coarse_size > 8):
             raise ValueError("basis='optimal' needs leaves of 128 cells and at most 8 functions")
         if levels is not None and (not isinstance(levels, Integral) or isinstance(levels, bool) or levels < 2):
             raise ValueError(f"levels must be None or an integer >= 2, got {levels!r}")
@@ -143,6 +148,11 @@ class Schwarz(Preconditioner):
         self.graph_safe = basis == "classical"
         self.levels = levels
         self._dense = dense
+
+    def leaf_cells(self, dimension: int) -> int:
+        if self.leaf_size is not None:
+            return self.leaf_size
+        return 64 if dimension == 2 and self.coarse_size <= 4 and self.graph_safe else 128
 
     def allocate(self) -> None:
         system, R, bricks = self.system, self.coarse_size, self.system.bricks

@@ -43,7 +43,7 @@ class Preconditioner(abc.ABC):
     launches: int
 
     def leaf_cells(self, dimension: int) -> int | None:
-        """Cells of a leaf that its ``System`` is to have on a grid of ``dimension`` axes; None: it has no use for them."""
+        """Cells of a leaf that its ``System`` is to have on a grid of ``dimension`` axes; None: no use for leaves."""
         return self.leaf_size
 
     def bind(self, system: System) -> Preconditioner:

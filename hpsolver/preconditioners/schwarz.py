@@ -82,19 +82,19 @@ class Schwarz(Preconditioner):
     """The skeleton.
 
     Args:
-        coarse_size: functions a leaf, a power of two from 1 to 32. Four, on the leaves that come with them, are what
-            measures fastest on a CPU over the gallery, contrast up to 1e5 and 1e-6: in the geometric mean 0.84 of the
-            time of 8 on leaves of 128 in 2D and 0.87 in 3D, down to half of it. They pay with iterations, 1.2 and 1.5
-            times as many, and most on 3D films torn at 1e5, where the time is up to 1.7 times that of 8. Four on leaves
-            of 128 in 2D need up to 7 times the iterations.
+        coarse_size: functions a leaf, a power of two from 1 to 32. Four, on the leaves that come with them, measured
+            fastest on a CPU over ``panel``, ``bubbles``, ``film`` and ``noise``, contrast up to 1e5, tolerance 1e-6: in
+            the geometric mean 0.84 of the time of 8 on leaves of 128 in 2D, 0.87 in 3D. They take 1.2 and 1.5 times as
+            many iterations, and lose on 3D films torn at 1e5, by up to 1.7 times the time. Four on leaves of 128 in 2D
+            take up to 7 times the iterations.
         deflated: A-DEF2 instead of the additive form.
         sweep: ``additive`` (all leaves at once) or ``redblack`` (a symmetric sweep; needs ``deflated``).
         overlap: layers of cells that each leaf's solve takes from its neighbours, 0 to 2; more than 0 needs
             ``sweep="additive"``. It does not pay: measured on a CPU (``bench/results/overlap.md``), one layer takes
             0.8 to 1.5 times the iterations, least on mild or smooth densities, most on torn ones, and 1.4 to 2.7 times
             the solve time.
-        leaf_size: cells of a leaf, 64 or 128. None is 64 in 2D with up to 4 functions, and otherwise 128, for which
-            start functions that Torch makes (``optimal``, networks) are made too.
+        leaf_size: cells of a leaf, 64 or 128. None is 64 in 2D with up to 4 functions and 128 otherwise, as always
+            where Torch makes the start functions (``optimal``, networks).
         basis: ``classical``, or ``optimal``: the best of 16 functions a leaf, found by inverting their coarse matrix in
             Torch (``hpsolver.network.oracle``). Slow: a target for tests and networks.
         levels: 2 solves the coarse problem exactly, more treat it by the same construction again, in time and memory

@@ -59,7 +59,7 @@ def kernels_of(group) -> list[wp.Kernel]:
 
 def configured(dimension: int, T: type, M: type) -> list[wp.Kernel]:
     """What a GPU uses for one dimension and precision: dense leaves of 128 cells, 8 coarse functions, and the default's
-    4, in 2D on leaves of 64."""
+    4, in 2D on leaves of 64 (single-precision Krylov vectors with the default's alone)."""
     shape, BW, W, R = native.Shape(dimension, EXTENTS[dimension, 128]), HALFWIDTH[dimension], leaves.GROUP_CUDA, 8
     groups = [
         *engine(shape, T),
@@ -76,7 +76,7 @@ def configured(dimension: int, T: type, M: type) -> list[wp.Kernel]:
     singles = [diagonal.reciprocal(T), fsai.fill(shape)]
     small = native.Shape(dimension, EXTENTS[dimension, {2: 64, 3: 128}[dimension]])
     groups += engine(small, T) if small != shape else []
-    for leaf, functions in ((shape, R), (small, 4)):
+    for leaf, functions in [(small, 4)] + [(shape, R)] * (T is wp.float64):
         groups.append(leaves.factorization(leaf, BW, W))
         groups.append(coarse.transfer(leaf, T, M, functions))
         for local, mode in ((False, leaves.PUSH), (True, leaves.RESTRICT), (False, leaves.CYCLE)):

@@ -123,9 +123,10 @@ def test_sums_may_be_split_over_any_number_of_blocks(monkeypatch, preconditioner
 
 @pytest.mark.parametrize(("shape", "boundary"), [((16, 8), "periodic"), ((33, 5), ("open", "periodic"))])
 def test_regions_inside_one_leaf_may_be_linked_to_themselves_across_a_periodic_axis(shape, boundary):
-    """Such a region is singular, its leaf's matrix is not."""
+    """Such a region is singular, its leaf's matrix is not. The mask leaves up to 11 pieces of fluid in 128 cells, too
+    many for the default's four functions in 64."""
     rng = np.random.default_rng(0)
-    solver = Solver(shape, boundary=boundary)
+    solver = Solver(shape, boundary=boundary, preconditioner=Schwarz(8, leaf_size=128))
     for _ in range(25):
         density, rhs = np.where(rng.random(shape) < 0.3, 1e4, 1.0), rng.standard_normal(shape)
         solid = rng.random(shape) < 0.4

@@ -86,7 +86,8 @@ class Schwarz(Preconditioner):
             fastest on a CPU over ``panel``, ``bubbles``, ``film`` and ``noise``, contrast up to 1e5, tolerance 1e-6: in
             the geometric mean 0.84 of the time of 8 on leaves of 128 in 2D, 0.87 in 3D. They take 1.2 and 1.5 times as
             many iterations, and lose on 3D films torn at 1e5, by up to 1.7 times the time. Four on leaves of 128 in 2D
-            take up to 7 times the iterations.
+            take up to 7 times the iterations. A solid mask that cuts the fluid of a leaf into more pieces than it has
+            functions may keep a frame from converging; ``Schwarz(8, leaf_size=64)`` is the safest there.
         deflated: A-DEF2 instead of the additive form.
         sweep: ``additive`` (all leaves at once) or ``redblack`` (a symmetric sweep; needs ``deflated``).
         overlap: layers of cells that each leaf's solve takes from its neighbours, 0 to 2; more than 0 needs

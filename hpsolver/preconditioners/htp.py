@@ -134,7 +134,7 @@ class HTP(Schwarz):
         self._tired = self.refresh == "auto" and 4 * iterations > 5 * self._fresh_iterations
 
     def _changed_leaves(self) -> torch.Tensor:
-        """Numbers of the leaves whose rows of A are not what their last round saw, or all of them if the network tells a
+        """Numbers of the leaves whose rows of A are not what the last round saw, or all of them if the network tells a
         leaf of others."""
         import torch
 

@@ -82,12 +82,12 @@ class Schwarz(Preconditioner):
     """The skeleton.
 
     Args:
-        coarse_size: functions a leaf, a power of two from 1 to 32. Four, on the leaves that come with them, measured
-            fastest on a CPU over ``panel``, ``bubbles``, ``film`` and ``noise``, contrast up to 1e5, tolerance 1e-6: in
-            the geometric mean 0.84 of the time of 8 on leaves of 128 in 2D, 0.87 in 3D. They take 1.2 and 1.5 times as
-            many iterations, and lose on 3D films torn at 1e5, by up to 1.7 times the time. Four on leaves of 128 in 2D
-            take up to 7 times the iterations. A solid mask that cuts the fluid of a leaf into more pieces than it has
-            functions may keep a frame from converging; ``Schwarz(8, leaf_size=64)`` is the safest there.
+        coarse_size: functions a leaf, a power of two from 1 to 32. None is one for every 16 cells in 2D and every 32 in
+            3D: four on the leaves that come with them. Those measured fastest on a CPU over ``panel``, ``bubbles``,
+            ``film`` and ``noise``, contrast up to 1e5, tolerance 1e-6: in the geometric mean 0.84 of the time of 8 on
+            leaves of 128 in 2D, 0.87 in 3D. They take 1.2 and 1.5 times as many iterations, and lose on 3D films torn
+            at 1e5, by up to 1.7 times the time. A solid mask that cuts the fluid of a leaf into more pieces than it
+            has functions may keep a frame from converging; ``Schwarz(8, leaf_size=64)`` is the safest there.
         deflated: A-DEF2 instead of the additive form.
         sweep: ``additive`` (all leaves at once) or ``redblack`` (a symmetric sweep; needs ``deflated``).
         overlap: layers of cells that each leaf's solve takes from its neighbours, 0 to 2; more than 0 needs
@@ -96,7 +96,7 @@ class Schwarz(Preconditioner):
             the solve time.
         leaf_size: cells of a leaf, 64 or 128. None is 64 in 2D with up to 4 functions and 128 otherwise, as always
             where Torch makes the start functions (``optimal``, networks).
-        basis: ``classical``, or ``optimal``: the best of 16 functions a leaf, found by inverting their coarse matrix in
+        basis: ``classical``, or ``optimal``: the best of 32 functions a leaf, found by inverting their coarse matrix in
             Torch (``hpsolver.network.oracle``). Slow: a target for tests and networks.
         levels: 2 solves the coarse problem exactly, more treat it by the same construction again, in time and memory
             proportional to the cells; None takes as many as pay (needs ``redblack``, otherwise 2).
@@ -111,7 +111,7 @@ class Schwarz(Preconditioner):
 
     def __init__(
         self,
-        coarse_size: int = 4,
+        coarse_size: int | None = None,
         *,
         deflated: bool = True,
         sweep: str = "redblack",
@@ -121,7 +121,7 @@ class Schwarz(Preconditioner):
         levels: int | None = None,
         dense: bool | None = None,
     ):
-        if coarse_size not in COARSE_SIZES:
+        if coarse_size is not None and coarse_size not in COARSE_SIZES:
             raise ValueError(f"coarse_size must be one of {COARSE_SIZES}, got {coarse_size!r}")
         if sweep not in SWEEPS:
             raise ValueError(f"unknown sweep {sweep!r}; allowed: {', '.join(SWEEPS)}")
@@ -133,7 +133,7 @@ class Schwarz(Preconditioner):
             raise ValueError(f"overlap {overlap} needs sweep='additive', got {sweep!r}")
         if basis not in BASES:
             raise ValueError(f"unknown basis {basis!r}; allowed: {', '.join(BASES)}")
-        if basis == "optimal" and (leaf_size == 64 or coarse_size > 8):
+        if basis == "optimal" and (leaf_size == 64 or (coarse_size or 8) > 8):
             raise ValueError("basis='optimal' needs leaves of 128 cells and at most 8 functions")
         if levels is not None and (not isinstance(levels, Integral) or isinstance(levels, bool) or levels < 2):
             raise ValueError(f"levels must be None or an integer >= 2, got {levels!r}")
@@ -153,10 +153,13 @@ class Schwarz(Preconditioner):
     def leaf_cells(self, dimension: int) -> int:
         if self.leaf_size is not None:
             return self.leaf_size
-        return 64 if dimension == 2 and self.coarse_size <= 4 and self.graph_safe else 128
+        return 64 if dimension == 2 and (self.coarse_size or 4) <= 4 and self.graph_safe else 128
 
     def allocate(self) -> None:
-        system, R, bricks = self.system, self.coarse_size, self.system.bricks
+        system, bricks = self.system, self.system.bricks
+        if self.coarse_size is None:
+            self.coarse_size = bricks.leaf_size // (16 if bricks.dimension == 2 else 32)
+        R = self.coarse_size
         M, L, T = system.preconditioner_type, bricks.leaf_size, system.krylov_type
         self.dense = system.device.is_cuda if self._dense is None else self._dense
         nested = self.sweep == "redblack" and nests(bricks, R, self.dense, self.levels, system.size)

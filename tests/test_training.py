@@ -111,11 +111,11 @@ def test_two_processes_average_their_gradients(tmp_path):
     settings += ["task.network.heads=2", "task.frames.shapes=[[32,16]]"]
     changes = [word for setting in settings for word in ("--set", setting)]
     launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "29533"]
-    command = ["-m", "hpsolver", "train", "htp_2d_start", "--out", str(tmp_path), *changes]
+    command = ["-m", "hpsolver", "train", "htp_2d", "--out", str(tmp_path), *changes]
     subprocess.run([*launcher, *command], check=True, env={**os.environ, "OMP_NUM_THREADS": "1"}, timeout=300)
     _, found = read_state(tmp_path / "last.safetensors")
 
-    task, run = configured("htp_2d_start", dict(_setting(setting) for setting in settings))
+    task, run = configured("htp_2d", dict(_setting(setting) for setting in settings))
     torch.manual_seed(run.seed)
     network, source = task.make_network(), task.source(torch.device("cpu"))
     for seed in (FIRST_SEED, FIRST_SEED + 1):
@@ -217,10 +217,10 @@ def test_presets_make_their_networks_and_settings_are_checked():
     for task, run in PRESETS.values():
         assert isinstance(run, Run)
         assert sum(p.numel() for p in task.make_network().parameters()) > 0
-    task, run = configured("htp_2d_start", {"run.steps": 7, "task.frames.shapes": [[16, 16]]})
+    task, run = configured("htp_2d", {"run.steps": 7, "task.frames.shapes": [[16, 16]]})
     assert run.steps == 7
     assert task.frames.shapes == ((16, 16),)
-    for name, changes in (("nothing", {}), ("htp_2d_start", {"run.stepz": 1}), ("htp_2d_start", {"run.steps": "many"})):
+    for name, changes in (("nothing", {}), ("htp_2d", {"run.stepz": 1}), ("htp_2d", {"run.steps": "many"})):
         with pytest.raises(ValueError, match=r"unknown|must be"):
             configured(name, changes)
 

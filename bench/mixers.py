@@ -8,7 +8,7 @@ Mixers, what tells a leaf of the others: neighbouring tokens and a global mean; 
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
 
@@ -24,18 +24,37 @@ from hpsolver.preconditioners.htp import ARCHITECTURE, HTP
 from hpsolver.training import Run, train
 
 from . import command, learned, machine, report
+from .leaf_mixers import MIXERS, make_mixer
 
 SHAPE = (64, 64)
 FUNCTIONS = (4, 8)
 FRAMES = 5
-BASE = BasisTask(BasisConfig(width=64))
+
+
+@dataclass(frozen=True)
+class MixingTask(BasisTask):
+    """The learned coarse space with a mixer in every layer.
+
+    Attributes:
+        mixer: one of ``leaf_mixers.MIXERS``.
+    """
+
+    mixer: str = "neighbors"
+
+    def make_network(self) -> BasisNetwork:
+        c = self.network
+        mixers = [make_mixer(self.mixer, c.width, c.heads, 2 * c.dimension) for _ in range(c.layers)]
+        return BasisNetwork(c, mixers)
+
+
+SIZE = BasisConfig(width=64)
 VARIANTS: dict[str, tuple[BasisTask, int]] = {
-    "none": (BASE, 0),
-    "none, seed 1": (BASE, 1),
-    "none, seed 2": (BASE, 2),
-    **{m: (replace(BASE, network=replace(BASE.network, mixer=m)), 0) for m in ("neighbors", "lrsa", "hkt")},
-    "none, determinant objective": (replace(BASE, objective="determinant"), 0),
-    "none, cosine objective": (replace(BASE, objective="cosine"), 0),
+    "none": (BasisTask(SIZE), 0),
+    "none, seed 1": (BasisTask(SIZE), 1),
+    "none, seed 2": (BasisTask(SIZE), 2),
+    **{mixer: (MixingTask(SIZE, mixer=mixer), 0) for mixer in MIXERS},
+    "none, determinant objective": (BasisTask(SIZE, objective="determinant"), 0),
+    "none, cosine objective": (BasisTask(SIZE, objective="cosine"), 0),
 }
 SCALES = {"quick": 2, "default": 2000, "full": 20000}
 
@@ -57,7 +76,8 @@ def main(argv: list[str] | None = None) -> int:
             run = Run(steps, batch=2, rate=2e-3, warmup=min(100, steps // 2), seed=seed, validate_every=steps)
             folder = command.REHEARSED / "mixers" / f"{options.scale} {name}".replace(" ", "_")
             train(task, run, folder, quiet=True)
-            network = weights.load(folder / "best.safetensors", ARCHITECTURE, BasisNetwork, BasisConfig)
+            path = folder / "best.safetensors"
+            network = weights.load(path, ARCHITECTURE, lambda _, task=task: task.make_network(), BasisConfig)
             row = {"network": name, "parameters": sum(p.numel() for p in network.parameters())}
             row["ms"] = _milliseconds(network)
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 import warp as wp
 
+from bench.leaf_mixers import MIXERS, make_mixer
 from hpsolver import Solver, Status, problems
 from hpsolver.network.basis import BasisConfig, BasisNetwork
 from hpsolver.network.basis_task import BasisTask, patch_lattice
@@ -18,7 +19,6 @@ from hpsolver.network.coupling import (
     leaf_matrices,
 )
 from hpsolver.network.frames import FrameConfig, FrameSource
-from hpsolver.network.mixers import MIXERS
 from hpsolver.network.operator import Operator, assembled_operator
 from hpsolver.network.oracle import gains, optimal_start
 from hpsolver.network.patches import HAAR_FUNCTIONS, TOKENS, patch_boxes
@@ -286,18 +286,20 @@ def test_uncaptured_gain_is_the_trace_of_the_inverse_schur_complement():
     assert np.isclose(np.trace(np.linalg.inv(schur)), left + 12 * K, rtol=5e-4)
 
 
-@pytest.mark.parametrize("mixer", MIXERS)
-def test_every_mixer_but_none_tells_a_leaf_of_the_others(mixer):
-    """Change the density far away: the functions of the first leaf follow, or not."""
+@pytest.mark.parametrize("mixer", [None, *MIXERS])
+def test_a_mixer_tells_a_leaf_of_the_others(mixer):
+    """Change the density far away: the functions of the first leaf follow if there is a mixer, and only then."""
     torch.manual_seed(0)
-    made = BasisNetwork(BasisConfig(width=16, layers=2, heads=2, mixer=mixer))
+    config = BasisConfig(width=16, layers=2, heads=2)
+    made = BasisNetwork(config, None if mixer is None else [make_mixer(mixer, 16, 2, 4) for _ in range(2)])
     torch.nn.init.normal_(made.head.weight, std=0.5)
     operator = FrameSource(FrameConfig(shapes=((48, 48),), families=("noise",))).batch(0, 1)
     other = dataclasses.replace(operator, conductance=operator.conductance.clone())
     far = operator.lattice.leaves - 1
     other.conductance[:, :, far] *= 0.5
     first, second = (made(o, patch_lattice(o.lattice))[0, 0] for o in (operator, other))
-    assert torch.equal(first, second) == (mixer == "none")
+    assert made.local == (mixer is None)
+    assert torch.equal(first, second) == made.local
 
 
 @pytest.mark.parametrize("boundary", ["wall", "open"])
@@ -349,7 +351,7 @@ def test_only_leaves_that_changed_are_predicted():
 
 
 def test_a_network_that_looks_at_neighbours_predicts_every_leaf():
-    counted = network(0.3, dataclasses.replace(TINY, mixer="neighbors"))
+    counted = BasisNetwork(TINY, [make_mixer("neighbors", TINY.width, TINY.heads, 4)]).eval().requires_grad_(False)
     calls = _counting(counted)
     solver = Solver((32, 32), preconditioner=HTP.of_network(counted))
     density, rhs = problems.frame("noise", (32, 32), seed=0)

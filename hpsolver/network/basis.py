@@ -9,6 +9,7 @@ are.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -16,7 +17,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from .attention import LeafEdges
-from .mixers import make_mixer
+from .mixers import Mixer
 from .operator import Operator
 from .patches import HAAR_FUNCTIONS, TOKENS, PatchLattice, cell_features
 from .trunk import Trunk
@@ -31,7 +32,6 @@ class BasisConfig:
         width, layers, heads: of the trunk.
         functions: start functions of a leaf, most useful first: a coarse space of R functions takes R - 1.
         leaf_size: cells of a leaf.
-        mixer: what connects the leaves, one of ``mixers.MIXERS``.
     """
 
     dimension: int = 2
@@ -40,29 +40,32 @@ class BasisConfig:
     heads: int = 4
     functions: int = 7
     leaf_size: int = 128
-    mixer: str = "none"
 
 
 class BasisNetwork(nn.Module):
-    """Operator of B frames -> [B, K, functions, C] coefficients in the C candidates of ``PatchLattice``."""
+    """Operator of B frames -> [B, K, functions, C] coefficients in the C candidates of ``PatchLattice``.
 
-    def __init__(self, config: BasisConfig):
+    Args:
+        config: its size.
+        mixers: what tells a leaf of the others, one for each layer; None for nothing.
+
+    Attributes:
+        local: a leaf's functions depend on its own rows of A and on nothing else.
+    """
+
+    def __init__(self, config: BasisConfig, mixers: Sequence[Mixer] | None = None):
         super().__init__()
         d, self.config = config.width, config
         patch = config.leaf_size // TOKENS
         features = patch * cell_features(config.dimension)
         self.embed = nn.Sequential(nn.Linear(features, 2 * d), nn.GELU(), nn.Linear(2 * d, d))
         self.position = nn.Parameter(0.3 * torch.randn(TOKENS, d))
-        mixers = [make_mixer(config.mixer, d, config.heads, 2 * config.dimension) for _ in range(config.layers)]
+        self.local = mixers is None
+        mixers = [Mixer() for _ in range(config.layers)] if mixers is None else mixers
         self.trunk = Trunk(d, config.heads, mixers, tile_stream=False)
         self.head = nn.Linear(TOKENS * d, config.functions * HAAR_FUNCTIONS)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
-
-    @property
-    def local(self) -> bool:
-        """A leaf's functions depend on its own rows of A and on nothing else."""
-        return self.config.mixer == "none"
 
     def forward(self, operator: Operator, patches: PatchLattice) -> torch.Tensor:
         tokens = self.embed(patches.features(operator)) + self.position

@@ -11,7 +11,6 @@ import torch
 from hpsolver.preconditioners.haar import haar
 
 from .operator import Lattice, Operator
-from .partition import morton_order
 
 TOKENS = 16
 """Patches of a leaf: 4 x 4 of 4 x 2 cells in 2D, 4 x 2 x 2 of 2 x 2 x 2 in 3D, for leaves of 128."""
@@ -26,27 +25,24 @@ def cell_features(dimension: int) -> int:
 
 
 class PatchLattice:
-    """Who is whose neighbour among patches; with it the patches of all leaves look like a coarser lattice.
+    """With it the patches of all leaves look like a coarser lattice.
 
     Attributes:
         cells: [T, P] cells of a leaf in each patch.
         candidates: [C, L] Haar functions; the first R - 1 are the classical start functions.
-        across: [D, K * T] number of the patch across each side, in whatever leaf it is; itself where there is none.
-        linked: [D, K, T] 1 where there is one.
-        order: [K] leaves in Morton order.
-        within, inside, offset, steps, fluid: as in ``Lattice``, of patches (fluid: 1 where any cell is).
+        within, inside, offset, steps, fluid: as in ``Lattice``, of patches (fluid: 1 where any cell is; inside: 1 where
+            the patch across is in the leaf).
     """
 
     def __init__(self, lattice: Lattice):
         self.lattice, self.device = lattice, lattice.device
         bricks = lattice.bricks
         boxes, extent = patch_boxes(bricks.extent)
-        self.cells = torch.as_tensor(boxes, device=self.device)
-        self.candidates = torch.as_tensor(haar(bricks.extent, HAAR_FUNCTIONS), device=self.device)
+        as_tensor = functools.partial(torch.as_tensor, device=self.device)
+        self.cells = as_tensor(boxes)
+        self.candidates = as_tensor(haar(bricks.extent, HAAR_FUNCTIONS))
         T, K, D = TOKENS, lattice.leaves, lattice.directions
         local = np.stack(np.unravel_index(np.arange(T), extent), axis=-1)
-        across = np.empty((D, K, T), dtype=np.int64)
-        linked = np.ones((D, K, T), dtype=np.float32)
         within = np.zeros((D, T), dtype=np.int64)
         inside = np.zeros((D, T), dtype=np.float32)
         for d in range(D):
@@ -54,18 +50,9 @@ class PatchLattice:
             moved = local.copy()
             moved[:, axis] += step
             stays = (moved[:, axis] >= 0) & (moved[:, axis] < extent[axis])
-            moved[:, axis] %= extent[axis]
-            target = np.ravel_multi_index(moved.T, extent)
-            within[d], inside[d] = np.where(stays, target, 0), stays
-            leaf = np.where(stays[None, :], np.arange(K)[:, None], bricks.neighbor[:, d : d + 1])
-            absent = (bricks.side[:, d : d + 1] != 0) & ~stays[None, :]
-            own = np.arange(K)[:, None] * T + np.arange(T)
-            across[d] = np.where(absent, own, leaf * T + target[None, :])
-            linked[d] = ~absent
-        as_tensor = functools.partial(torch.as_tensor, device=self.device)
-        self.across, self.linked = as_tensor(across.reshape(D, K * T)), as_tensor(linked)
+            within[d] = np.where(stays, np.ravel_multi_index((moved % extent).T, extent), 0)
+            inside[d] = stays
         self.within, self.inside = as_tensor(within), as_tensor(inside)[:, None, :].expand(-1, K, -1)
-        self.order = as_tensor(morton_order(bricks.coordinates))
         size = np.array(bricks.extent) // np.array(extent)
         self.offset = as_tensor(((local[None, :, :] - local[:, None, :]) * size).astype(np.float32))
         self.steps = lattice.steps * as_tensor(size.astype(np.float32))
@@ -76,7 +63,6 @@ class PatchLattice:
         some = copy.copy(self)
         some.lattice = self.lattice.of_leaves(leaves)
         some.inside, some.fluid = self.inside[:, leaves], self.fluid[leaves]
-        some.across = some.linked = some.order = None
         return some
 
     def features(self, operator: Operator) -> torch.Tensor:

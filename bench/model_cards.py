@@ -49,7 +49,7 @@ def card(path: Path, found: dict | None) -> str:
         "objective": objective,
         "steps": f"{run['steps']} of {run['batch']} frames, AdamW at {run['rate']:g}, seed {run['seed']}",
         "start": run["start"] or "random",
-        "time": f"{about['seconds']} s, {about['threads']} thread of a shared 2-core Xeon, Torch {about['torch']}",
+        "time": f"{about['seconds']} s, {about['threads']} thread of a shared 2-core machine, Torch {about['torch']}",
         "kept": f"step {best['step']}: validation mean {best['iterations']:.1f}, worst {best['worst']}",
         "valid for": LIMITS[kind],
     }

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 import warp as wp
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from bench.leaf_mixers import MIXERS, make_mixer
 from hpsolver import Solver, Status, problems
@@ -337,7 +338,7 @@ def _counting(made: BasisNetwork) -> list[int]:
 
 
 def test_only_leaves_that_changed_are_predicted():
-    """The bubble moves in the left half; the leaves beyond it and its neighbours keep their functions."""
+    """Beside those of the cells that change, the leaves across their last sides: rows of A there change, too."""
     counted = network(0.3)
     calls = _counting(counted)
     solver = Solver((64, 48), preconditioner=HTP.of_network(counted))
@@ -348,6 +349,21 @@ def test_only_leaves_that_changed_are_predicted():
     solver.step(density, rhs)
     changed = {(x // 16, y // 8) for x in range(11) for y in range(21)}
     assert calls == [24, len(changed)]
+
+
+def test_a_prediction_never_waits_for_the_host():
+    """Nor copies a number from it, which a CUDA graph could not capture: an assignment of a Python number does."""
+    solver = Solver((32, 32), preconditioner=HTP.of_network(network(0.3)))
+    solver.step(*problems.frame("noise", (32, 32), seed=0))
+
+    class Watch(TorchDispatchMode):
+        def __torch_dispatch__(self, op, types, args=(), kwargs=None):
+            assert op.overloadpacket not in (torch.ops.aten._local_scalar_dense, torch.ops.aten.nonzero)
+            assert op.overloadpacket is not torch.ops.aten.index_put_ or args[2].ndim
+            return op(*args, **(kwargs or {}))
+
+    with Watch():
+        solver.preconditioner._fill(solver.preconditioner._everything)
 
 
 def test_a_network_that_looks_at_neighbours_predicts_every_leaf():

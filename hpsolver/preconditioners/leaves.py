@@ -97,11 +97,13 @@ class Leaves:
         return 2 * self.by.colors - 1
 
     def forget(self, leaves: torch.Tensor | None = None) -> None:
-        """Lets the next ``find_changes`` take these leaves, or all, for changed. Not for a captured graph."""
+        """Lets the next ``find_changes`` take these leaves, or all, for changed. Not for a graph of Warp's; that of
+        some leaves may be in one of Torch's."""
         if leaves is None:
             self._seen.fill_(math.nan)
         else:
-            wp.to_torch(self._seen).view(-1, self.system.leaves, self.system.bricks.leaf_size)[:, leaves] = math.nan
+            seen = wp.to_torch(self._seen).view(-1, self.system.leaves, self.system.bricks.leaf_size)
+            seen.index_fill_(1, leaves, math.nan)  # an assignment would copy the number from the host, and wait
 
     def find_changes(self) -> None:
         """Records: ``changed``."""

@@ -213,7 +213,8 @@ def test_between_refreshes_the_last_prediction_is_kept():
 
 
 @pytest.mark.parametrize(
-    "options", [{"coarse_size": 16}, {"coarse_size": 1}, {"refresh": 0}, {"refresh": 1.5}, {"refresh": "never"}]
+    "options",
+    [*({"coarse_size": s} for s in (None, 1, 16)), *({"refresh": r} for r in (0, 1.5, "never"))],
 )
 def test_options_outside_their_range_are_refused(options):
     with pytest.raises(ValueError, match=str(next(iter(options)))):

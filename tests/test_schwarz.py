@@ -186,3 +186,10 @@ def test_sub_bricks_are_boxes_as_cubic_as_halving_allows(extent):
 def test_leaves_are_as_asked_or_as_the_functions_want_them(options, dimension, cells):
     solver = Solver((20, 18, 10)[:dimension], preconditioner=Schwarz(**options))
     assert solver.system.bricks.leaf_size == cells
+
+
+@pytest.mark.parametrize("options", [{"deflated": "x"}, {"deflated": None}, {"dense": "no"}, {"dense": 0}])
+def test_switches_are_true_or_false(options):
+    (name, value), *_ = options.items()
+    with pytest.raises(TypeError, match=f"{name} must be .*True or False, got {value!r}"):
+        Schwarz(**options)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from hpsolver.network.basis import BasisNetwork
 
 ARCHITECTURE = "hpsolver.htp/2"
+SIZES = (2, 4, 8)
 
 
 class HTP(Schwarz):
@@ -30,16 +31,17 @@ class HTP(Schwarz):
     are not finite, or larger than ``LARGEST``, takes the classical functions.
 
     Args:
-        coarse_size: functions a leaf, a power of two from 2 to 8.
+        coarse_size: functions a leaf, 2, 4 or 8.
         weights: a file written by ``hpsolver train``; None takes the shipped one for the grid's dimension.
         refresh: frames from one prediction to the next; in between the functions start from the last prediction, which
             the inverse step fits to the new density. ``auto`` predicts anew when the iterations have risen by a quarter
             since, as far as they are known (``observe``), and after ``LONGEST`` frames at the latest; ``PORTION``
-            leaves a frame, so that no frame waits for all. Only leaves that changed are predicted.
+            leaves a frame, so that no frame waits for all. Only leaves that changed are predicted. (On a GPU a
+            prediction is of all leaves at once: to ask which of them changed would be to wait for the answer.)
         deflated, sweep, levels, dense: as in ``Schwarz``; leaves have 128 cells.
 
     Raises:
-        ValueError: an option is outside its range; when bound, a weight file is not what it should be.
+        TypeError, ValueError: as ``Schwarz``; when bound, a weight file is not what it should be.
     """
 
     name = "htp"
@@ -60,11 +62,11 @@ class HTP(Schwarz):
         dense: bool | None = None,
     ):
         super().__init__(coarse_size, deflated=deflated, sweep=sweep, levels=levels, dense=dense)
-        self.graph_safe = False
-        if not 2 <= coarse_size <= 8:
-            raise ValueError(f"coarse_size must be 2, 4 or 8, got {coarse_size!r}")
+        if coarse_size not in SIZES:
+            raise ValueError(f"coarse_size must be one of {SIZES}, got {coarse_size!r}")
         if refresh != "auto" and (not isinstance(refresh, Integral) or isinstance(refresh, bool) or refresh < 1):
             raise ValueError(f"refresh must be an integer >= 1 or 'auto', got {refresh!r}")
+        self.graph_safe = False
         self.refresh = refresh
         self._path = weights
         self.network: BasisNetwork | None = None
@@ -113,7 +115,7 @@ class HTP(Schwarz):
 
     def predict(self) -> None:
         """Goes on with a round of predictions, or begins one where it is time. On a GPU a round is one captured graph
-        of all leaves: to ask which of them changed would be to wait for the answer."""
+        of all leaves."""
         first, on_gpu = self._due is None, self.system.device.is_cuda
         longest = self.LONGEST if self.refresh == "auto" else self.refresh
         if first or (not len(self._due) and (self._tired or self._age >= longest)):

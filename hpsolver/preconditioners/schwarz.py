@@ -103,7 +103,7 @@ class Schwarz(Preconditioner):
         dense: apply leaves and coarse space as dense inverses (None: on a GPU) instead of banded factors (on a CPU).
 
     Raises:
-        ValueError: an option is outside its range.
+        TypeError, ValueError: an option is not what it should be; the message names the value and what is allowed.
     """
 
     name = "schwarz"
@@ -125,6 +125,10 @@ class Schwarz(Preconditioner):
             raise ValueError(f"coarse_size must be one of {COARSE_SIZES}, got {coarse_size!r}")
         if sweep not in SWEEPS:
             raise ValueError(f"unknown sweep {sweep!r}; allowed: {', '.join(SWEEPS)}")
+        if not isinstance(deflated, bool | np.bool_):
+            raise TypeError(f"deflated must be True or False, got {deflated!r}")
+        if dense is not None and not isinstance(dense, bool | np.bool_):
+            raise TypeError(f"dense must be None, True or False, got {dense!r}")
         if sweep == "redblack" and not deflated:
             raise ValueError("sweep='redblack' needs deflated=True")
         if overlap not in OVERLAPS:

@@ -184,8 +184,8 @@ def test_a_weight_file_gives_the_network_back(file):
 def test_wrong_weight_files_are_refused(file, tmp_path):
     with pytest.raises(FileNotFoundError, match="no weight file"):
         load(tmp_path / "missing.safetensors")
-    with pytest.raises(ValueError, match=r"expected architecture 'hpsolver.htp/1', got 'hpsolver.htp_paper/1'"):
-        weights.load(file, "hpsolver.htp/1", BasisNetwork, BasisConfig)
+    with pytest.raises(ValueError, match=r"expected architecture 'hpsolver.htp/2', got 'hpsolver.htp_paper/1'"):
+        weights.load(file, "hpsolver.htp/2", BasisNetwork, BasisConfig)
     truncated = tmp_path / "truncated.safetensors"
     truncated.write_bytes(file.read_bytes()[:-100])
     with pytest.raises(ValueError, match="cannot be read"):

@@ -220,7 +220,9 @@ def test_presets_make_their_networks_and_settings_are_checked():
     task, run = configured("htp_2d", {"run.steps": 7, "task.frames.shapes": [[16, 16]]})
     assert run.steps == 7
     assert task.frames.shapes == ((16, 16),)
-    for name, changes in (("nothing", {}), ("htp_2d", {"run.stepz": 1}), ("htp_2d", {"run.steps": "many"})):
+    refused = [("nothing", {}), ("htp_2d", {"run.stepz": 1}), ("htp_2d", {"run.steps": "many"})]
+    refused += [(name, {"task.objective": "gains"}) for name in ("htp_2d", "htp_paper_1024")]
+    for name, changes in refused:
         with pytest.raises(ValueError, match=r"unknown|must be"):
             configured(name, changes)
 

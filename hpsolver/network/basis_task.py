@@ -40,6 +40,8 @@ SPACE = FrameConfig(
 )
 """The same in 3D."""
 
+OBJECTIVES = ("gain", "determinant", "cosine")
+
 COSINE_PROBES = 32
 """Probes a frame of the cosine objective."""
 
@@ -57,6 +59,9 @@ class BasisTask:
             the published one, for comparison (``objectives``).
         sizes: coarse sizes R whose objectives are added: the leading functions must do alone.
         validation_size: coarse size of the validation's solvers, additive.
+
+    Raises:
+        ValueError: there is no such objective.
     """
 
     network: BasisConfig = field(default_factory=BasisConfig)
@@ -66,6 +71,10 @@ class BasisTask:
     validation_size: int = 4
 
     architecture = ARCHITECTURE
+
+    def __post_init__(self):
+        if self.objective not in OBJECTIVES:
+            raise ValueError(f"unknown objective {self.objective!r}; allowed: {', '.join(OBJECTIVES)}")
 
     def make_network(self) -> nn.Module:
         return BasisNetwork(self.network)

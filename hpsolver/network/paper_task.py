@@ -17,6 +17,8 @@ from .partition import make_partition
 from .tiles import TileMap
 from .transformer import HierarchicalTransformer, TransformerConfig
 
+OBJECTIVES = {"cosine": objectives.cosine_hutchinson, "sai": objectives.sparse_approximate_inverse}
+
 
 @dataclass(frozen=True)
 class PaperTask:
@@ -28,6 +30,9 @@ class PaperTask:
         objective: ``cosine`` or ``sai``.
         smooth: smooth the probes; published with cosine.
         probes: of a frame.
+
+    Raises:
+        ValueError: there is no such objective.
     """
 
     network: TransformerConfig = field(default_factory=lambda: TransformerConfig(width=64, heads=4))
@@ -37,6 +42,10 @@ class PaperTask:
     probes: int = 64
 
     architecture = ARCHITECTURE
+
+    def __post_init__(self):
+        if self.objective not in OBJECTIVES:
+            raise ValueError(f"unknown objective {self.objective!r}; allowed: {', '.join(OBJECTIVES)}")
 
     def make_network(self) -> nn.Module:
         return HierarchicalTransformer(self.network)
@@ -51,8 +60,7 @@ class PaperTask:
     def loss(self, factors, operator: Operator, generator: torch.Generator) -> torch.Tensor:
         tiles = tile_map(operator.lattice, operator.lattice.leaf_size // self.network.rank)
         z = objectives.probes(operator, self.probes, generator, smooth=self.smooth)
-        measure = {"cosine": objectives.cosine_hutchinson, "sai": objectives.sparse_approximate_inverse}[self.objective]
-        return measure(operator, functools.partial(factors.apply, operator, tiles), z)
+        return OBJECTIVES[self.objective](operator, functools.partial(factors.apply, operator, tiles), z)
 
     def preconditioner(self, network: nn.Module) -> HTPaper:
         """For validation."""

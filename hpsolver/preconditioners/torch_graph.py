@@ -34,6 +34,7 @@ class OnStream:
         if self._graph is None:
             side = torch.cuda.Stream(device)
             side.wait_stream(stream)
+            side.wait_stream(torch.cuda.current_stream(device))  # where weights and index tensors were made
             with torch.cuda.stream(side):
                 for _ in range(3):
                     run()

@@ -24,9 +24,10 @@ from hpsolver.system import System
 
 from .coupling import coupling_matrix, inverse_step, normalized, whitened
 from .operator import Lattice, Operator, assembled_operator
+from .patches import HAAR_FUNCTIONS
 
-CANDIDATES = 32
-"""Classical functions per leaf to choose from, the constant included."""
+CANDIDATES = HAAR_FUNCTIONS + 1
+"""Classical functions per leaf to choose from, the constant included: those the network combines."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Gains:
     """What every function of a leaf is worth to the others.
 
     Attributes:
-        own: [B, K, C, C] gain matrices in whitened functions orthogonal to the constant, C = CANDIDATES - 1.
+        own: [B, K, C, C] gain matrices of C candidates, in whitened functions orthogonal to the constant.
         coordinates: [B, K, C, C] row c: what the inverse step makes of candidate c, in those functions.
     """
 

@@ -16,7 +16,7 @@ TOKENS = 16
 """Patches of a leaf: 4 x 4 of 4 x 2 cells in 2D, 4 x 2 x 2 of 2 x 2 x 2 in 3D, for leaves of 128."""
 
 HAAR_FUNCTIONS = 31
-"""C: candidates that a leaf's start functions are combined from."""
+"""C: candidates that a leaf's start functions are combined from; weights are made for so many."""
 
 
 def cell_features(dimension: int) -> int:

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from bench import __main__ as everything
-from bench import command, external, fps, readme_table, report, rivals
-from hpsolver import preconditioners
+from bench import command, external, fps, options, readme_table, report, rivals
+from hpsolver import Solver, preconditioners
+from hpsolver.preconditioners import Schwarz
 
 FOUND = {
     "command": "python -m bench.fps",
@@ -125,3 +126,14 @@ def test_quick_results_are_not_for_the_record():
     assert report.invocation("fps", default) == "python -m bench.fps"
     other = command.Parser("fps", "").parse_args(["--only", "a,b", "--device", "cuda:1"])
     assert report.invocation("fps", other) == "python -m bench.fps --only a,b --device cuda:1"
+
+
+def test_options_compares_the_choices_on_equal_frames(tmp_path):
+    assert options.main(["--quick", "--out", str(tmp_path)]) == 0
+    found = json.loads((tmp_path / "options.json").read_text())
+    assert len(found["rows"]) == 2
+    assert all(row[name][1] > 0 for row in found["rows"] for name in options.CHOICES)
+    assert options.summary(found["rows"], 2)[0][2:] == ["1.00 (1.00)", "1.00 (1.00)"]
+    for dimension, name in options.DEFAULT.items():
+        default = Solver((8,) * dimension, preconditioner=Schwarz()).preconditioner
+        assert options.CHOICES[name] == (default.coarse_size, default.system.bricks.leaf_size)

@@ -83,11 +83,11 @@ class Schwarz(Preconditioner):
 
     Args:
         coarse_size: functions a leaf, a power of two from 1 to 32. None is one for every 16 cells in 2D and every 32 in
-            3D: four on the leaves that come with them. Those measured fastest on a CPU over ``panel``, ``bubbles``,
-            ``film`` and ``noise``, contrast up to 1e5, tolerance 1e-6: in the geometric mean 0.84 of the time of 8 on
-            leaves of 128 in 2D, 0.87 in 3D. They take 1.2 and 1.5 times as many iterations, and lose on 3D films torn
-            at 1e5, by up to 1.7 times the time. A solid mask that cuts the fluid of a leaf into more pieces than it
-            has functions may keep a frame from converging; ``Schwarz(8, leaf_size=64)`` is the safest there.
+            3D: four on the leaves that come with them. Those measured fastest on a CPU (``bench/results/options.md``):
+            up to 1000:1 0.90 of the time of 8 on leaves of 128 in 2D and 0.82 in 3D, geometric means; at 1e5:1 1.02
+            and 0.88. ``Schwarz(8)`` takes fewer iterations, and less time where phases are torn at 1e5:1 (2D noise)
+            and on small 3D films, by up to two fifths. A solid mask that cuts the fluid of a leaf into more pieces than
+            it has functions may keep a frame from converging; ``Schwarz(8, leaf_size=64)`` is the safest there.
         deflated: A-DEF2 instead of the additive form.
         sweep: ``additive`` (all leaves at once) or ``redblack`` (a symmetric sweep; needs ``deflated``).
         overlap: layers of cells that each leaf's solve takes from its neighbours, 0 to 2; more than 0 needs

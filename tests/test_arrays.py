@@ -1,5 +1,8 @@
 """Arrays of every accepted kind go in and come out; others are refused with a message that helps."""
 
+import sys
+import types
+
 import numpy as np
 import pytest
 import torch
@@ -121,6 +124,38 @@ def test_an_axis_of_one_cell_may_have_any_stride():
     out = torch.empty(SHAPE[0], dtype=torch.float64).as_strided((SHAPE[0], 1), (1, 0))
     p = Solver((SHAPE[0], 1)).step(DENSITY[:, :1], RHS[:, :1], out=out)
     assert p is out and out.any()
+
+
+def stand_in_for_cupy() -> types.ModuleType:
+    """A module ``cupy`` as far as the library uses it, with its memory on the CPU: CuPy itself needs a GPU."""
+    module = types.ModuleType("cupy")
+
+    class ndarray:
+        def __init__(self, values: np.ndarray):
+            self.values, self.dtype, self.shape = values, values.dtype, values.shape
+
+        def __dlpack__(self, **options: object) -> object:
+            return self.values.__dlpack__(**options)
+
+        def __dlpack_device__(self) -> tuple[int, int]:
+            return self.values.__dlpack_device__()
+
+    ndarray.__module__ = "cupy"
+    module.ndarray = ndarray
+    module.empty = lambda shape, dtype: ndarray(np.empty(shape, dtype))
+    return module
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_cupy_arrays_come_back_as_cupy_arrays(dtype, solver, monkeypatch):
+    """With a stand-in: the way that CuPy arrays take, not CuPy."""
+    cupy = stand_in_for_cupy()
+    monkeypatch.setitem(sys.modules, "cupy", cupy)
+    density, rhs = (cupy.ndarray(a.astype(dtype)) for a in (DENSITY, RHS))
+    pressure = solver.step(density, rhs)
+    assert type(pressure) is cupy.ndarray
+    assert pressure.dtype == dtype
+    assert np.array_equal(pressure.values, solver.step(density.values, rhs.values))
 
 
 @pytest.mark.parametrize(

@@ -52,15 +52,6 @@ def factorization(shape: Shape, halfwidth: int, W: int) -> SimpleNamespace:
             factor=F64,
         )
 
-    invert = block_kernel(
-        module,
-        "invert",
-        body("leaf_inverse", shape=shape, BW=halfwidth, W=W),
-        changed=I32,
-        places=I32,
-        factor=F64,
-        inverse=F64,
-    )
     find_changes = block_kernel(
         module,
         "find_changes",
@@ -75,7 +66,20 @@ def factorization(shape: Shape, halfwidth: int, W: int) -> SimpleNamespace:
         find_changes=find_changes,
         factor=factor("factor", False),
         factor_closed=factor("factor_closed", True),
-        invert=invert,
+        invert=inversion(module, "invert", shape, halfwidth, W),
+    )
+
+
+def inversion(module: str, name: str, box: Shape, halfwidth: int, W: int) -> wp.Kernel:
+    """G [boxes, L, L] of the inverses G^T G of banded matrices, from factors, where ``changed``. Blocks: boxes."""
+    return block_kernel(
+        module,
+        name,
+        body("leaf_inverse", shape=box, BW=halfwidth, W=W),
+        changed=I32,
+        places=I32,
+        factor=F64,
+        inverse=F64,
     )
 
 

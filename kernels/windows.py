@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 import warp as wp
 
+from .leaves import inversion
 from .native import Shape, array, block_kernel, body, module_name
 
 F64, I32 = array(wp.float64), array(wp.int32)
@@ -46,15 +47,7 @@ def factorization(box: Shape, leaf_size: int, halfwidth: int, W: int) -> SimpleN
         diagonal=F64,
         factor=F64,
     )
-    invert = block_kernel(
-        module,
-        "invert_windows",
-        body("leaf_inverse", shape=box, BW=halfwidth, W=W),
-        changed=I32,
-        places=I32,
-        factor=F64,
-        inverse=F64,
-    )
+    invert = inversion(module, "invert_windows", box, halfwidth, W)
     return SimpleNamespace(find_touched=find_touched, factor=factor, invert=invert)
 
 

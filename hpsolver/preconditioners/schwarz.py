@@ -196,7 +196,6 @@ class Schwarz(Preconditioner):
 
         self._setup = kernels.coarsening(system.shape, bricks.halfwidth, by.W, M, R, local, nested)
         self._transfer = kernels.transfer(system.shape, T, M, R)
-        self._restrict_residual = residual_restriction(system.shape, T, M, R)
         self._dot = krylov(system.shape, T).dot
 
     def near_field(self) -> Windows | None:
@@ -270,9 +269,11 @@ class Schwarz(Preconditioner):
         system = self.system
         windows.solve(r)
         if self.deflated:
+            types = system.krylov_type, system.preconditioner_type
+            restrict = residual_restriction(system.shape, *types, self.coarse_size)
             operator = [system.neighbor, system.used, system.krylov_conductance, system.krylov_diagonal]
             inputs = [system.leaves, *operator, self._basis, windows.y, r, self._restricted]
-            launch(self._restrict_residual, system.leaves, inputs, system.device)
+            launch(restrict, system.leaves, inputs, system.device)
         else:
             launch(self._transfer.restrict, system.leaves, [self._basis, r, self._restricted], system.device)
         self._coarse.solve(self._restricted)

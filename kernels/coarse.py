@@ -29,8 +29,10 @@ F64, I32 = array(wp.float64), array(wp.int32)
 
 
 @functools.cache
-def coarsening(shape: Shape, halfwidth: int, W: int, M: type, R: int, local: bool, mass: bool) -> SimpleNamespace:
-    """Setup kernels.
+def coarsening(
+    shape: Shape, halfwidth: int, W: int, M: type, R: int, local: bool, mass: bool, pieces: int | None = None
+) -> SimpleNamespace:
+    """Setup kernels. Of a leaf's pieces of fluid the last ones are lumped so that there are ``pieces``, by default R.
 
     ``inverse_step``: raw basis functions, one inverse step of the start functions. Blocks: groups * (R - 1).
     ``orthonormalize``: raw functions -> basis. Blocks: leaves.
@@ -38,7 +40,8 @@ def coarsening(shape: Shape, halfwidth: int, W: int, M: type, R: int, local: boo
     [leaves, directions, FACE, R], if ``mass`` what closing a face takes off, [leaves, directions, R, R]
     (``kernels.nested``), and if ``local`` inverses of the leaves' own blocks, [leaves, R, R]. Blocks: leaves.
     """
-    module = module_name("coarsening", shape, W, M, R, int(local), int(mass))
+    pieces = pieces or R
+    module = module_name("coarsening", shape, W, M, R, int(local), int(mass), pieces)
     basis = array(M)
     inverse_step = block_kernel(
         module,
@@ -55,7 +58,7 @@ def coarsening(shape: Shape, halfwidth: int, W: int, M: type, R: int, local: boo
     orthonormalize = block_kernel(
         module,
         "orthonormalize",
-        body("orthonormalize", shape=shape, W=W, M=M, R=R, WEIGHTED=False),
+        body("orthonormalize", shape=shape, W=W, M=M, R=R, PIECES=pieces, WEIGHTED=False),
         changed=I32,
         places=I32,
         pieces=array(wp.uint8),

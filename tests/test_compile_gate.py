@@ -23,6 +23,7 @@ from hpsolver.kernels import (
     native,
     nested,
     regions,
+    selection,
     spai,
     tiles,
     windows,
@@ -83,6 +84,8 @@ def configured(dimension: int, T: type, M: type) -> list[wp.Kernel]:
             groups.append(coarse.coarsening(leaf, BW, W, M, functions, local, mode == leaves.CYCLE))
             groups.append(coarse.exact_solution(dimension, functions, not local, local))
             singles.append(leaves.sweeping(leaf, BW, 1, T, M, functions, mode, True))
+        groups.append(selection.selection(leaf, W, M, 2 * functions, functions))
+        groups.append(coarse.coarsening(leaf, BW, W, M, 2 * functions, False, True, functions))
     halfwidths = {2: {4: 19, 8: 39, 16: 47}, 3: {4: 35, 8: 39, 16: 79}}[dimension]
     for functions, halfwidth in halfwidths.items():  # 16: of the bricks
         groups.append(coarse.exact_solution(dimension, functions, True, False))
@@ -175,7 +178,7 @@ def test_no_kernel_of_the_solver_is_left_out_of_the_gate(monkeypatch):
 
     monkeypatch.setattr(wp, "launch", spied(wp.launch))
     monkeypatch.setattr(wp, "launch_tiled", spied(wp.launch_tiled))
-    variants = [*NAMES, Multigrid(100), Schwarz(deflated=False, sweep="additive", dense=True), Schwarz(dense=True)]
+    variants = [*NAMES, Multigrid(100), Schwarz(candidates=8), Schwarz(deflated=False, sweep="additive", dense=True), Schwarz(dense=True)]
     variants += [Schwarz(sweep="additive", overlap=1, dense=True), DDAttention(rank=8)]
     density, rhs = problems.frame("panel", (32, 16), seed=0)
     for preconditioner in variants:

@@ -18,6 +18,7 @@ Phi_i, the classical basis: the leaf is split into sub-bricks, their Haar functi
 
 from __future__ import annotations
 
+import functools
 from numbers import Integral
 
 import numpy as np
@@ -35,9 +36,11 @@ from .constants import Constants
 from .haar import haar
 from .leaves import CoarseArrays, Leaves
 from .nested import NestedCoarse, nests
+from .selection import Selection
 from .windows import Windows
 
 COARSE_SIZES = (1, 2, 4, 8, 16, 32)
+DEFAULT_SIZE = 4
 SWEEPS = ("additive", "redblack")
 BASES = ("classical", "optimal")
 OVERLAPS = (0, 1, 2)
@@ -88,6 +91,8 @@ class Schwarz(Preconditioner):
             and 0.88. ``Schwarz(8)`` takes fewer iterations, and less time where phases are torn at 1e5:1 (2D noise)
             and on small 3D films, by up to two fifths. A solid mask that cuts the fluid of a leaf into more pieces than
             it has functions may keep a frame from converging; ``Schwarz(8, leaf_size=64)`` is the safest there.
+        candidates: functions a leaf to choose those from, in every frame, by what its neighbours leave free
+            (``selection``): a power of two, more than ``coarse_size``, at most 32. None: no choice, the first ones.
         deflated: A-DEF2 instead of the additive form.
         sweep: ``additive`` (all leaves at once) or ``redblack`` (a symmetric sweep; needs ``deflated``).
         overlap: layers of cells that each leaf's solve takes from its neighbours, 0 to 2; more than 0 needs
@@ -113,6 +118,7 @@ class Schwarz(Preconditioner):
         self,
         coarse_size: int | None = None,
         *,
+        candidates: int | None = None,
         deflated: bool = True,
         sweep: str = "redblack",
         overlap: int = 0,
@@ -123,6 +129,12 @@ class Schwarz(Preconditioner):
     ):
         if coarse_size is not None and coarse_size not in COARSE_SIZES:
             raise ValueError(f"coarse_size must be one of {COARSE_SIZES}, got {coarse_size!r}")
+        if candidates is not None and candidates not in COARSE_SIZES:
+            raise ValueError(f"candidates must be None or one of {COARSE_SIZES}, got {candidates!r}")
+        if candidates is not None and candidates <= (coarse_size or DEFAULT_SIZE):
+            raise ValueError(
+                f"candidates must be more than coarse_size {coarse_size or DEFAULT_SIZE}, got {candidates}"
+            )
         if sweep not in SWEEPS:
             raise ValueError(f"unknown sweep {sweep!r}; allowed: {', '.join(SWEEPS)}")
         if not isinstance(deflated, bool | np.bool_):
@@ -137,6 +149,8 @@ class Schwarz(Preconditioner):
             raise ValueError(f"overlap {overlap} needs sweep='additive', got {sweep!r}")
         if basis not in BASES:
             raise ValueError(f"unknown basis {basis!r}; allowed: {', '.join(BASES)}")
+        if basis == "optimal" and candidates is not None:
+            raise ValueError(f"basis='optimal' makes its own choice, got candidates {candidates!r}")
         if basis == "optimal" and (leaf_size == 64 or (coarse_size or 8) > 8):
             raise ValueError("basis='optimal' needs leaves of 128 cells and at most 8 functions")
         if levels is not None and (not isinstance(levels, Integral) or isinstance(levels, bool) or levels < 2):
@@ -144,6 +158,7 @@ class Schwarz(Preconditioner):
         if levels is not None and levels > 2 and sweep != "redblack":
             raise ValueError("more than 2 levels need sweep='redblack'")
         self.coarse_size = coarse_size
+        self.candidates = candidates
         self.deflated = bool(deflated)
         self.sweep = sweep
         self.overlap = overlap
@@ -157,13 +172,13 @@ class Schwarz(Preconditioner):
     def leaf_cells(self, dimension: int) -> int:
         if self.leaf_size is not None:
             return self.leaf_size
-        return 64 if dimension == 2 and (self.coarse_size or 4) <= 4 and self.graph_safe else 128
+        return 64 if dimension == 2 and (self.coarse_size or DEFAULT_SIZE) <= 4 and self.graph_safe else 128
 
     def allocate(self) -> None:
         system, bricks = self.system, self.system.bricks
         if self.coarse_size is None:
             self.coarse_size = bricks.leaf_size // (16 if bricks.dimension == 2 else 32)
-        R = self.coarse_size
+        R, C = self.coarse_size, self.functions
         M, L, T = system.preconditioner_type, bricks.leaf_size, system.krylov_type
         self.dense = system.device.is_cuda if self._dense is None else self._dense
         nested = self.sweep == "redblack" and nests(bricks, R, self.dense, self.levels, system.size)
@@ -177,14 +192,16 @@ class Schwarz(Preconditioner):
         count = np.maximum(np.bincount(constants.unknown // R, minlength=system.leaves), 1)
         self._pieces = wp.array(system.pieces, dtype=wp.uint8, device=system.device)
         self._constant_count = wp.array(count, dtype=wp.int32, device=system.device)
-        graph = (system.neighbor, system.side, self._leaves.changed)
+        self._choice = Selection(system, self._leaves, C, R, self._constant_count) if C > R else None
+        renewed = self._leaves.changed if self._choice is None else self._choice.renewed
+        graph = (system.neighbor, system.side, renewed)
         self._matrix = CoarseMatrix.allocate(system, bricks, R, graph, constants, mass=nested)
         if nested:
             self._coarse = NestedCoarse(system, self._matrix, bricks.extent, self.dense, self.levels)
         else:
             self._coarse = ExactCoarse(system, self._matrix, self.dense)
 
-        self._raw = system.zeros(by.groups * max(R - 1, 1) * L * by.W, wp.float64)
+        self._raw = system.zeros(by.groups * max(C - 1, 1) * L * by.W, wp.float64)
         self._basis = system.zeros(system.leaves * R * L, M)
         self._start_functions = wp.array(self.start_functions(), dtype=wp.float32, device=system.device)
         local = not self.deflated and self.windows is None
@@ -194,18 +211,25 @@ class Schwarz(Preconditioner):
         self._arrays = CoarseArrays(self._basis, system.zeros(faces, M), system.zeros(pushes, wp.float64))
         self._restricted = system.zeros(self._matrix.rows, wp.float64)
 
-        self._setup = kernels.coarsening(system.shape, bricks.halfwidth, by.W, M, R, local, nested)
+        coarsening = functools.partial(kernels.coarsening, system.shape, bricks.halfwidth, by.W, M)
+        self._galerkin = coarsening(R, local, nested).galerkin
+        self._setup = coarsening(C, local, nested) if self._choice is None else self._choice.setup
         self._transfer = kernels.transfer(system.shape, T, M, R)
         self._dot = krylov(system.shape, T).dot
+
+    @property
+    def functions(self) -> int:
+        """C: functions of a leaf before any choice, the constant included."""
+        return self.candidates or self.coarse_size
 
     def near_field(self) -> Windows | None:
         """The solves on windows that overlap, None for those on leaves."""
         return Windows(self.system, self.overlap, None, self.dense) if self.overlap else None
 
     def start_functions(self) -> np.ndarray:
-        """[(R - 1) * L] for all leaves alike, or [leaves * (R - 1) * L]: what the inverse step is applied to."""
-        functions = haar(self.system.bricks.extent, max(self.coarse_size - 1, 1))
-        return functions.ravel() if self.graph_safe else np.tile(functions, (self.system.leaves, 1, 1)).ravel()
+        """[(C - 1) * L] for all leaves alike, or [leaves * (C - 1) * L]: what the inverse step is applied to."""
+        start = haar(self.system.bricks.extent, max(self.functions - 1, 1))
+        return start.ravel() if self.graph_safe else np.tile(start, (self.system.leaves, 1, 1)).ravel()
 
     def predict(self) -> None:
         if self.basis == "optimal":
@@ -232,18 +256,21 @@ class Schwarz(Preconditioner):
         inputs = [system.leaves, matrix.changed, system.neighbor, system.side, system.used]
         inputs += [system.conductance, system.diagonal, self._leaves.pinned, self._basis]
         inputs += [matrix.blocks, matrix.mass, matrix.scale, self._local_inverse, self._arrays.face_basis]
-        launch(self._setup.galerkin, system.leaves, inputs, system.device)
+        launch(self._galerkin, system.leaves, inputs, system.device)
         self._coarse.update()
 
     def _update_basis(self) -> None:
         system, leaves, by = self.system, self._leaves, self._leaves.by
-        if self.coarse_size > 1:
+        C, basis = self.functions, self._basis if self._choice is None else self._choice.candidates
+        if C > 1:
             closed = leaves.closed_factor()
-            own = int(self._start_functions.size > (self.coarse_size - 1) * system.bricks.leaf_size)
+            own = int(self._start_functions.size > (C - 1) * system.bricks.leaf_size)
             inputs = [leaves.changed, by.members, own, self._start_functions, system.diagonal, closed, self._raw]
-            launch(self._setup.inverse_step, by.groups * (self.coarse_size - 1), inputs, system.device)
-        inputs = [leaves.changed, by.places, self._pieces, self._constant_count, self._raw, self._raw, self._basis]
+            launch(self._setup.inverse_step, by.groups * (C - 1), inputs, system.device)
+        inputs = [leaves.changed, by.places, self._pieces, self._constant_count, self._raw, self._raw, basis]
         launch(self._setup.orthonormalize, system.leaves, inputs, system.device)
+        if self._choice is not None:
+            self._choice.update(self._basis)
 
     def apply(self, r: wp.array, z: wp.array, rz: wp.array) -> None:
         system, leaves, coarse = self.system, self._leaves, self._coarse

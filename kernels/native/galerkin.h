@@ -86,14 +86,16 @@ for (int d = 0; d < DIRECTIONS; ++d) {
     double* __restrict__ to = blocks.data + ((long long)b * (DIRECTIONS + 1) + d) * (R * R);
     double* __restrict__ closed = mass.data + (MASS ? (long long)(b * DIRECTIONS + d) * (R * R) : 0);
     for (int f = 0; f < R; ++f) {
-        HP_SHARE(g, 0, R) to[f * R + g] = 0.0;
-        if (MASS) HP_SHARE(g, 0, R) closed[f * R + g] = 0.0;
+        double coupled[HP_ITEMS(R)], taken[HP_ITEMS(R)];
+        HP_SHARE(g, 0, R) coupled[HP_ITEM(g)] = taken[HP_ITEM(g)] = 0.0;
         for (int s = 0; s < face.cells; ++s) {
             const int l = face.here(s);
             const double flux = double(phi[f * L + l]) * conductance.data[d * n + b * L + l];
-            HP_SHARE(g, 0, R) to[f * R + g] -= flux * double(across[s * R + g]);
-            if (MASS) HP_SHARE(g, 0, R) closed[f * R + g] += flux * double(phi[g * L + l]);
+            HP_SHARE(g, 0, R) coupled[HP_ITEM(g)] -= flux * double(across[s * R + g]);
+            if (MASS) HP_SHARE(g, 0, R) taken[HP_ITEM(g)] += flux * double(phi[g * L + l]);
         }
+        HP_SHARE(g, 0, R) to[f * R + g] = coupled[HP_ITEM(g)];
+        if (MASS) HP_SHARE(g, 0, R) closed[f * R + g] = taken[HP_ITEM(g)];
     }
     HP_SYNC;
 }

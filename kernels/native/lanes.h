@@ -2,7 +2,8 @@
 // HP_CELLS { ... } visits the cells of a brick (l, and x, y, z), HP_MEMBERS { ... } the W leaves of a group, one each
 // lane on CUDA, innermost (vectorised) on the CPU; what each of them keeps is entry HP_OWN of a local array [HP_PRIVATE].
 // HP_SHARE(t, begin, count) { ... } gives item t of `count` to lane
-// begin + t, so that several short loops run side by side on CUDA. STRIP cells at a time make a vector on the CPU; so does
+// begin + t, so that several short loops run side by side on CUDA; what each item keeps is entry HP_ITEM(t) of a local
+// array [HP_ITEMS(count)]. STRIP cells at a time make a vector on the CPU; so does
 // HP_ROWS { ... }, which visits a brick by rows of HP_ROW_LENGTH cells beginning at (x, y, z), cell l. HP_EACH before
 // a loop over such a row: a vector in spite of its conditions. HP_STRIDED before a loop that jumps through memory: no
 // vectors, their gathers and scatters are slower.
@@ -17,6 +18,8 @@
 #define HP_PRIVATE 1
 #define HP_OWN 0
 #define HP_SHARE(t, begin, count) if (const int t = lane - (begin); t >= 0 && t < (count))
+#define HP_ITEMS(count) 1
+#define HP_ITEM(t) 0
 #define HP_STRIDED
 #define HP_ROWS HP_CELLS
 #define HP_ROW_LENGTH 1
@@ -38,6 +41,8 @@ constexpr int ACCUMULATORS = 1;
 #define HP_PRIVATE W
 #define HP_OWN w
 #define HP_SHARE(t, begin, count) for (int t = 0; t < (count); ++t)
+#define HP_ITEMS(count) (count)
+#define HP_ITEM(t) t
 #define HP_STRIDED _Pragma("clang loop vectorize(disable)")
 #define HP_ROWS                                                                                                    \
     for (int x = 0; x < BX; ++x)                                                                                   \

@@ -1,0 +1,234 @@
+"""The choice of coarse functions among candidates, against dense eigenproblems in NumPy and SciPy."""
+
+import numpy as np
+import oracle
+import pytest
+import scipy.linalg
+from applied import applied
+
+from hpsolver import Solver, problems
+from hpsolver.preconditioners import Schwarz
+
+SHIFT = 1e-6  # of kernels/native/select.h
+ELIMINATED = 8
+
+
+def torn(shape: tuple[int, ...]) -> np.ndarray:
+    """A solid that cuts a leaf in three and closes off a corner."""
+    solid = np.zeros(shape, dtype=bool)
+    solid[3] = solid[6, :12] = True
+    solid[:4, 3] = True
+    return solid
+
+
+CASES = {
+    "walls": ((40, 20), "wall", None, {}),
+    "open": ((40, 20), (("open", "wall"), "wall"), None, {}),
+    "periodic, a leaf beside itself": ((48, 8), "periodic", None, {}),
+    "periodic, three leaves": ((48, 24), "periodic", None, {}),
+    "solid": ((40, 20), "wall", torn((40, 20)), {"coarse_size": 2}),
+    "space": ((8, 10, 9), (("open", "wall"), "wall", "periodic"), None, {}),
+    "sixteen": ((40, 20), "wall", None, {"candidates": 16}),
+    "small leaves": ((40, 20), "wall", None, {"leaf_size": 64}),
+}
+
+
+def solved(case: str, precision: str = "float64") -> tuple[Solver, np.ndarray]:
+    shape, boundary, solid, options = CASES[case]
+    chosen = Schwarz(**{"coarse_size": 4, "candidates": 8, "leaf_size": 128} | options)
+    solver = Solver(shape, boundary=boundary, preconditioner=chosen, precision=precision)
+    if solid is not None:
+        solver.set_solid(solid)
+    density = problems.density("film", shape, seed=0, contrast=1e3)
+    solver.step(density, problems.rhs("random", density))
+    assert solver.info.converged
+    return solver, oracle.assemble(density, boundary=boundary, solid=solid).toarray()
+
+
+def functions(solver: Solver, arrays: np.ndarray) -> list[np.ndarray]:
+    """[cells, count] of every leaf, row-major cells, from [leaves, count, L]."""
+    bricks = solver.system.bricks
+    cell = bricks.cell.reshape(bricks.leaves, -1)
+    found = []
+    for own, values in zip(cell, arrays.reshape(bricks.leaves, -1, bricks.leaf_size), strict=True):
+        placed = np.zeros((solver.grid.cells, len(values)))
+        placed[own[own >= 0]] = values[:, own >= 0].T
+        found.append(placed)
+    return found
+
+
+def split(A: np.ndarray, shape: tuple[int, ...], own: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A leaf's matrix, and its coupling to itself across a periodic side."""
+    place = np.stack(np.unravel_index(own, shape))
+    apart = abs(place[:, :, None] - place[:, None, :]).sum(axis=0) > 1
+    return np.where(apart, 0.0, A[np.ix_(own, own)]), np.where(apart, A[np.ix_(own, own)], 0.0)
+
+
+def eliminated(
+    A: np.ndarray, shape: tuple[int, ...], leaves: list[np.ndarray], phi: list[np.ndarray], i: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """(P, G) of leaf i: its functions' energies with the neighbours eliminated, each of them closed to all others, and
+    as they are."""
+    own = leaves[i]
+    inside, itself = split(A, shape, own)
+    G, P = (phi[i][own].T @ matrix @ phi[i][own] for matrix in (inside, inside + itself))
+    for j, other in enumerate(leaves):
+        across = A[np.ix_(own, other)]
+        if j == i or not across.any():
+            continue
+        few = phi[j][other][:, :ELIMINATED]
+        rest = np.setdiff1d(np.arange(len(A)), np.concatenate([own, other]))
+        inside, itself = split(A, shape, other)
+        closed = inside + np.diag(A[np.ix_(other, rest)].sum(axis=1) + itself.sum(axis=1))
+        S = few.T @ (closed + SHIFT * inside) @ few
+        E = phi[i][own].T @ across @ few
+        P -= E @ np.linalg.pinv(S, rcond=1e-12, hermitian=True) @ E.T
+    return P, G
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_chosen_functions_are_the_lowest_of_the_leaf_with_its_neighbours_eliminated(case):
+    solver, A = solved(case)
+    choice = solver.preconditioner._choice
+    bricks = solver.system.bricks
+    cell = bricks.cell.reshape(bricks.leaves, -1)
+    fluid = np.ones(solver.grid.cells, bool) if CASES[case][2] is None else ~CASES[case][2].ravel()
+    leaves = [own[own >= 0] for own in cell]
+    leaves = [own[fluid[own]] for own in leaves]
+    candidates = functions(solver, choice.candidates.numpy())
+    chosen = functions(solver, solver.preconditioner._basis.numpy())
+    worth = choice.worth.numpy().reshape(bricks.leaves, -1)
+    kept = solver.preconditioner._constant_count.numpy()
+    for i, own in enumerate(leaves):
+        real = np.flatnonzero(candidates[i].any(axis=0))
+        k = min(kept[i], len(real))
+        P, G = (matrix[np.ix_(real, real)] for matrix in eliminated(A, solver.grid.shape, leaves, candidates, i))
+        rest = np.eye(len(real))[:, k:]
+        rest[:k] = -np.linalg.pinv(G[:k, :k], hermitian=True) @ G[:k, k:]
+        P -= P[:, :k] @ np.linalg.pinv(P[:k, :k] + SHIFT * G[:k, :k], hermitian=True) @ P[:k]
+        size, _ = scipy.linalg.eigh(rest.T @ P @ rest, rest.T @ G @ rest) if rest.size else (np.zeros(0), None)
+        assert worth[i, k : len(real)] == pytest.approx(1.0 / (size + SHIFT), rel=1e-5)
+        assert (worth[i, :k] == 1e300).all()
+        phi = candidates[i][own][:, real]
+        for r in range(k, min(chosen[i].shape[1], len(real))):
+            v = np.linalg.lstsq(phi, chosen[i][own, r], rcond=None)[0]
+            assert phi @ v == pytest.approx(chosen[i][own, r], abs=1e-10)
+            left = rest.T @ (P @ v - (1.0 / worth[i, r] - SHIFT) * G @ v)
+            assert abs(left).max() <= 1e-7 * abs(rest.T @ G @ v).max()
+            assert np.linalg.norm(v) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_constants_of_every_piece_stay(case):
+    solver, _ = solved(case)
+    count = solver.preconditioner._constant_count.numpy()
+    pairs = zip(
+        *(
+            functions(solver, a.numpy())
+            for a in (solver.preconditioner._choice.candidates, solver.preconditioner._basis)
+        ),
+        count,
+        strict=True,
+    )
+    for candidates, chosen, constants in pairs:
+        assert np.array_equal(candidates[:, :constants], chosen[:, :constants])
+
+
+@pytest.mark.parametrize("variant", [{}, {"sweep": "additive"}, {"sweep": "additive", "deflated": False}], ids=str)
+def test_preconditioner_is_its_formula_with_the_chosen_functions(variant):
+    shape = (40, 20)
+    density = problems.density("noise", shape, seed=1, contrast=1e3)
+    A = oracle.assemble(density, boundary="open").toarray()
+    chosen = Schwarz(4, candidates=8, leaf_size=128, **variant)
+    solver = Solver(shape, boundary="open", preconditioner=chosen, precision="float64")
+    solver.step(density, problems.rhs("random", density))
+    bricks = solver.system.bricks
+    color = np.empty(len(A), dtype=int)
+    leaf = np.empty(len(A), dtype=int)
+    cell = bricks.cell.reshape(bricks.leaves, -1)
+    for c, members in enumerate(bricks.colors):
+        color[cell[members][cell[members] >= 0]] = c
+    for i, own in enumerate(cell):
+        leaf[own[own >= 0]] = i
+    D = np.where(leaf[:, None] == leaf, A, 0.0)
+    phi = functions(solver, solver.preconditioner._basis.numpy())
+    Phi = np.column_stack(phi)
+    Phi = Phi[:, Phi.any(axis=0)]
+    Q = Phi @ np.linalg.solve(Phi.T @ A @ Phi, Phi.T)
+    B = np.linalg.inv(D)
+    if not variant:
+        lower = np.where(color[:, None] > color, A, 0.0)
+        B = np.linalg.inv(D + lower.T) @ D @ np.linalg.inv(D + lower)
+    if variant.get("deflated", True):
+        expected = B + Q @ (np.eye(len(A)) - A @ B)
+    else:
+        expected = B + Q
+        for f in (f[:, f.any(axis=0)] for f in phi):
+            expected -= f @ np.linalg.solve(f.T @ A @ f, f.T)
+    M, error = applied(solver)
+    assert error <= 1e-9
+    assert abs(M - expected).max() <= 1e-9 * abs(expected).max()
+
+
+@pytest.mark.parametrize("family", ["panel", "film", "noise"])
+def test_choice_leaves_little_more_than_the_best_choice_would(family):
+    """Of the trace of S^-1, S what deflation leaves of A on all candidates (``hpsolver.network.oracle``)."""
+    shape = (64, 32)
+    density = problems.density(family, shape, seed=3, contrast=1e3)
+    A = oracle.assemble(density, boundary="open").toarray()
+    chosen = Schwarz(4, candidates=8, leaf_size=128)
+    solver = Solver(shape, boundary="open", preconditioner=chosen, precision="float64")
+    solver.step(density, problems.rhs("random", density))
+    candidates, kept = (
+        functions(solver, a.numpy()) for a in (solver.preconditioner._choice.candidates, solver.preconditioner._basis)
+    )
+    root = [np.linalg.cholesky(phi.T @ A @ phi) for phi in candidates]
+    white = [np.linalg.solve(factor, phi.T).T for phi, factor in zip(candidates, root, strict=True)]
+    W = np.column_stack(white)
+    inverse = np.linalg.inv(W.T @ A @ W).reshape(len(white), 8, len(white), 8)
+    left = {"chosen": 0.0, "first": 0.0, "best": 0.0}
+    for i, (phi, factor, basis) in enumerate(zip(candidates, root, kept, strict=True)):
+        gain = inverse[i, :, i]
+        amounts = factor.T @ np.linalg.lstsq(phi, basis, rcond=None)[0]  # in white functions, the constant first
+        inner = np.linalg.eigvalsh(gain[1:, 1:])
+        for name, columns in (("chosen", amounts), ("first", factor.T[:, :4])):
+            Y, _ = np.linalg.qr(columns)
+            left[name] += np.trace(gain) - np.trace(Y.T @ gain @ Y) - 4.0
+        left["best"] += inner[:-3].sum() - 4.0
+    assert left["best"] <= left["chosen"] <= 1.05 * left["best"] < left["first"]
+
+
+def test_unchanged_leaves_keep_their_choice_and_changed_ones_renew_their_neighbours():
+    """A frame after another is solved as it is by a solver that has seen nothing else, bit for bit."""
+    shape = (64, 64)
+    density, rhs = problems.frame("bubbles", shape, seed=0)
+    changed = density.copy()
+    changed[30:34, 10:14] *= 3.0
+    used, fresh = (Solver(shape, preconditioner=Schwarz(candidates=8)) for _ in range(2))
+    used.step(density, rhs)
+    assert np.array_equal(used.step(changed, rhs), fresh.step(changed, rhs))
+    assert 0 < used.preconditioner._choice.renewed.numpy().sum() < used.system.leaves
+
+
+@pytest.mark.parametrize("options", [{"levels": 3}, {"dense": True}, {"coarse_size": 8, "candidates": 16}], ids=str)
+def test_choice_goes_with_every_form(options):
+    """Torn phases: the four functions that come first need half as many iterations again."""
+    density, rhs = problems.frame("noise", (64, 64), seed=10000, contrast=1e3)
+    solver = Solver((64, 64), preconditioner=Schwarz(**{"candidates": 8} | options), tolerance=1e-8)
+    solver.step(density, rhs)
+    assert solver.info.converged
+    assert solver.info.iterations <= 16
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"candidates": 7}, "candidates must be None or one of .*got 7"),
+        ({"candidates": 4}, "more than coarse_size 4, got 4"),
+        ({"coarse_size": 8, "candidates": 8}, "more than coarse_size 8, got 8"),
+        ({"candidates": 8, "basis": "optimal"}, "its own choice, got candidates 8"),
+    ],
+)
+def test_options_outside_their_range_are_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        Schwarz(**options)

@@ -178,8 +178,8 @@ def test_no_kernel_of_the_solver_is_left_out_of_the_gate(monkeypatch):
 
     monkeypatch.setattr(wp, "launch", spied(wp.launch))
     monkeypatch.setattr(wp, "launch_tiled", spied(wp.launch_tiled))
-    variants = [*NAMES, Multigrid(100), Schwarz(candidates=8), Schwarz(deflated=False, sweep="additive", dense=True), Schwarz(dense=True)]
-    variants += [Schwarz(sweep="additive", overlap=1, dense=True), DDAttention(rank=8)]
+    variants = [*NAMES, Multigrid(100), Schwarz(deflated=False, sweep="additive", dense=True), Schwarz(dense=True)]
+    variants += [Schwarz(candidates=8), Schwarz(sweep="additive", overlap=1, dense=True), DDAttention(rank=8)]
     density, rhs = problems.frame("panel", (32, 16), seed=0)
     for preconditioner in variants:
         solver = Solver((32, 16), preconditioner=preconditioner, device="cpu")

@@ -224,8 +224,8 @@ def test_choice_goes_with_every_form(options):
     ("options", "message"),
     [
         ({"candidates": 7}, "candidates must be None or one of .*got 7"),
-        ({"candidates": 4}, "more than coarse_size 4, got 4"),
-        ({"coarse_size": 8, "candidates": 8}, "more than coarse_size 8, got 8"),
+        ({"candidates": 2}, "at least coarse_size 4, got 2"),
+        ({"coarse_size": 16, "candidates": 8}, "at least coarse_size 16, got 8"),
         ({"candidates": 8, "basis": "optimal"}, "its own choice, got candidates 8"),
     ],
 )

@@ -30,7 +30,7 @@ class BasisConfig:
     Attributes:
         dimension: of the grids, 2 or 3.
         width, layers, heads: of the trunk.
-        functions: start functions of a leaf, most useful first: a coarse space of R functions takes R - 1.
+        functions: start functions of a leaf, most useful first: a coarse space with C candidates takes C - 1.
         leaf_size: cells of a leaf.
     """
 
@@ -38,7 +38,7 @@ class BasisConfig:
     width: int = 48
     layers: int = 2
     heads: int = 4
-    functions: int = 7
+    functions: int = 15
     leaf_size: int = 128
 
 

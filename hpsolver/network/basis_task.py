@@ -57,8 +57,8 @@ class BasisTask:
             logarithm of its mean over that of the best choice, so that neither the many easy leaves nor the few hard
             ones are forgotten; ``determinant``, that of the coarse matrix per leaf over R (``coupling``); ``cosine``,
             the published one, for comparison (``objectives``).
-        sizes: coarse sizes R whose objectives are added: the leading functions must do alone.
-        validation_size: coarse size of the validation's solvers, additive.
+        sizes: numbers of candidates C whose objectives are added: the leading functions must do alone.
+        validation_size: coarse size of the validation's solvers, additive, chosen among the fewest candidates.
 
     Raises:
         ValueError: there is no such objective.
@@ -67,7 +67,7 @@ class BasisTask:
     network: BasisConfig = field(default_factory=BasisConfig)
     frames: FrameConfig = MIX
     objective: str = "gain"
-    sizes: tuple[int, ...] = (4, 8)
+    sizes: tuple[int, ...] = (8, 16)
     validation_size: int = 4
 
     architecture = ARCHITECTURE
@@ -100,7 +100,9 @@ class BasisTask:
         return sum(cosine_hutchinson(operator, product, z) for product in products)
 
     def preconditioner(self, network: nn.Module) -> HTP:
-        return HTP.of_network(network, coarse_size=self.validation_size, deflated=False, sweep="additive")
+        fewest = min(self.sizes)
+        size = min(self.validation_size, fewest)
+        return HTP.of_network(network, coarse_size=size, candidates=fewest, deflated=False, sweep="additive")
 
     def validation(self) -> list[tuple[str, tuple[int, ...], float | None]]:
         if self.network.dimension == 3:

@@ -26,12 +26,14 @@ class HTP(Schwarz):
     """``Schwarz`` whose start functions the network predicts from the frame's operator.
 
     Everything else is the skeleton's algebra: one inverse step through the closed leaf, the constant of every piece of
-    fluid first, orthonormalisation, Galerkin matrix. Where the network's numbers are of no use, the basis is the
-    classical one or a worse one, but M stays symmetric positive definite and keeps the constants: a leaf whose numbers
-    are not finite, or larger than ``LARGEST``, takes the classical functions.
+    fluid first, orthonormalisation, the choice of the best (``selection``), Galerkin matrix. Where the network's
+    numbers are of no use, the basis is the classical one or a worse one, but M stays symmetric positive definite and
+    keeps the constants: a leaf whose numbers are not finite, or larger than ``LARGEST``, takes the classical functions.
 
     Args:
         coarse_size: functions a leaf, 2, 4 or 8.
+        candidates: functions a leaf to choose those from, all but the constant predicted; a power of two, at most one
+            more than the weights have. None: 8 for up to 4 functions, 16 for 8.
         weights: a file written by ``hpsolver train``; None takes the shipped one for the grid's dimension.
         refresh: frames from one prediction to the next; in between the functions start from the last prediction, which
             the inverse step fits to the new density. ``auto`` predicts anew when the iterations have risen by a quarter
@@ -54,6 +56,7 @@ class HTP(Schwarz):
         self,
         coarse_size: int = 8,
         *,
+        candidates: int | None = None,
         weights: str | Path | None = None,
         refresh: int | str = 1,
         deflated: bool = True,
@@ -61,9 +64,11 @@ class HTP(Schwarz):
         levels: int | None = None,
         dense: bool | None = None,
     ):
-        super().__init__(coarse_size, deflated=deflated, sweep=sweep, levels=levels, dense=dense)
         if coarse_size not in SIZES:
             raise ValueError(f"coarse_size must be one of {SIZES}, got {coarse_size!r}")
+        if candidates is None:
+            candidates = max(8, 2 * coarse_size)
+        super().__init__(coarse_size, candidates=candidates, deflated=deflated, sweep=sweep, levels=levels, dense=dense)
         if refresh != "auto" and (not isinstance(refresh, Integral) or isinstance(refresh, bool) or refresh < 1):
             raise ValueError(f"refresh must be an integer >= 1 or 'auto', got {refresh!r}")
         self.graph_safe = False
@@ -92,15 +97,16 @@ class HTP(Schwarz):
         if self.network is None:
             path = self._path or weights.shipped(f"htp_{dimension}d.safetensors")
             self.network = weights.load(path, ARCHITECTURE, BasisNetwork, BasisConfig)
-        config, functions = self.network.config, self.coarse_size - 1
+        config, needed = self.network.config, self.functions - 1
         if config.dimension != dimension or config.leaf_size != system.bricks.leaf_size:
             raise ValueError(
                 f"weights for {config.dimension}D grids and leaves of {config.leaf_size} cells, this is a {dimension}D "
                 f"grid with leaves of {system.bricks.leaf_size}"
             )
-        if config.functions < functions:
+        if config.functions < needed:
             raise ValueError(
-                f"coarse_size {self.coarse_size} needs {functions} functions, the weights have {config.functions}"
+                f"{self.functions} candidates need {needed} functions besides the constant, the weights have "
+                f"{config.functions}"
             )
         device = wp.device_to_torch(system.device)
         self.network = copy.deepcopy(self.network).to(device)
@@ -160,7 +166,7 @@ class HTP(Schwarz):
             if len(leaves) < self.system.leaves:
                 patches = patches.of_leaves(leaves)
                 operator = operator.of_leaves(leaves, patches.lattice)
-            coefficients = self.network(operator, patches)[0, :, : self.coarse_size - 1]
+            coefficients = self.network(operator, patches)[0, :, : self.functions - 1]
             classical = torch.eye(*coefficients.shape[1:], device=coefficients.device)
             usable = (coefficients.abs() <= self.LARGEST).flatten(1).all(dim=1)  # NaN fails the comparison
             start = torch.where(usable[:, None, None], coefficients, classical) @ patches.candidates

@@ -92,7 +92,7 @@ class Schwarz(Preconditioner):
             and on small 3D films, by up to two fifths. A solid mask that cuts the fluid of a leaf into more pieces than
             it has functions may keep a frame from converging; ``Schwarz(8, leaf_size=64)`` is the safest there.
         candidates: functions a leaf to choose those from, in every frame, by what its neighbours leave free
-            (``selection``): a power of two, more than ``coarse_size``, at most 32. None: no choice, the first ones.
+            (``selection``): a power of two, at least ``coarse_size``, at most 32. None: as many, no choice.
         deflated: A-DEF2 instead of the additive form.
         sweep: ``additive`` (all leaves at once) or ``redblack`` (a symmetric sweep; needs ``deflated``).
         overlap: layers of cells that each leaf's solve takes from its neighbours, 0 to 2; more than 0 needs
@@ -131,10 +131,8 @@ class Schwarz(Preconditioner):
             raise ValueError(f"coarse_size must be one of {COARSE_SIZES}, got {coarse_size!r}")
         if candidates is not None and candidates not in COARSE_SIZES:
             raise ValueError(f"candidates must be None or one of {COARSE_SIZES}, got {candidates!r}")
-        if candidates is not None and candidates <= (coarse_size or DEFAULT_SIZE):
-            raise ValueError(
-                f"candidates must be more than coarse_size {coarse_size or DEFAULT_SIZE}, got {candidates}"
-            )
+        if candidates is not None and candidates < (coarse_size or DEFAULT_SIZE):
+            raise ValueError(f"candidates must be at least coarse_size {coarse_size or DEFAULT_SIZE}, got {candidates}")
         if sweep not in SWEEPS:
             raise ValueError(f"unknown sweep {sweep!r}; allowed: {', '.join(SWEEPS)}")
         if not isinstance(deflated, bool | np.bool_):

@@ -1,4 +1,4 @@
-"""Which options of `schwarz` are fastest: functions a leaf and cells of a leaf, red-black.
+"""Which options of `schwarz` are fastest: functions a leaf, candidates to choose them from, cells of a leaf; red-black.
 
 All choices solve the same frames in turn, several rounds; a frame's time is the fastest of its rounds, which a busy
 machine changes least, from new density to pressure. Times and iterations over those of 8 functions on leaves of 128,
@@ -19,7 +19,15 @@ from . import command, learned, machine, report
 
 TOLERANCE = 1e-6
 BASE = "8 on 128"
-CHOICES = {BASE: (8, 128), "4 on 128": (4, 128), "4 on 64": (4, 64), "8 on 64": (8, 64)}
+CHOICES = {
+    BASE: {"coarse_size": 8, "leaf_size": 128},
+    "4 on 128": {"coarse_size": 4, "leaf_size": 128},
+    "4 on 64": {"coarse_size": 4, "leaf_size": 64},
+    "8 on 64": {"coarse_size": 8, "leaf_size": 64},
+    "4 of 8 on 128": {"coarse_size": 4, "candidates": 8, "leaf_size": 128},
+    "4 of 8 on 64": {"coarse_size": 4, "candidates": 8, "leaf_size": 64},
+    "8 of 16 on 128": {"coarse_size": 8, "candidates": 16, "leaf_size": 128},
+}
 DEFAULT = {2: "4 on 64", 3: "4 on 128"}
 KINDS = (
     ("panel", None),
@@ -46,8 +54,8 @@ def measure(plan: dict) -> Iterable[dict]:
     """Case by case: milliseconds and iterations of each choice."""
     for shape in plan["shapes"]:
         solvers = {
-            name: Solver(shape, preconditioner=Schwarz(size, leaf_size=leaf), tolerance=TOLERANCE, device="cpu")
-            for name, (size, leaf) in CHOICES.items()
+            name: Solver(shape, preconditioner=Schwarz(**options), tolerance=TOLERANCE, device="cpu")
+            for name, options in CHOICES.items()
         }
         for family, contrast in KINDS[: plan["kinds"]]:
             frames = learned.gallery(family, shape, plan["frames"], contrast)

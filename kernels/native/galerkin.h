@@ -7,6 +7,7 @@
 HP_SHARED double tile[TILE];
 HP_SHARED double image[L];
 HP_SHARED double block[R * R];
+HP_SHARED double mine[FACE * R];
 constexpr double LOST = 1e-14;
 const int n = leaves * L, b = slot;
 const M* phi = basis.data + b * (R * L);
@@ -81,6 +82,7 @@ for (int d = 0; d < DIRECTIONS; ++d) {
     for (int t = lane; t < R * face.cells; t += lanes) {
         const int s = t / R, g = t % R;
         across[t] = basis.data[(j * R + g) * L + face.there(s)];
+        mine[t] = double(phi[g * L + face.here(s)]);
     }
     HP_SYNC;
     double* __restrict__ to = blocks.data + ((long long)b * (DIRECTIONS + 1) + d) * (R * R);
@@ -89,10 +91,9 @@ for (int d = 0; d < DIRECTIONS; ++d) {
         double coupled[HP_ITEMS(R)], taken[HP_ITEMS(R)];
         HP_SHARE(g, 0, R) coupled[HP_ITEM(g)] = taken[HP_ITEM(g)] = 0.0;
         for (int s = 0; s < face.cells; ++s) {
-            const int l = face.here(s);
-            const double flux = double(phi[f * L + l]) * conductance.data[d * n + b * L + l];
+            const double flux = mine[s * R + f] * conductance.data[d * n + b * L + face.here(s)];
             HP_SHARE(g, 0, R) coupled[HP_ITEM(g)] -= flux * double(across[s * R + g]);
-            if (MASS) HP_SHARE(g, 0, R) taken[HP_ITEM(g)] += flux * double(phi[g * L + l]);
+            if (MASS) HP_SHARE(g, 0, R) taken[HP_ITEM(g)] += flux * mine[s * R + g];
         }
         HP_SHARE(g, 0, R) to[f * R + g] = coupled[HP_ITEM(g)];
         if (MASS) HP_SHARE(g, 0, R) closed[f * R + g] = taken[HP_ITEM(g)];

@@ -27,29 +27,41 @@ double* __restrict__ g = work.data + (long long)slot * (4 * CC * W);
 double* __restrict__ p = g + CC * W;
 double* __restrict__ s = p + CC * W;
 double* __restrict__ e = s + CC * W;
-double own[HP_PRIVATE];
+double* __restrict__ u = e;                        // later: eigenvectors, a row each
 auto block_of = [&](int b, int d) { return blocks.data + ((long long)b * (DIRECTIONS + 1) + d) * CC; };
 auto leaf_of = [&](int w) { return group[w] < 0 ? group[0] : group[w]; };   // an empty place repeats the first leaf
-// Cholesky factor of a [n, n] in place, below the diagonal; reciprocals on it, 0 for a lost pivot.
-auto factorise = [&](double* __restrict__ a, int n) {
+// to -= x y, one for each member. Sums grow in memory, many side by side; in registers they would wait for each other.
+auto subtract = [&](double* to, const double* x, const double* y) {
+    double result[HP_PRIVATE];
+    HP_MEMBERS result[HP_OWN] = to[w] - x[w] * y[w];
+    HP_MEMBERS to[w] = result[HP_OWN];
+};
+auto multiply = [&](double* to, const double* x) {
+    double result[HP_PRIVATE];
+    HP_MEMBERS result[HP_OWN] = to[w] * x[w];
+    HP_MEMBERS to[w] = result[HP_OWN];
+};
+// Cholesky factor of a [n, n] in place, below the diagonal; reciprocals on it, 0 for a lost pivot. Row 0 right of the
+// diagonal holds the other diagonal entries as they were.
+auto factorise = [&](double* a, int n) {
+    for (int k = 1; k < n; ++k) HP_MEMBERS a[k * W + w] = a[(k * C + k) * W + w];
     for (int k = 0; k < n; ++k) {
-        double before[HP_PRIVATE];
-        HP_MEMBERS own[HP_OWN] = before[HP_OWN] = a[(k * C + k) * W + w];
-        for (int m = 0; m < k; ++m) HP_MEMBERS own[HP_OWN] -= a[(k * C + m) * W + w] * a[(k * C + m) * W + w];
-        HP_MEMBERS a[(k * C + k) * W + w] = own[HP_OWN] > LOST * before[HP_OWN] ? 1.0 / sqrt(own[HP_OWN]) : 0.0;
-        for (int i = k + 1; i < n; ++i) {
-            HP_MEMBERS own[HP_OWN] = a[(i * C + k) * W + w];
-            for (int m = 0; m < k; ++m) HP_MEMBERS own[HP_OWN] -= a[(i * C + m) * W + w] * a[(k * C + m) * W + w];
-            HP_MEMBERS a[(i * C + k) * W + w] = own[HP_OWN] * a[(k * C + k) * W + w];
+        HP_MEMBERS {
+            const double left = a[(k * C + k) * W + w], before = a[k * W + w];
+            a[(k * C + k) * W + w] = left > LOST * before ? 1.0 / sqrt(left) : 0.0;
         }
+        for (int i = k + 1; i < n; ++i) multiply(a + (i * C + k) * W, a + (k * C + k) * W);
+        for (int i = k + 1; i < n; ++i)
+            for (int m = k + 1; m <= i; ++m) subtract(a + (i * C + m) * W, a + (i * C + k) * W, a + (m * C + k) * W);
     }
 };
-// One right-hand side in place, entry k at x[k * step * W]: the factor's inverse times it.
-auto forward = [&](const double* __restrict__ a, int n, double* __restrict__ x, int step) {
+// The factor's inverse times C right-hand sides in place; entry k of the f-th at x[(k * entry + f * item) * W].
+auto forward = [&](const double* a, int n, double* x, int entry, int item) {
     for (int k = 0; k < n; ++k) {
-        HP_MEMBERS own[HP_OWN] = x[k * step * W + w];
-        for (int m = 0; m < k; ++m) HP_MEMBERS own[HP_OWN] -= a[(k * C + m) * W + w] * x[m * step * W + w];
-        HP_MEMBERS x[k * step * W + w] = own[HP_OWN] * a[(k * C + k) * W + w];
+        for (int m = 0; m < k; ++m)
+            for (int f = 0; f < C; ++f)
+                subtract(x + (k * entry + f * item) * W, a + (k * C + m) * W, x + (m * entry + f * item) * W);
+        for (int f = 0; f < C; ++f) multiply(x + (k * entry + f * item) * W, a + (k * C + k) * W);
     }
 };
 HP_STRIDED HP_MEMBERS {
@@ -64,43 +76,44 @@ for (int d = 0; d < DIRECTIONS; ++d) {
         const double* __restrict__ theirs = block_of(j, DIRECTIONS);
         const double* __restrict__ faces = mass.data + (long long)j * DIRECTIONS * CC;
         const double* __restrict__ across = block_of(b, d);
-        HP_STRIDED
-        for (int t = 0; t < ELIMINATED * C; ++t) {
-            double closed = (1.0 + SHIFT) * theirs[t];
+        for (int f = 0; f < ELIMINATED; ++f)
+            HP_STRIDED
+            for (int t = f * C; t <= f * C + f; ++t) {
+                double closed = (1.0 + SHIFT) * theirs[t];
 #pragma unroll
-            for (int o = 0; o < DIRECTIONS; ++o)
-                if (o != (d ^ 1)) closed -= faces[o * CC + t];
-            s[t * W + w] = closed;
-        }
-        const double itself = j == b ? 1.0 : 0.0;                    // across a periodic side; elsewhere `across` is zero
-        HP_STRIDED
-        for (int t = 0; t < CC; ++t) {
-            p[t * W + w] += itself * across[t];
-            e[(t % C * C + t / C) * W + w] = (1.0 - itself) * across[t];
-        }
+                for (int o = 0; o < DIRECTIONS; ++o)
+                    if (o != (d ^ 1)) closed -= faces[o * CC + t];
+                s[t * W + w] = closed;
+            }
+        // Where a leaf is its own neighbour, across a periodic side, there is nobody to eliminate.
+        for (int f = 0; f < C; ++f)
+            HP_STRIDED
+            for (int k = 0; k < ELIMINATED; ++k) e[(k * C + f) * W + w] = j == b ? 0.0 : across[f * C + k];
+        if (j == b)
+            for (int t = 0; t < CC; ++t) p[t * W + w] += across[t];
     }
     factorise(s, ELIMINATED);
-    for (int f = 0; f < C; ++f) forward(s, ELIMINATED, e + f * W, C);
+    forward(s, ELIMINATED, e, C, 1);
     for (int f = 0; f < C; ++f)
-        for (int k = 0; k < C; ++k) {
-            HP_MEMBERS own[HP_OWN] = p[(f * C + k) * W + w];
-            for (int m = 0; m < ELIMINATED; ++m) HP_MEMBERS own[HP_OWN] -= e[(m * C + f) * W + w] * e[(m * C + k) * W + w];
-            HP_MEMBERS p[(f * C + k) * W + w] = own[HP_OWN];
+        for (int k = 0; k <= f; ++k) HP_MEMBERS {
+            double sum = p[(f * C + k) * W + w];
+            for (int m = 0; m < ELIMINATED; ++m) sum -= e[(m * C + f) * W + w] * e[(m * C + k) * W + w];
+            p[(f * C + k) * W + w] = p[(k * C + f) * W + w] = sum;
         }
 }
 factorise(g, C);
-for (int f = 0; f < C; ++f) forward(g, C, p + f * W, C);
-for (int f = 0; f < C; ++f) forward(g, C, p + f * C * W, 1);
+forward(g, C, p, C, 1);
+forward(g, C, p, 1, C);
 for (int k = 0; k < most; ++k) {
-    double inverse[HP_PRIVATE];
-    HP_MEMBERS inverse[HP_OWN] = k < constants.data[leaf_of(w)] ? 1.0 / (p[(k * C + k) * W + w] + SHIFT) : 0.0;
-    for (int f = k + 1; f < C; ++f) {
-        HP_MEMBERS own[HP_OWN] = p[(f * C + k) * W + w] * inverse[HP_OWN];
-        for (int m = k + 1; m < C; ++m) HP_MEMBERS p[(f * C + m) * W + w] -= own[HP_OWN] * p[(k * C + m) * W + w];
+    for (int m = k + 1; m < C; ++m) HP_MEMBERS {
+        const double pivot = p[(k * C + k) * W + w] + SHIFT;
+        u[m * W + w] = k < constants.data[leaf_of(w)] ? p[(k * C + m) * W + w] / pivot : 0.0;
     }
+    for (int f = k + 1; f < C; ++f)
+        for (int m = k + 1; m < C; ++m)
+            subtract(p + (f * C + m) * W, p + (f * C + k) * W, u + m * W);
 }
 // What is left of the constants only keeps them in front.
-double* __restrict__ u = e;                        // eigenvectors, a row each
 for (int f = 0; f < C; ++f)
     for (int k = 0; k <= f; ++k) HP_MEMBERS {
         const int kept = constants.data[leaf_of(w)];
@@ -140,17 +153,19 @@ for (int sweep = 0; sweep < SWEEPS; ++sweep) {
             for (int m = 0; m < C; ++m) turn(u + (k * C + m) * W, u + (f * C + m) * W);
         }
 }
+for (int k = C - 1; k >= 0; --k) {
+    for (int m = k + 1; m < C; ++m)
+        for (int f = 0; f < C; ++f)
+            subtract(u + (f * C + k) * W, g + (m * C + k) * W, u + (f * C + m) * W);
+    for (int f = 0; f < C; ++f) multiply(u + (f * C + k) * W, g + (k * C + k) * W);
+}
 for (int f = 0; f < C; ++f) {
     double length[HP_PRIVATE];
     HP_MEMBERS length[HP_OWN] = 0.0;
-    for (int k = C - 1; k >= 0; --k) {
-        HP_MEMBERS own[HP_OWN] = u[(f * C + k) * W + w];
-        for (int m = k + 1; m < C; ++m) HP_MEMBERS own[HP_OWN] -= g[(m * C + k) * W + w] * u[(f * C + m) * W + w];
-        HP_MEMBERS {
-            const double value = f < constants.data[leaf_of(w)] ? double(f == k) : own[HP_OWN] * g[(k * C + k) * W + w];
-            u[(f * C + k) * W + w] = value;
-            length[HP_OWN] += value * value;
-        }
+    for (int k = 0; k < C; ++k) HP_MEMBERS {
+        double& amount = u[(f * C + k) * W + w];
+        if (f < constants.data[leaf_of(w)]) amount = double(f == k);
+        length[HP_OWN] += amount * amount;
     }
     HP_MEMBERS {
         const int b = group[w];

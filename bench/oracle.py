@@ -8,8 +8,9 @@ red-black*. At equal mean number of functions a leaf, the constant included:
 
 - *classical*: Haar functions after one inverse step, as shipped; *strips*: with the order of halving that it had before
   (of equally long axes always the first), for older figures; both are the same with 8 functions in 2D;
-- *spectral N*: the lowest eigenvectors of the closed leaf against the leaf, among N classical candidates; no training
-  and nothing but the leaf needed;
+- *chosen of N*: what the library chooses of N classical candidates, each neighbour eliminated alone;
+- *GenEO*: the lowest eigenvectors of the closed leaf against the leaf, among 32 classical candidates; nothing but the
+  leaf is needed;
 - *best of N*: the oracle of ``hpsolver.network.oracle``, by a dense inverse; *best of all*: of all 128; *ring*: best of
   32 by the leaf and its neighbours alone;
 - *adaptive N*: one threshold over the frame, each leaf 1 to N functions and the mean as in the other columns.
@@ -21,19 +22,17 @@ another choice takes fewer, that is a fact and no error.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 import numpy as np
 import torch
 
 from hpsolver import Solver
-from hpsolver.bricks import Bricks
 from hpsolver.preconditioners import Schwarz
 from hpsolver.preconditioners.haar import haar
 
 from . import command, learned, machine, report, selections
 from .congruence import Skeleton, iterations
-from .near_field import RED_BLACK, leaves, read
+from .near_field import leaves, read
 from .selections import Ranking
 
 TOLERANCE = 1e-8
@@ -43,7 +42,7 @@ LIMIT = 500.0
 MEANS = (4, 8)
 """Functions of a leaf."""
 
-BEST, CLASSICAL = "best of 32", "classical"
+CHOSEN, BEST, CLASSICAL = "chosen of 16", "best of 32", "classical"
 RED_BLACK_FORM = "deflated red-black"
 CANDIDATES = 32
 MODERATE = (("panel", None), *((family, 1e3) for family in ("bubbles", "film", "noise", "dam", "tank")))
@@ -66,28 +65,30 @@ SCALES["full"] = SCALES["default"] | {"frames": 10}
 def choices(solver: Solver, skeleton: Skeleton) -> dict[int, dict[str, torch.Tensor]]:
     """Bases [K, L, R] by mean number of functions and name; those that adapt have columns of zeros."""
     bricks = solver.system.bricks
-    few, many = (selections.candidates(skeleton, haar(bricks.extent, count - 1)) for count in (16, CANDIDATES))
+    few, some, many = (selections.candidates(skeleton, haar(bricks.extent, count - 1)) for count in (8, 16, CANDIDATES))
     A = solver.matrix()[bricks.cell][:, bricks.cell]
-    spectral, best = selections.by_spectrum(skeleton, many), selections.by_gain(skeleton, many)
+    chosen, best = selections.by_neighbors(skeleton, some), selections.by_gain(skeleton, many)
     uniform = {
-        "spectral 16": selections.by_spectrum(skeleton, few),
-        "spectral 32": spectral,
-        "best of 16": selections.by_gain(skeleton, few),
+        "GenEO": selections.by_spectrum(skeleton, many),
+        "chosen of 8": selections.by_neighbors(skeleton, few),
+        CHOSEN: chosen,
+        "chosen of 32": selections.by_neighbors(skeleton, many),
+        "best of 16": selections.by_gain(skeleton, some),
         BEST: best,
         "best of all": selections.by_gain_of_all(skeleton, A),
         "ring": selections.by_gain_of_ring(skeleton, many, bricks.coordinates),
     }
     adaptive = {
-        f"{name}, adaptive {most}": (ranking, most)
-        for name, ranking in (("spectral 32", spectral), (BEST, best))
-        for most in (16, 32)
+        "chosen of 8, adaptive": (uniform["chosen of 8"], 8),
+        f"{CHOSEN}, adaptive": (chosen, 16),
+        f"{BEST}, adaptive": (best, CANDIDATES),
     }
     return {
         mean: {
             "strips": selections.candidates(skeleton, selections.strips(bricks.extent, mean - 1)),
             CLASSICAL: selections.candidates(skeleton, haar(bricks.extent, mean - 1)),
-            **{name: ranking.basis(mean) for name, ranking in uniform.items()},
-            **{name: adapted(ranking, mean, most) for name, (ranking, most) in adaptive.items()},
+            **{name: ranking.basis(mean) for name, ranking in uniform.items() if name != "chosen of 8" or mean < 8},
+            **{name: adapted(ranking, mean, most) for name, (ranking, most) in adaptive.items() if mean < most},
         }
         for mean in MEANS
     }
@@ -143,11 +144,6 @@ class Ratios:
         self.cases = list(dict.fromkeys(case_name(row) for row in rows))
         self.plane = list(dict.fromkeys(case_name(row) for row in rows if len(row["shape"]) == 2))
 
-    def saved(self, mean: int, choice: str, other: str) -> list[float]:
-        """Iterations fewer in the 2D cases."""
-        key = RED_BLACK_FORM
-        return [self._counts[c, mean, choice, key] - self._counts[c, mean, other, key] for c in self.plane]
-
     def case(self, case: str, mean: int, choice: str, other: str, form: str = RED_BLACK_FORM) -> float:
         return self._counts[case, mean, choice, form] / self._counts[case, mean, other, form]
 
@@ -166,17 +162,18 @@ class Ratios:
 
 
 RATIOS = {
-    "classical / best of 32, additive": (CLASSICAL, BEST, "additive"),
-    "deflated": (CLASSICAL, BEST, "deflated"),
-    "deflated red-black": (CLASSICAL, BEST),
-    "strips / best of 32": ("strips", BEST),
+    "classical / chosen of 16, additive": (CLASSICAL, CHOSEN, "additive"),
+    "deflated": (CLASSICAL, CHOSEN, "deflated"),
+    "deflated red-black": (CLASSICAL, CHOSEN),
+    "strips / chosen of 16": ("strips", CHOSEN),
+    "chosen / best of 16": (CHOSEN, "best of 16"),
+    "chosen / best of 32": ("chosen of 32", BEST),
     "best of 16 / of 32": ("best of 16", BEST),
     "best of 32 / of all": (BEST, "best of all"),
     "ring / best of 32": ("ring", BEST),
-    "best of 32, uniform / adaptive 16": (BEST, f"{BEST}, adaptive 16"),
-    "classical / spectral 16": (CLASSICAL, "spectral 16"),
-    "classical / spectral 32": (CLASSICAL, "spectral 32"),
-    "classical / spectral 32, adaptive 16": (CLASSICAL, "spectral 32, adaptive 16"),
+    "chosen of 16, uniform / adaptive": (CHOSEN, f"{CHOSEN}, adaptive"),
+    "best of 32, uniform / adaptive": (BEST, f"{BEST}, adaptive"),
+    "classical / GenEO": (CLASSICAL, "GenEO"),
 }
 """Columns of the table of ratios."""
 
@@ -185,60 +182,26 @@ def case_name(row: dict) -> str:
     return f"{report.shape_text(row['shape'])} {row['case']}"
 
 
-def spectral_multiplications(candidates: int, functions: int, leaf: int, band: int) -> int:
-    """Of a leaf, beyond the classical basis of ``functions``: more banded solves; two Gram matrices, each a product
-    with a five-point matrix and half a symmetric product; a generalised eigenproblem with vectors, some 6 C^3; the
-    combinations."""
-    solves = (candidates - functions) * leaf * (2 * band + 1)
-    gram = 2 * (5 * candidates * leaf + candidates**2 * leaf // 2)
-    return solves + gram + 6 * candidates**3 + candidates * leaf * (functions - 1)
-
-
-def iteration_multiplications(functions: int, bricks: Bricks, *, dense: bool = False) -> float:
-    """Of a leaf, red-black, its inverse dense or banded factors."""
-    return bricks.leaf_size * replace(RED_BLACK, functions=functions).flops(bricks.leaves, dense=dense) / 2
-
-
-def prices(bricks: Bricks) -> list[dict]:
-    """Multiplications a leaf of spectral selection, and how many iterations they are worth."""
-    found = []
-    for R in MEANS:
-        for C in (16, 32):
-            price = spectral_multiplications(C, R, bricks.leaf_size, bricks.halfwidth)
-            banded, dense = (price / iteration_multiplications(R, bricks, dense=dense) for dense in (False, True))
-            row = {"functions": R, "candidates": C, "multiplications": price, "a cell": price / bricks.leaf_size}
-            found.append(row | {"banded iterations": banded, "dense iterations": dense})
-    return found
-
-
 def conclusions(found: dict, ratios: Ratios) -> list[str]:
     largest = max(max(row["largest rank"]) for row in found["rows"])
-    padded = found["padding to 16"]
-    adaptive = f"{BEST}, adaptive 16"
-    return [
-        f"**Left for learning**, classical / best of 32: {ratios.text(CLASSICAL, BEST)}; additive "
-        f"{ratios.text(CLASSICAL, BEST, 'additive')}; deflated {ratios.text(CLASSICAL, BEST, 'deflated')}. Against the "
-        f"old strips, red-black: {ratios.text('strips', BEST)}.",
-        f"**More candidates**: best of 16 / best of 32 {ratios.text('best of 16', BEST)}; best of 32 / best of all "
-        f"{ratios.text(BEST, 'best of all')}; deflated {ratios.text(BEST, 'best of all', 'deflated')}.",
-        f"**Adaptive ranks**, uniform / adaptive, best of 32: {ratios.text(BEST, adaptive)}; additive "
-        f"{ratios.text(BEST, adaptive, 'additive')}; deflated {ratios.text(BEST, adaptive, 'deflated')}. Spectral 32: "
-        f"{ratios.text('spectral 32', 'spectral 32, adaptive 16')}. Largest rank of any leaf where 32 were allowed: "
-        f"{largest}.",
-        f"**One ring of neighbours**, ring / best of 32: {ratios.text('ring', BEST)}; additive "
-        f"{ratios.text('ring', BEST, 'additive')}. In 3D, on so small a grid, the ring is a quarter to a half "
-        "of all leaves, and says little.",
-        f"**Spectral, without training**, classical / spectral 16: {ratios.text(CLASSICAL, 'spectral 16')}; spectral "
-        f"32: {ratios.text(CLASSICAL, 'spectral 32')}; spectral 32, adaptive: "
-        f"{ratios.text(CLASSICAL, 'spectral 32, adaptive 16')}. Spectral 32, adaptive / best of 32: "
-        f"{ratios.text('spectral 32, adaptive 16', BEST)}.",
-        "**Not built** in the library: spectral selection, because by count it costs more than it saves in most cases "
-        "(table below), and ranks that vary from leaf to leaf. Kernels, layouts and the coarse inverse have R unknowns "
-        "in every leaf. Columns of zeros, with a one in the coarse matrix, would do without new kernels, but then each "
-        f"leaf pays for the largest rank: padded to 16, an iteration has {padded[0]:.1f} times the operations that it "
-        f"has with 4 functions and {padded[1]:.1f} times those with 8 (banded leaves), and the coarse matrix takes 64 "
-        "and 8 times those of its inversion. Without padding, the ratios above are all that is to be had, at best.",
-    ]
+    best = f"{BEST}, adaptive"
+    lines = {
+        "The choice": ("classical / chosen of 16", (CLASSICAL, CHOSEN)),
+        "Against the old strips": ("strips / chosen of 16", ("strips", CHOSEN)),
+        "Left by the choice": ("chosen of 32 / best of 32", ("chosen of 32", BEST)),
+        "More candidates, chosen": ("chosen of 16 / of 32", (CHOSEN, "chosen of 32")),
+        "More candidates, best": ("best of 32 / best of all", (BEST, "best of all")),
+        "Left to a network": ("chosen of 16 / best of all", (CHOSEN, "best of all")),
+        "Ranks, chosen": ("chosen of 16, uniform / adaptive", (CHOSEN, f"{CHOSEN}, adaptive")),
+        "Ranks, best": ("best of 32, uniform / adaptive", (BEST, best)),
+        "One ring of neighbours": ("ring / best of 32", ("ring", BEST)),
+        "Closed faces in the place of neighbours": ("classical / GenEO", (CLASSICAL, "GenEO")),
+    }
+    texts = []
+    for title, (what, pair) in lines.items():
+        forms = (f"{form} {ratios.text(*pair, form)}" for form in ("additive", "deflated"))
+        texts.append(f"**{title}**, {what}: {ratios.text(*pair)}; {'; '.join(forms)}.")
+    return [*texts, f"Largest rank of any leaf where {CANDIDATES} were allowed: {largest}."]
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -249,10 +212,6 @@ def main(argv: list[str] | None = None) -> int:
     with machine.one_thread() as threads:
         found = report.result("oracle", options, threads, {"tolerance": TOLERANCE} | plan)
         found["rows"] = measure(plan, progress.step)
-    bricks = Solver(plan["plane"], preconditioner=Schwarz(8), device="cpu").system.bricks
-    found["spectral selection"] = prices(bricks)
-    per_iteration = [iteration_multiplications(R, bricks) for R in (*MEANS, 16)]
-    found["padding to 16"] = [per_iteration[-1] / one for one in per_iteration[:-1]]
     text = markdown(found)
     report.write(options.out, "oracle", found, text)
     print(text)
@@ -269,13 +228,6 @@ def markdown(found: dict) -> str:
     parts.append("\n".join(f"- {line}" for line in conclusions(found, ratios)))
     parts += ["## Ratios, case by case", "With 4 / with 8 functions a leaf; from the fourth column on red-black."]
     parts.append(report.table(["", *RATIOS], ratio_lines(ratios)))
-    parts.append("## What spectral selection would cost")
-    parts.append(
-        "By count, beyond the classical basis, in every leaf that changed: multiplications, how many red-black "
-        "iterations they are worth with banded leaves (as on a CPU) and with dense ones (as on a GPU), how many it "
-        "saves in the 2D cases (least, median, most), and in how many of them that is more."
-    )
-    parts.append(report.table(PRICE_HEADS, price_lines(found["spectral selection"], ratios)))
     for mean in MEANS:
         cases: dict[str, dict[str, str]] = {}
         for row in found["rows"]:
@@ -295,23 +247,6 @@ def ratio_lines(ratios: Ratios) -> list[list[str]]:
     ]
     means = (" / ".join(f"{ratios.mean(mean, *of):.2f}" for mean in MEANS) for of in RATIOS.values())
     return [*lines, ["2D, geometric mean", *means]]
-
-
-PRICE_HEADS = ("functions", "choice", "multiplications a leaf", "a cell", "iterations, banded", "dense", "saves")
-PRICE_HEADS += ("more, banded", "dense")
-
-
-def price_lines(prices: Sequence[dict], ratios: Ratios) -> list[list[str]]:
-    lines = []
-    for price in prices:
-        R, C = price["functions"], price["candidates"]
-        counts = [f"{price[key]:.0f}" for key in ("multiplications", "a cell", "banded iterations", "dense iterations")]
-        for name in [f"spectral {C}"] + (["spectral 32, adaptive 16"] if C == CANDIDATES else []):
-            saved = np.array(ratios.saved(R, CLASSICAL, name))
-            three = ", ".join(f"{count:.1f}" for count in np.percentile(saved, (0, 50, 100)))
-            pays = [f"{(saved > price[f'{kind} iterations']).sum()} of {len(saved)}" for kind in ("banded", "dense")]
-            lines.append([str(R), name, *counts, three, *pays])
-    return lines
 
 
 def cell(row: dict) -> str:

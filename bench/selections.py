@@ -7,6 +7,7 @@ and always kept. What a function is worth is
   ``hpsolver.network.oracle``): best possible in the trace of what deflation leaves, at the price of a large inverse;
 - the same from **one ring**: Y^T A Y of a leaf and its neighbours only, corners included, the faces to everyone else
   closed as in the inverse step;
+- from the **neighbours**, each eliminated alone, as the library does (``hpsolver.preconditioners.selection``);
 - or, from the leaf alone, **spectral** as in GenEO (Spillane et al. 2014): 1 / lambda of
 
       (A_i^N + 1e-6 D_i) v = lambda A_ii v,
@@ -20,6 +21,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from hpsolver.kernels.selection import ELIMINATED
 from scipy import sparse
 from scipy.sparse import linalg
 
@@ -158,6 +160,25 @@ def by_gain_of_ring(skeleton: Skeleton, basis: torch.Tensor, coordinates: np.nda
         place = int(near[:leaf].sum())
         own[leaf] = inverse[place, :, place]
     return ranked(own[:, 1:, 1:], basis)
+
+
+def by_neighbors(skeleton: Skeleton, basis: torch.Tensor) -> Ranking:
+    """The library's choice, for leaves of one piece: 1 / lambda of the leaf with its neighbours eliminated, each closed
+    to everyone else, then the constant."""
+    few = basis[..., :ELIMINATED]
+    across = basis[skeleton.row].mT @ (skeleton.tiles @ few[skeleton.column])
+    z = in_cells(skeleton, few)[skeleton.row]
+    closing = z.mT @ (leaving(skeleton)[..., None] * z)
+    others = torch.zeros_like(closing[:1]).repeat(len(basis), 1, 1).index_add(0, skeleton.row, closing)
+    place = {pair: t for t, pair in enumerate(zip(skeleton.row.tolist(), skeleton.column.tolist(), strict=True))}
+    back = torch.tensor([place[j, i] for i, j in place])
+    eye = torch.eye(few.shape[-1], dtype=torch.float64)
+    closed = (1.0 + RING_SHIFT) * eye - others[skeleton.column] + closing[back]
+    messages = across @ torch.linalg.solve(closed, across.mT)
+    P = torch.eye(basis.shape[-1], dtype=torch.float64).repeat(len(basis), 1, 1).index_add(0, skeleton.row, -messages)
+    P = P + RING_SHIFT * torch.eye(basis.shape[-1], dtype=torch.float64)
+    left = P[:, 1:, 1:] - P[:, 1:, :1] @ P[:, :1, 1:] / P[:, :1, :1]
+    return ranked(torch.linalg.inv(left), basis)
 
 
 def by_spectrum(skeleton: Skeleton, basis: torch.Tensor) -> Ranking:

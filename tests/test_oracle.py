@@ -59,6 +59,16 @@ def test_best_of_some_has_the_librarys_gains(frame):
     torch.testing.assert_close(found, expected[0], rtol=1e-3, atol=0)
 
 
+def test_choice_by_neighbours_is_the_librarys(frame):
+    _, skeleton, _ = frame
+    density, rhs = problems.frame("film", SHAPE, seed=10000)
+    chosen = Solver(SHAPE, preconditioner=Schwarz(4, candidates=16, leaf_size=128), precision="float64", device="cpu")
+    chosen.step(density, rhs)
+    worth = chosen.preconditioner._choice.worth.numpy().reshape(-1, 16)[:, 1:]
+    found = selections.by_neighbors(skeleton, candidates(frame, 16)).worth
+    np.testing.assert_allclose(found.numpy(), worth, rtol=1e-3)
+
+
 def test_best_of_all_has_the_gains_of_the_dense_inverse(frame):
     solver, skeleton, A = frame
     cell = solver.system.bricks.cell
@@ -140,7 +150,7 @@ def test_quick_run(tmp_path):
     assert oracle.main(["--quick", "--out", str(tmp_path)]) == 0
     found = json.loads((tmp_path / "oracle.json").read_text())
     names = {row["choice"] for row in found["rows"]}
-    assert {"classical", "strips", "spectral 32", "best of 32", "best of all", "ring"} < names
+    assert {"classical", "strips", "chosen of 16", "GenEO", "best of 32", "best of all", "ring"} < names
     assert all(0 < count < 60 for row in found["rows"] for count in row["additive"])
     text = (tmp_path / "oracle.md").read_text()
-    assert "Left for learning" in text and "Iterations, 8 functions a leaf" in text
+    assert "The choice" in text and "Iterations, 8 functions a leaf" in text

@@ -16,6 +16,7 @@ from types import SimpleNamespace
 import warp as wp
 
 from .native import Shape, array, block_kernel, body, module_name
+from .ranks import of_nodes
 
 GROUP_CPU, GROUP_CUDA = 8, 32
 """W: leaves factored together by one block; a SIMD vector on the CPU, a warp on CUDA."""
@@ -84,7 +85,9 @@ def inversion(module: str, name: str, box: Shape, halfwidth: int, W: int) -> wp.
 
 
 @functools.cache
-def sweeping(shape: Shape, halfwidth: int, W: int, T: type, M: type, R: int, mode: int, dense: bool) -> wp.Kernel:
+def sweeping(
+    shape: Shape, halfwidth: int, W: int, T: type, M: type, R: int, mode: int, dense: bool, varied: bool = False
+) -> wp.Kernel:
     """The leaf solve of one colour, ``native/sweep.h``. Blocks: groups of the colour (dense: its leaves, W = 1).
 
     Args:
@@ -92,12 +95,16 @@ def sweeping(shape: Shape, halfwidth: int, W: int, T: type, M: type, R: int, mod
         M: type that dense factors and the basis are stored in.
         R: coarse functions a leaf.
         mode: NO_COARSE, RESTRICT, PUSH or CYCLE.
+        varied: not all of them count on every leaf (``kernels.ranks``).
     """
-    sources = ["halo", "faces", "sums", "band_substitute", "root_multiply", "sweep"]
+    ranks, counts = of_nodes(varied)
+    sources = ["halo", "faces", "sums", ranks, "band_substitute", "root_multiply", "sweep"]
+    form = ["dense" if dense else "banded", *["varied"] * varied]
     return block_kernel(
-        module_name("sweep", shape, W, T, M, R, mode, "dense" if dense else "banded"),
+        module_name("sweep", shape, W, T, M, R, mode, *form),
         "sweep",
         body(*sources, shape=shape, BW=halfwidth, W=W, T=T, M=M, R=R, MODE=mode, DENSE=dense),
+        **counts,
         leaves=wp.int32,
         first=wp.int32,
         coupled=wp.int32,

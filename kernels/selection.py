@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import warp as wp
 
 from .native import Shape, array, block_kernel, body, module_name
+from .ranks import of_nodes
 
 ELIMINATED = 8
 """Functions of a neighbour that are eliminated at most; with all of them the choice is no better."""
@@ -17,14 +18,16 @@ F64, I32 = array(wp.float64), array(wp.int32)
 
 
 @functools.cache
-def selection(shape: Shape, W: int, M: type, C: int, R: int) -> SimpleNamespace:
+def selection(shape: Shape, W: int, M: type, C: int, R: int, varied: bool = False) -> SimpleNamespace:
     """Kernels that choose R of C functions.
 
     ``select``: from the Galerkin matrix of all candidates, ``choice`` [leaves, C, C] and ``worth`` [leaves, C], best
     first; the theory is in ``native/select.h``. Blocks: groups.
-    ``combine``: basis [leaves, R, L] from candidates [leaves, C, L] by the first R rows of each choice. Blocks: leaves.
+    ``combine``: basis [leaves, R, L] from candidates [leaves, C, L] by the first R rows of each choice, or
+    fewer where they do not all count. Blocks: leaves.
     """
-    module = module_name("selection", shape, W, M, C, R)
+    module = module_name("selection", shape, W, M, C, R, *["varied"] * varied)
+    ranks, counts = of_nodes(varied)
     select = block_kernel(
         module,
         "select",
@@ -43,7 +46,8 @@ def selection(shape: Shape, W: int, M: type, C: int, R: int) -> SimpleNamespace:
     combine = block_kernel(
         module,
         "combine",
-        body("combine", shape=shape, M=M, C=C, R=R),
+        body(ranks, "combine", shape=shape, M=M, C=C, R=R),
+        **counts,
         renewed=I32,
         choice=F64,
         candidates=array(M),

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sysconfig
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import warp as wp
@@ -22,6 +23,7 @@ from hpsolver.kernels import (
     multigrid,
     native,
     nested,
+    ranks,
     regions,
     selection,
     spai,
@@ -45,8 +47,8 @@ WINDOW_RANK = 32
 
 FIXED = [
     assembly.to_float,
-    coarse.band_factor,
-    coarse.band_inverse,
+    coarse.choose_pins,
+    coarse.banded().factor,
     control.step,
     regions.chunk_sums,
     set_mark,
@@ -92,6 +94,8 @@ def configured(dimension: int, T: type, M: type) -> list[wp.Kernel]:
         groups += [nested.nesting(dimension, halfwidth, W, M, functions, 16, True, mass) for mass in (False, True)]
         singles.append(coarse.band_rows(dimension, functions))
     singles.append(leaves.sweeping(shape, BW, 1, T, M, 1, leaves.NO_COARSE, True))
+    if T is wp.float64:
+        groups += varied_ranks(small, T, M, BW)
     for overlap in (1, 2):
         box, halfwidth = windowed(shape, overlap)
         groups.append(windows.factorization(box, shape.leaf_size, halfwidth, W))
@@ -99,6 +103,18 @@ def configured(dimension: int, T: type, M: type) -> list[wp.Kernel]:
     singles += [windows.solving(box, halfwidth, 1, T, M, WINDOW_RANK, False), windows.merging(shape, T, True)]
     singles += [windows.merging(shape, T, False), windows.residual_restriction(shape, T, M, R)]
     return [*itertools.chain.from_iterable(map(kernels_of, groups)), *singles]
+
+
+def varied_ranks(shape: native.Shape, T: type, M: type, halfwidth: int) -> list:
+    """Kernels for up to 8 functions a leaf, not all of which count."""
+    C, W, dimension = 8, leaves.GROUP_CUDA, shape.dimension
+    groups = [coarse.banded(varied=True), coarse.transfer(shape, T, M, C, varied=True)]
+    singles = {"assign": ranks.assignment(C), "rows": coarse.band_rows(dimension, C, varied=True)}
+    for local, mode in ((False, leaves.PUSH), (True, leaves.RESTRICT)):
+        groups.append(coarse.coarsening(shape, halfwidth, W, M, C, local, False, varied=True))
+        groups.append(coarse.exact_solution(dimension, C, not local, local, varied=True))
+        singles[f"sweep {mode}"] = leaves.sweeping(shape, halfwidth, 1, T, M, C, mode, True, varied=True)
+    return [*groups, SimpleNamespace(**singles)]
 
 
 def engine(shape: native.Shape, T: type) -> list:
@@ -180,6 +196,7 @@ def test_no_kernel_of_the_solver_is_left_out_of_the_gate(monkeypatch):
     monkeypatch.setattr(wp, "launch_tiled", spied(wp.launch_tiled))
     variants = [*NAMES, Multigrid(100), Schwarz(deflated=False, sweep="additive", dense=True), Schwarz(dense=True)]
     variants += [Schwarz(candidates=8), Schwarz(sweep="additive", overlap=1, dense=True), DDAttention(rank=8)]
+    variants += [Schwarz(candidates=8, ranks="adaptive", dense=True)]
     density, rhs = problems.frame("panel", (32, 16), seed=0)
     for preconditioner in variants:
         solver = Solver((32, 16), preconditioner=preconditioner, device="cpu")

@@ -221,7 +221,7 @@ def test_constants_of_every_region_are_in_every_coarse_space(case):
         for region, size in enumerate(sizes):
             members = constants.member[constants.region == region]
             assert constants.cells[members].sum() == size
-            vector = np.zeros(matrix.rows)
+            vector = np.zeros(matrix.unknowns)
             vector[constants.unknown[members]] = np.sqrt(constants.cells[members])
             alone = len(members) == 1  # decoupled: the device keeps a stand-in for its zero
             assert alone or (abs(times(matrix, vector)) <= 1e-10 * matrix.scale.numpy().max() * size**0.5).all()

@@ -31,6 +31,7 @@ from .coarse_space import CoarseMatrix, ExactCoarse
 from .constants import RegionConstants
 from .haar import haar
 from .leaves import Groups
+from .ranks import Ranks
 
 FUNCTIONS = 16
 """R2. With 8, one function for two leaves, thin and torn phases need up to twice the iterations."""
@@ -104,10 +105,11 @@ class NestedCoarse:
         self._raw = system.zeros(self._by.groups * (FUNCTIONS - 1) * UNKNOWNS * W, wp.float64)
         self._basis = system.zeros(size * FUNCTIONS, wp.float64)
         self._pushed = system.zeros(lattice.leaves * (lattice.directions + 1) * FUNCTIONS, wp.float64)
-        self.result = system.zeros(matrix.rows, wp.float64)
+        self.result = system.zeros(matrix.unknowns, wp.float64)
         self._kernels = nesting(dimension, halfwidth, W, M, R, FUNCTIONS, dense, mass)
 
-        self._upper = CoarseMatrix.allocate(system, lattice, FUNCTIONS, (*graph, self._changed), constants, mass)
+        ranks = Ranks(lattice.leaves, FUNCTIONS)
+        self._upper = CoarseMatrix.allocate(system, lattice, ranks, (*graph, self._changed), constants, mass)
         self._coarse: NestedCoarse | ExactCoarse
         if mass:
             self._coarse = NestedCoarse(system, self._upper, lattice.cells, dense, above)

@@ -36,6 +36,7 @@ from .constants import Constants
 from .haar import haar
 from .leaves import CoarseArrays, Leaves
 from .nested import NestedCoarse, nests
+from .ranks import AdaptiveRanks, Ranks
 from .selection import Selection
 from .windows import Windows
 
@@ -44,6 +45,7 @@ DEFAULT_SIZE = 4
 SWEEPS = ("additive", "redblack")
 BASES = ("classical", "optimal")
 OVERLAPS = (0, 1, 2)
+RANKS = ("uniform", "adaptive")
 
 
 class BlockJacobi(Preconditioner):
@@ -64,7 +66,7 @@ class BlockJacobi(Preconditioner):
     def allocate(self) -> None:
         system = self.system
         M = system.preconditioner_type
-        self._leaves = Leaves(system, False, NO_COARSE, 1, self._dense)
+        self._leaves = Leaves(system, False, NO_COARSE, Ranks(system.leaves, 1), self._dense)
         nothing = system.zeros(system.leaves, M)
         self._nothing = system.zeros(system.leaves, wp.float64)
         self._coarse = CoarseArrays(system.zeros(system.size, M), nothing, self._nothing)
@@ -93,6 +95,9 @@ class Schwarz(Preconditioner):
             it has functions may keep a frame from converging; ``Schwarz(8, leaf_size=64)`` is the safest there.
         candidates: functions a leaf to choose those from, in every frame, by what its neighbours leave free
             (``selection``): a power of two, at least ``coarse_size``, at most 32. None: as many, no choice.
+        ranks: ``uniform``, or ``adaptive``: of its candidates each leaf has as many functions as are worth it,
+            ``coarse_size`` in the mean, by one threshold for the frame. Needs more candidates than that and no overlap;
+            the coarse problem is always solved exactly.
         deflated: A-DEF2 instead of the additive form.
         sweep: ``additive`` (all leaves at once) or ``redblack`` (a symmetric sweep; needs ``deflated``).
         overlap: layers of cells that each leaf's solve takes from its neighbours, 0 to 2; more than 0 needs
@@ -119,6 +124,7 @@ class Schwarz(Preconditioner):
         coarse_size: int | None = None,
         *,
         candidates: int | None = None,
+        ranks: str = "uniform",
         deflated: bool = True,
         sweep: str = "redblack",
         overlap: int = 0,
@@ -155,8 +161,16 @@ class Schwarz(Preconditioner):
             raise ValueError(f"levels must be None or an integer >= 2, got {levels!r}")
         if levels is not None and levels > 2 and sweep != "redblack":
             raise ValueError("more than 2 levels need sweep='redblack'")
+        if ranks not in RANKS:
+            raise ValueError(f"unknown ranks {ranks!r}; allowed: {', '.join(RANKS)}")
+        if ranks == "adaptive":
+            if candidates is None or candidates <= (coarse_size or DEFAULT_SIZE):
+                raise ValueError(f"ranks='adaptive' needs more candidates than coarse_size, got {candidates!r}")
+            if overlap or levels not in (None, 2):
+                raise ValueError(f"ranks='adaptive' needs overlap 0 and levels None or 2, got {overlap} and {levels}")
         self.coarse_size = coarse_size
         self.candidates = candidates
+        self.ranks = ranks
         self.deflated = bool(deflated)
         self.sweep = sweep
         self.overlap = overlap
@@ -177,23 +191,31 @@ class Schwarz(Preconditioner):
         if self.coarse_size is None:
             self.coarse_size = bricks.leaf_size // (16 if bricks.dimension == 2 else 32)
         R, C = self.coarse_size, self.functions
+        if C < R or (C == R and self.ranks == "adaptive"):
+            raise ValueError(f"coarse_size is {R} on these leaves: too many for {C} candidates")
+        if self.ranks == "adaptive":
+            R = C
         M, L, T = system.preconditioner_type, bricks.leaf_size, system.krylov_type
         self.dense = system.device.is_cuda if self._dense is None else self._dense
-        nested = self.sweep == "redblack" and nests(bricks, R, self.dense, self.levels, system.size)
+        nested = self.sweep == "redblack" and self.ranks == "uniform"
+        nested = nested and nests(bricks, R, self.dense, self.levels, system.size)
         self.starts = self.deflated and not nested
         mode = CYCLE if nested else PUSH if self.deflated else RESTRICT
         self.windows = self.near_field()
-        self._leaves = Leaves(system, self.sweep == "redblack", mode, R, self.dense and self.windows is None)
-        by = self._leaves.by
-
         constants = Constants.of_leaves(system, R)
         count = np.maximum(np.bincount(constants.unknown // R, minlength=system.leaves), 1)
+        self._ranks = Ranks(system.leaves, R)
+        if self.ranks == "adaptive":
+            self._ranks = AdaptiveRanks(system, bricks, self.coarse_size, R, count)
+        ranks, dense = self._ranks, self.dense and self.windows is None
+        self._leaves = Leaves(system, self.sweep == "redblack", mode, ranks, dense)
+        by = self._leaves.by
         self._pieces = wp.array(system.pieces, dtype=wp.uint8, device=system.device)
         self._constant_count = wp.array(count, dtype=wp.int32, device=system.device)
-        self._choice = Selection(system, self._leaves, C, R, self._constant_count) if C > R else None
+        self._choice = Selection(system, self._leaves, C, ranks, self._constant_count) if C > self.coarse_size else None
         renewed = self._leaves.changed if self._choice is None else self._choice.renewed
         graph = (system.neighbor, system.side, renewed)
-        self._matrix = CoarseMatrix.allocate(system, bricks, R, graph, constants, mass=nested)
+        self._matrix = CoarseMatrix.allocate(system, bricks, ranks, graph, constants, mass=nested)
         if nested:
             self._coarse = NestedCoarse(system, self._matrix, bricks.extent, self.dense, self.levels)
         else:
@@ -203,16 +225,16 @@ class Schwarz(Preconditioner):
         self._basis = system.zeros(system.leaves * R * L, M)
         self._start_functions = wp.array(self.start_functions(), dtype=wp.float32, device=system.device)
         local = not self.deflated and self.windows is None
-        self._local_inverse = system.zeros(self._matrix.rows * R if local else 1, wp.float64)
+        self._local_inverse = system.zeros(self._matrix.unknowns * R if local else 1, wp.float64)
         pushes = system.leaves * (bricks.directions + 1 if self.deflated else 1) * R
         faces = system.leaves * bricks.directions * bricks.face_size * R
         self._arrays = CoarseArrays(self._basis, system.zeros(faces, M), system.zeros(pushes, wp.float64))
-        self._restricted = system.zeros(self._matrix.rows, wp.float64)
+        self._restricted = system.zeros(self._matrix.unknowns, wp.float64)
 
         coarsening = functools.partial(kernels.coarsening, system.shape, bricks.halfwidth, by.W, M)
-        self._galerkin = coarsening(R, local, nested).galerkin
+        self._galerkin = coarsening(R, local, nested, varied=ranks.varied).galerkin
         self._setup = coarsening(C, local, nested) if self._choice is None else self._choice.setup
-        self._transfer = kernels.transfer(system.shape, T, M, R)
+        self._transfer = kernels.transfer(system.shape, T, M, R, ranks.varied)
         self._dot = krylov(system.shape, T).dot
 
     @property
@@ -251,7 +273,7 @@ class Schwarz(Preconditioner):
         else:
             self.windows.update(self._leaves.changed)
         matrix = self._matrix
-        inputs = [system.leaves, matrix.changed, system.neighbor, system.side, system.used]
+        inputs = [*self._ranks.of_nodes, system.leaves, matrix.changed, system.neighbor, system.side, system.used]
         inputs += [system.conductance, system.diagonal, self._leaves.pinned, self._basis]
         inputs += [matrix.blocks, matrix.mass, matrix.scale, self._local_inverse, self._arrays.face_basis]
         launch(self._galerkin, system.leaves, inputs, system.device)
@@ -286,7 +308,7 @@ class Schwarz(Preconditioner):
             y = leaves.y
         else:
             y = self._solve_windows(self.windows, r)
-        inputs = [*blocks, self._basis, y, coarse.result, r, z, rz]
+        inputs = [*self._ranks.of_nodes, *blocks, self._basis, y, coarse.result, r, z, rz]
         launch(self._transfer.prolong, system.slots, inputs, system.device)
 
     def _solve_windows(self, windows: Windows, r: wp.array) -> wp.array:
@@ -300,12 +322,17 @@ class Schwarz(Preconditioner):
             inputs = [system.leaves, *operator, self._basis, windows.y, r, self._restricted]
             launch(restrict, system.leaves, inputs, system.device)
         else:
-            launch(self._transfer.restrict, system.leaves, [self._basis, r, self._restricted], system.device)
+            self._restrict(r)
         self._coarse.solve(self._restricted)
         return windows.y
 
     def start(self, r: wp.array, x: wp.array) -> None:
         system = self.system
-        launch(self._transfer.restrict, system.leaves, [self._basis, r, self._restricted], system.device)
+        self._restrict(r)
         self._coarse.solve(self._restricted)
-        launch(self._transfer.prolong_add, system.leaves, [self._basis, self._coarse.result, x], system.device)
+        inputs = [*self._ranks.of_nodes, self._basis, self._coarse.result, x]
+        launch(self._transfer.prolong_add, system.leaves, inputs, system.device)
+
+    def _restrict(self, r: wp.array) -> None:
+        inputs = [*self._ranks.of_nodes, self._basis, r, self._restricted]
+        launch(self._transfer.restrict, self.system.leaves, inputs, self.system.device)

@@ -20,30 +20,33 @@ from hpsolver.kernels.native import launch
 from hpsolver.system import System
 
 from .leaves import Leaves
+from .ranks import Ranks
 
 
 class Selection:
-    """R of C functions of every leaf.
+    """R of C functions of every leaf, or as many as are worth it.
 
     Args:
         system: the frame's.
         leaves: its leaves.
-        C, R: candidates of a leaf, the constants among them, and functions kept.
+        C: candidates of a leaf, the constants among them.
+        ranks: how many functions are kept, R or less.
         constants: [leaves] int32, how many of a leaf's functions are constants; they come first.
 
     Attributes:
         setup: kernels that make the candidates.
         candidates: [leaves, C, L] functions to choose from, filled by the caller.
-        renewed: [leaves] int32, 1 where the choice may not be last frame's: the leaf or a neighbour changed.
+        renewed: [leaves] int32, 1 where the choice may not be last frame's: the leaf, a neighbour or its rank changed.
         worth: [leaves, C] fp64 what each is worth, descending; constants 1e300.
     """
 
-    def __init__(self, system: System, leaves: Leaves, C: int, R: int, constants: wp.array):
+    def __init__(self, system: System, leaves: Leaves, C: int, ranks: Ranks, constants: wp.array):
         bricks, by, M = system.bricks, leaves.by, system.preconditioner_type
-        self._system, self._leaves, self._constants = system, leaves, constants
+        self._system, self._leaves, self._ranks, self._constants = system, leaves, ranks, constants
         faces = system.leaves * bricks.directions
         self.candidates = system.zeros(system.leaves * C * bricks.leaf_size, M)
-        self.renewed = system.zeros(system.leaves, wp.int32)
+        self._affected = system.zeros(system.leaves, wp.int32)
+        self.renewed = self._affected if ranks.touched is None else ranks.touched
         self.worth = system.zeros(system.leaves * C, wp.float64)
         self._blocks = system.zeros((faces + system.leaves) * C * C, wp.float64)
         self._mass = system.zeros(faces * C * C, wp.float64)
@@ -52,8 +55,8 @@ class Selection:
         self._work = system.zeros(by.groups * by.W * kernels.WORK * C * C, wp.float64)
         self._choice = system.zeros(system.leaves * C * C, wp.float64)
         self._nothing = system.zeros(1, wp.float64)
-        self.setup = coarsening(system.shape, bricks.halfwidth, by.W, M, C, False, True, R)
-        self._kernels = kernels.selection(system.shape, by.W, M, C, R)
+        self.setup = coarsening(system.shape, bricks.halfwidth, by.W, M, C, False, True, ranks.most)
+        self._kernels = kernels.selection(system.shape, by.W, M, C, ranks.most, ranks.varied)
 
     def update(self, basis: wp.array) -> None:
         """Records: basis [leaves, R, L], the best of the candidates, best first."""
@@ -63,7 +66,8 @@ class Selection:
         inputs += [self.candidates, self._blocks, self._mass, self._scale, self._nothing, self._face_basis]
         launch(self.setup.galerkin, system.leaves, inputs, system.device)
         inputs = [leaves.changed, leaves.by.members, system.neighbor, self._constants, self._blocks, self._mass]
-        inputs += [self._work, self.renewed, self.worth, self._choice]
+        inputs += [self._work, self._affected, self.worth, self._choice]
         launch(self._kernels.select, leaves.by.groups, inputs, system.device)
-        inputs = [self.renewed, self._choice, self.candidates, basis]
+        self._ranks.assign(self._affected, self.worth)
+        inputs = [*self._ranks.of_nodes, self.renewed, self._choice, self.candidates, basis]
         launch(self._kernels.combine, system.leaves, inputs, system.device)

@@ -1,5 +1,5 @@
 // L D L^T of a banded symmetric matrix, one block for all of it: multipliers below the diagonal, 1 / d on it.
-// Layout as in galerkin.h. A singular region would leave a zero pivot: its pin gets the unknown's scale on top. So does a
+// Layout as in band_rows.h. A singular region would leave a zero pivot: its pin gets the unknown's scale on top. So does a
 // pivot lost all the same.
 constexpr double LOST = 1e-14;
 const int reach = width - 1;
@@ -7,15 +7,15 @@ double stale = 0.0;
 for (int b = lane; b < leaves; b += lanes) stale += changed.data[b];
 if (block_sum(stale) == 0.0) return;                                   // the factor at hand is of this very matrix
 double* a = factor.data;
-for (int t = lane; t < n * width; t += lanes) a[t] = band.data[t];
+for (int t = lane; t < order * width; t += lanes) a[t] = band.data[t];
 HP_SYNC;
 if (lane == 0)                                                           // two regions may share a lumped unknown
-    for (int g = 0; g < regions; ++g) a[(long long)pins.data[g] * width + reach] += scale.data[pins.data[g]];
+    for (int g = 0; g < regions; ++g) a[(long long)row_of(pins.data[g]) * width + reach] += scale.data[pins.data[g]];
 HP_SYNC;
-for (int j = 0; j < n; ++j) {
-    const int count = n - 1 - j < reach ? n - 1 - j : reach;
+for (int j = 0; j < order; ++j) {
+    const int count = until_of(j) - 1 - j;
     double* below = column.data;                                       // column j below the diagonal, unscaled
-    const double d = a[(long long)j * width + reach], whole = scale.data[j];
+    const double d = a[(long long)j * width + reach], whole = scale.data[unknown_of(j)];
     const double inverse = 1.0 / (d > LOST * whole ? d : whole);
     for (int t = lane; t < count; t += lanes) below[t] = a[(long long)(j + 1 + t) * width + reach - 1 - t];
     HP_SYNC;

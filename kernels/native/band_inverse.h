@@ -6,20 +6,19 @@ if (block_sum(stale) == 0.0) return;
 const int reach = width - 1;
 const double* a = band.data;
 double* out = inverse.data;
-const int last_column = (slot + 1) * COLUMNS < n ? (slot + 1) * COLUMNS : n;
+const int last_column = (slot + 1) * COLUMNS < order ? (slot + 1) * COLUMNS : order;
 for (int j = slot * COLUMNS + lane; j < last_column; j += lanes) {
-    for (int i = j; i < n; ++i) {
+    for (int i = j; i < order; ++i) {
         double sum = i == j ? 1.0 : 0.0;
-        for (int m = i - reach > j ? i - reach : j; m < i; ++m)
+        for (int m = begin_of(i) > j ? begin_of(i) : j; m < i; ++m)
             sum -= a[(long long)i * width + reach + m - i] * out[(long long)m * n + j];
         out[(long long)i * n + j] = sum;
     }
-    for (int i = n - 1; i >= j; --i) {
+    for (int i = order - 1; i >= j; --i) {
         double sum = out[(long long)i * n + j] * a[(long long)i * width + reach];
-        const int last = i + reach < n - 1 ? i + reach : n - 1;
-        for (int m = i + 1; m <= last; ++m)
+        for (int m = i + 1; m < until_of(i); ++m)
             sum -= a[(long long)m * width + reach + i - m] * out[(long long)m * n + j];
         out[(long long)i * n + j] = sum;
     }
-    for (int i = j + 1; i < n; ++i) out[(long long)j * n + i] = out[(long long)i * n + j];
+    for (int i = j + 1; i < order; ++i) out[(long long)j * n + i] = out[(long long)i * n + j];
 }

@@ -3,13 +3,13 @@
 constexpr int ROWS = 32, PARTS = LANES >= ROWS ? LANES / ROWS : 1;
 HP_SHARED double c[LIMIT];
 HP_SHARED double partial[PARTS * ROWS];
-for (int q = lane; q < n; q += lanes) c[q] = coarse_rhs(q);
+for (int q = lane; q < order; q += lanes) c[q] = coarse_rhs(unknown_of(q));
 HP_SYNC;
 for (int t = lane; t < PARTS * ROWS; t += lanes) {
-    const int part = t / ROWS, i = slot * ROWS + t % ROWS, share = (n + PARTS - 1) / PARTS;
-    const int end = (part + 1) * share < n ? (part + 1) * share : n;
+    const int part = t / ROWS, i = slot * ROWS + t % ROWS, share = (order + PARTS - 1) / PARTS;
+    const int end = (part + 1) * share < order ? (part + 1) * share : order;
     double sum = 0;
-    if (i < n)
+    if (i < order)
         for (int j = part * share; j < end; ++j) sum += matrix.data[(long long)j * n + i] * c[j];
     partial[t] = sum;
 }
@@ -18,9 +18,10 @@ for (int t = lane; t < ROWS; t += lanes) {
     double sum = partial[t];
     for (int part = 1; part < PARTS; ++part) sum += partial[part * ROWS + t];
     const int i = slot * ROWS + t;
-    if (i >= n) continue;
+    if (i >= order) continue;
+    const int u = unknown_of(i), own = row_of(u / R * R);
     if (LOCAL)
-        for (int g = 0; g < R; ++g) sum -= local_inverse.data[i * R + g] * c[i / R * R + g];
-    result.data[i] = sum;
+        for (int g = 0; g < rank_of(u / R); ++g) sum -= local_inverse.data[u * R + g] * c[own + g];
+    result.data[u] = sum;
 }
 HP_SYNC;

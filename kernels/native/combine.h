@@ -1,8 +1,8 @@
-// Combinations of one leaf's functions: basis [leaves, R, L] = choice [leaves, C, C] (its first R rows) candidates [leaves, C, L].
+// Combinations of one leaf's functions: basis [leaves, R, L] = choice [leaves, C, C] (its first rows) candidates [leaves, C, L].
 if (!renewed.data[slot]) return;
 const M* __restrict__ from = candidates.data + (long long)slot * (C * L);
 M* __restrict__ to = basis.data + (long long)slot * (R * L);
-for (int f = 0; f < R; ++f) {
+for (int f = 0; f < rank_of(slot); ++f) {
     const double* amount = choice.data + ((long long)slot * C + f) * C;
     for (int l = lane * STRIP; l < L; l += lanes * STRIP) {
         double value[STRIP] = {};

@@ -3,7 +3,7 @@
 // closing it takes off E_ii: mass = Phi_i^T (conductances of the face) Phi_i, [leaves, directions, R, R].
 // Also the inverse of the leaf's own Phi_i^T A_ii Phi_i [R, R], for the additive form. Masked functions get a 1.
 // scale [n] is the diagonal part alone, phi.(D phi). The leaf's own block has its pinned cells, as the leaf's solve has.
-// Rows that no changed leaf touches stay.
+// Rows that no changed leaf touches stay. All of it for the functions that count, rank_of each leaf.
 HP_SHARED double tile[TILE];
 HP_SHARED double image[L];
 HP_SHARED double block[R * R];
@@ -11,6 +11,7 @@ HP_SHARED double mine[FACE * R];
 constexpr double LOST = 1e-14;
 const int n = leaves * L, b = slot;
 const M* phi = basis.data + b * (R * L);
+const int rank_here = rank_of(b);
 int stale = changed.data[b];
 for (int d = 0; d < DIRECTIONS; ++d) stale |= changed.data[neighbor.data[b * DIRECTIONS + d]];
 if (!stale) return;
@@ -23,7 +24,7 @@ auto dot = [&](int f, auto value) -> double {
     return sum[0];
 };
 clear_tile(tile);
-for (int g = 0; g < R; ++g) {
+for (int g = 0; g < rank_here; ++g) {
     load_tile(tile, b, neighbor.data, used.data, [&](int i, int d) { return d < 0 ? double(phi[g * L + i - b * L]) : 0.0; });
     HP_ROWS {
         constexpr int V = HP_ROW_LENGTH;
@@ -33,11 +34,11 @@ for (int g = 0; g < R; ++g) {
         for (int v = 0; v < V; ++v) image[l + v] = row[v];
     }
     HP_SYNC;
-    for (int f = lane; f < R; f += lanes)
+    for (int f = lane; f < rank_here; f += lanes)
         block[f * R + g] = f >= g ? dot(f, [&](int l) { return image[l]; }) : block[g * R + f];
     HP_SYNC;
 }
-for (int f = lane; f < R; f += lanes) {
+for (int f = lane; f < rank_here; f += lanes) {
     const double sum = dot(f, [&](int l) { return double(phi[f * L + l]) * diagonal.data[b * L + l]; });
     scale.data[b * R + f] = sum > 0.0 ? sum : 1.0;
 }
@@ -50,24 +51,25 @@ if (LOCAL && lane == 0) {                                             // Gauss-J
         if (pinned.data[b * L + l])
             for (int t = 0; t < R * R; ++t)
                 a[t] += diagonal.data[b * L + l] * double(phi[t / R * L + l]) * double(phi[t % R * L + l]);
-    for (int k = 0; k < R; ++k) {
+    for (int k = 0; k < rank_here; ++k) {
         const double whole = scale.data[b * R + k];
         const double pivot = 1.0 / (a[k * R + k] > LOST * whole ? a[k * R + k] : whole);
         a[k * R + k] = 1.0;
-        for (int j = 0; j < R; ++j) a[k * R + j] *= pivot;
-        for (int i = 0; i < R; ++i)
+        for (int j = 0; j < rank_here; ++j) a[k * R + j] *= pivot;
+        for (int i = 0; i < rank_here; ++i)
             if (i != k) {
                 const double along = a[i * R + k];
                 a[i * R + k] = 0.0;
-                for (int j = 0; j < R; ++j) a[i * R + j] -= along * a[k * R + j];
+                for (int j = 0; j < rank_here; ++j) a[i * R + j] -= along * a[k * R + j];
             }
     }
-    for (int f = 0; f < R; ++f)
-        for (int g = 0; g < R; ++g) inverse[f * R + g] = 0.5 * (a[f * R + g] + a[g * R + f]);
+    for (int f = 0; f < rank_here; ++f)
+        for (int g = 0; g < rank_here; ++g) inverse[f * R + g] = 0.5 * (a[f * R + g] + a[g * R + f]);
 }
 HP_SYNC;
 for (int t = lane; t < R * R; t += lanes) {
     const int f = t / R, g = t % R;
+    if (f >= rank_here || g >= rank_here) continue;
     double value = block[t];
     if (f == g && value <= LOST * scale.data[b * R + f]) value = scale.data[b * R + f];
     own_block[t] = value;
@@ -87,16 +89,17 @@ for (int d = 0; d < DIRECTIONS; ++d) {
     HP_SYNC;
     double* __restrict__ to = blocks.data + ((long long)b * (DIRECTIONS + 1) + d) * (R * R);
     double* __restrict__ closed = mass.data + (MASS ? (long long)(b * DIRECTIONS + d) * (R * R) : 0);
-    for (int f = 0; f < R; ++f) {
-        double coupled[HP_ITEMS(R)], taken[HP_ITEMS(R)];
-        HP_SHARE(g, 0, R) coupled[HP_ITEM(g)] = taken[HP_ITEM(g)] = 0.0;
-        for (int s = 0; s < face.cells; ++s) {
-            const double flux = mine[s * R + f] * conductance.data[d * n + b * L + face.here(s)];
-            HP_SHARE(g, 0, R) coupled[HP_ITEM(g)] -= flux * double(across[s * R + g]);
-            if (MASS) HP_SHARE(g, 0, R) taken[HP_ITEM(g)] += flux * mine[s * R + g];
+    for (int f = 0; f < rank_here; ++f)
+        for (int h = 0; h < rank_of(j); h += TOGETHER) {
+            double coupled[HP_ITEMS(TOGETHER)], taken[HP_ITEMS(TOGETHER)];
+            HP_SHARE(g, h, TOGETHER) coupled[HP_ITEM(g)] = taken[HP_ITEM(g)] = 0.0;
+            for (int s = 0; s < face.cells; ++s) {
+                const double flux = mine[s * R + f] * conductance.data[d * n + b * L + face.here(s)];
+                HP_SHARE(g, h, TOGETHER) coupled[HP_ITEM(g)] -= flux * double(across[s * R + h + g]);
+                if (MASS) HP_SHARE(g, h, TOGETHER) taken[HP_ITEM(g)] += flux * mine[s * R + h + g];
+            }
+            HP_SHARE(g, h, TOGETHER) to[f * R + h + g] = coupled[HP_ITEM(g)];
+            if (MASS) HP_SHARE(g, h, TOGETHER) closed[f * R + h + g] = taken[HP_ITEM(g)];
         }
-        HP_SHARE(g, 0, R) to[f * R + g] = coupled[HP_ITEM(g)];
-        if (MASS) HP_SHARE(g, 0, R) closed[f * R + g] = taken[HP_ITEM(g)];
-    }
     HP_SYNC;
 }

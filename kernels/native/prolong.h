@@ -2,10 +2,11 @@
 double rz[ACCUMULATORS] = {};
 for (int b = slot; b < leaves; b += slots) {
     const M* __restrict__ phi = basis.data + b * (R * L);
+    const int rank_here = rank_of(b);
     for (int l = lane * STRIP; l < L; l += lanes * STRIP) {
         T value[STRIP];
         for (int v = 0; v < STRIP; ++v) value[v] = y_.data[b * L + l + v];
-        for (int f = 0; f < R; ++f) {
+        for (int f = 0; f < rank_here; ++f) {
             const T amount = T(y_coarse.data[b * R + f]);
             for (int v = 0; v < STRIP; ++v) value[v] += T(phi[f * L + l + v]) * amount;
         }

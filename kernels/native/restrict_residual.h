@@ -10,5 +10,5 @@ HP_CELLS {
 }
 HP_SYNC;
 const M* phi = basis.data + b * (R * L);
-each_sum([&](int f, int l) { return T(phi[f * L + l]) * left[l]; },
+each_sum(R, [&](int f, int l) { return T(phi[f * L + l]) * left[l]; },
          [&](int f, T sum) { coarse.data[b * R + f] = sum; });

@@ -24,7 +24,7 @@ for (int w = 0; w < W; ++w) {
     if (b < 0) continue;
     if (MODE == 1) {
         const M* phi = basis.data + b * (R * L);
-        each_sum([&](int f, int l) { return phi[f * L + l] * r.data[b * L + l]; },
+        each_sum(rank_of(b), [&](int f, int l) { return phi[f * L + l] * r.data[b * L + l]; },
                  [&](int f, T sum) { coarse.data[b * R + f] = sum; });
     }
     if (coupled) {
@@ -70,7 +70,7 @@ for (int w = 0; w < W; ++w) {
             HP_CELLS given[l] -= T(stencil(tile, at(x, y, z), u[l], diagonal.data, conductance.data, n, b * L + l));
             HP_SYNC;
             const M* phi = basis.data + b * (R * L);
-            each_sum([&](int f, int l) { return T(phi[f * L + l]) * given[l]; },
+            each_sum(rank_of(b), [&](int f, int l) { return T(phi[f * L + l]) * given[l]; },
                      [&](int f, T sum) { coarse.data[(b * (DIRECTIONS + 1) + DIRECTIONS) * R + f] = sum; });
         }
 #pragma unroll
@@ -93,9 +93,11 @@ for (int w = 0; w < W; ++w) {
             const Face face = face_of(b, j, d, used.data);
             const M* phi = face_basis.data + (b * DIRECTIONS + d) * (FACE * R);
             double* __restrict__ sum = coarse.data + (b * (DIRECTIONS + 1) + d) * R;
-            HP_SHARE(f, d * R, R) sum[f] = 0.0;
-            for (int t = 0; t < face.cells; ++t)
-                HP_SHARE(f, d * R, R) sum[f] += double(phi[t * R + f]) * double(change[d * FACE + t]);
+            for (int g = 0; g < rank_of(j); g += TOGETHER) {
+                HP_SHARE(f, d * R, TOGETHER) sum[g + f] = 0.0;
+                for (int t = 0; t < face.cells; ++t)
+                    HP_SHARE(f, d * R, TOGETHER) sum[g + f] += double(phi[t * R + g + f]) * double(change[d * FACE + t]);
+            }
         }
         HP_SYNC;
     }

@@ -20,5 +20,5 @@ for (int l = lane; l < L; l += lanes) {
     y_.data[slot * L + l] = sum;
 }
 const S* phi = basis.data + (long long)slot * (R * L);
-each_sum([&](int f, int l) { return M(phi[f * L + l]) * x[l]; },
+each_sum(R, [&](int f, int l) { return M(phi[f * L + l]) * x[l]; },
          [&](int f, M sum) { restricted.data[slot * R + f] = sum; });

@@ -1,0 +1,9 @@
+// How many of the R functions stored for each node count: rank[b]. Innermost loops go over TOGETHER functions, a length known in
+// advance; what they take too many is finite and nobody reads it. On CUDA, where functions are lanes, all R go at once.
+#if defined(__CUDA_ARCH__)
+constexpr int TOGETHER = R;
+#else
+constexpr int TOGETHER = R < 4 ? R : 4;
+#endif
+auto rank_of = [&](int b) { return rank.data[b]; };
+(void)rank_of;

@@ -106,11 +106,12 @@ def configured(dimension: int, T: type, M: type) -> list[wp.Kernel]:
 
 
 def varied_ranks(shape: native.Shape, T: type, M: type, halfwidth: int) -> list:
-    """Kernels for up to 8 functions a leaf, not all of which count."""
+    """Kernels for up to 8 functions a leaf, not all of which count; the additive form's in 3D."""
     C, W, dimension = 8, leaves.GROUP_CUDA, shape.dimension
     groups = [coarse.banded(varied=True), coarse.transfer(shape, T, M, C, varied=True)]
+    groups.append(selection.selection(shape, W, M, C, C, varied=True))
     singles = {"assign": ranks.assignment(C), "rows": coarse.band_rows(dimension, C, varied=True)}
-    for local, mode in ((False, leaves.PUSH), (True, leaves.RESTRICT)):
+    for local, mode in ((False, leaves.PUSH), (True, leaves.RESTRICT))[: dimension - 1]:
         groups.append(coarse.coarsening(shape, halfwidth, W, M, C, local, False, varied=True))
         groups.append(coarse.exact_solution(dimension, C, not local, local, varied=True))
         singles[f"sweep {mode}"] = leaves.sweeping(shape, halfwidth, 1, T, M, C, mode, True, varied=True)

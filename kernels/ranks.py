@@ -3,7 +3,8 @@
 R functions are stored for every node, and numbered alike, unknown b * R + f being function f of node b. Where ranks
 vary, only the first ``rank`` [nodes] of a node's functions count, 1 to R. The coarse matrix has rows for these alone,
 in the order of the unknowns: node b's begin at ``first`` [nodes + 1], and row q is that of ``unknown`` [rows]. Neither
-row nor column leaves the envelope, columns ``begin`` [rows] to q of row q, rows q to ``until`` [rows] - 1 of column q.
+row nor column leaves the envelope, columns ``begin`` [rows] to q of row q, rows q to ``until`` [rows] - 1 of column q;
+that alone is stored, row by row, column m of row q at ``at`` [rows] + m.
 """
 
 import functools
@@ -24,12 +25,13 @@ def of_rows(varied: bool) -> tuple[str, dict[str, type]]:
     """The same of the rows of the coarse matrix; ``rows`` [rows] fp64 is scratch."""
     if not varied:
         return "rows_alike", {}
-    return "rows_varied", {"most": wp.int32, "first": I32, "unknown": I32, "begin": I32, "until": I32, "rows": F64}
+    numbers = {"most": wp.int32, "first": I32, "unknown": I32, "begin": I32, "until": I32, "at": array(wp.int64)}
+    return "rows_varied", numbers | {"rows": F64}
 
 
 @functools.cache
 def assignment(most: int) -> wp.Kernel:
-    """rank, first, unknown, begin and until from ``worth`` [nodes, most], ``native/assign_ranks.h``. Blocks: 1."""
+    """rank, first, unknown, begin, until and at from ``worth`` [nodes, most], ``native/assign_ranks.h``. Blocks: 1."""
     return block_kernel(
         module_name("assign_ranks", most),
         "assign_ranks",
@@ -46,6 +48,7 @@ def assignment(most: int) -> wp.Kernel:
         unknown=I32,
         begin=I32,
         until=I32,
+        at=array(wp.int64),
         touched=I32,
         moved=I32,
     )

@@ -224,7 +224,7 @@ def test_rows_number_the_functions_that_count_and_know_their_envelope():
     leaves, neighbor = system.leaves, system.bricks.neighbor
     ranks = AdaptiveRanks(system, system.bricks, 4, 8, np.ones(leaves, int))
     ranks.assign(wp.ones(leaves, dtype=wp.int32), wp.array(random_worth(leaves, 8, 0).ravel(), dtype=wp.float64))
-    rank, (_, first, unknown, begin, until, _) = ranks.of_nodes[0].numpy(), ranks.of_rows
+    rank, (_, first, unknown, begin, until, at, _) = ranks.of_nodes[0].numpy(), ranks.of_rows
     kept = [8 * b + f for b in range(leaves) for f in range(rank[b])]
     rows = len(kept)
     assert list(unknown.numpy()[:rows]) == kept
@@ -236,6 +236,10 @@ def test_rows_number_the_functions_that_count_and_know_their_envelope():
     inside = begin[:, None] <= np.arange(rows)  # row q in column m, of the lower triangle
     last = [np.flatnonzero(inside[m:, m])[-1] + m for m in range(rows)]
     assert list(until - 1) == last
+    columns, rows = np.meshgrid(np.arange(rows), np.arange(rows))
+    stored = inside & (columns <= rows)
+    places = at.numpy()[rows[stored]] + columns[stored]
+    assert list(places) == list(range(stored.sum()))
 
 
 @pytest.mark.parametrize(

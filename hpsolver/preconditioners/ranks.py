@@ -70,11 +70,14 @@ class AdaptiveRanks(Ranks):
         self._first = system.zeros(nodes + 1, wp.int32)
         self._unknown, self._begin, self._until = (system.zeros(self.rows, wp.int32) for _ in range(3))
         self.of_nodes = (self._rank,)
-        self.of_rows = (most, self._first, self._unknown, self._begin, self._until, system.zeros(self.rows, wp.float64))
+        self._at = system.zeros(self.rows, wp.int64)
+        rows = [self._first, self._unknown, self._begin, self._until, self._at]
+        self.of_rows = (most, *rows, system.zeros(self.rows, wp.float64))
 
     def assign(self, changed: wp.array, worth: wp.array) -> None:
         inputs = [self._nodes, self.rows, changed, self._constants, worth, self._lowest, self._highest]
-        inputs += [self._rank, self._first, self._unknown, self._begin, self._until, self.touched, self.moved]
+        inputs += [self._rank, self._first, self._unknown, self._begin, self._until, self._at]
+        inputs += [self.touched, self.moved]
         launch(self._assign, 1, inputs, self._system.device)
 
 

@@ -1,38 +1,40 @@
 // L D L^T of a banded symmetric matrix, one block for all of it: multipliers below the diagonal, 1 / d on it.
-// Layout as in band_rows.h. A singular region would leave a zero pivot: its pin gets the unknown's scale on top. So does a
+// Layout as in rows_alike.h. A singular region would leave a zero pivot: its pin gets the unknown's scale on top. So does a
 // pivot lost all the same.
 constexpr double LOST = 1e-14;
-const int reach = width - 1;
 double stale = 0.0;
 for (int b = lane; b < leaves; b += lanes) stale += changed.data[b];
 if (block_sum(stale) == 0.0) return;                                   // the factor at hand is of this very matrix
 double* a = factor.data;
-for (int t = lane; t < order * width; t += lanes) a[t] = band.data[t];
+for (long long t = lane; t < at_of(order - 1) + order; t += lanes) a[t] = band.data[t];
 HP_SYNC;
 if (lane == 0)                                                           // two regions may share a lumped unknown
-    for (int g = 0; g < regions; ++g) a[(long long)row_of(pins.data[g]) * width + reach] += scale.data[pins.data[g]];
+    for (int g = 0; g < regions; ++g) {
+        const int q = row_of(pins.data[g]);
+        a[at_of(q) + q] += scale.data[pins.data[g]];
+    }
 HP_SYNC;
 for (int j = 0; j < order; ++j) {
     const int count = until_of(j) - 1 - j;
     double* below = column.data;                                       // column j below the diagonal, unscaled
-    const double d = a[(long long)j * width + reach], whole = scale.data[unknown_of(j)];
+    const double d = a[at_of(j) + j], whole = scale.data[unknown_of(j)];
     const double inverse = 1.0 / (d > LOST * whole ? d : whole);
-    for (int t = lane; t < count; t += lanes) below[t] = a[(long long)(j + 1 + t) * width + reach - 1 - t];
+    for (int t = lane; t < count; t += lanes) below[t] = a[at_of(j + 1 + t) + j];
     HP_SYNC;
 #if defined(__CUDA_ARCH__)
     for (int t = lane; t < count * count; t += lanes) {
         const int i = t / count, m = t % count;
-        if (m <= i) a[(long long)(j + 1 + i) * width + reach - i + m] -= below[i] * inverse * below[m];
+        if (m <= i) a[at_of(j + 1 + i) + j + 1 + m] -= below[i] * inverse * below[m];
     }
 #else
     for (int i = 0; i < count; ++i) {
         const double multiplier = below[i] * inverse;
-        double* __restrict__ row = a + (long long)(j + 1 + i) * width + reach - i;
+        double* __restrict__ row = a + at_of(j + 1 + i) + j + 1;
         if (multiplier != 0.0)
             for (int m = 0; m <= i; ++m) row[m] -= multiplier * below[m];
     }
 #endif
-    for (int t = lane; t < count; t += lanes) a[(long long)(j + 1 + t) * width + reach - 1 - t] = below[t] * inverse;
-    if (lane == 0) a[(long long)j * width + reach] = inverse;
+    for (int t = lane; t < count; t += lanes) a[at_of(j + 1 + t) + j] = below[t] * inverse;
+    if (lane == 0) a[at_of(j) + j] = inverse;
     HP_SYNC;
 }

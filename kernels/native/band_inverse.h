@@ -3,7 +3,6 @@
 double stale = 0.0;
 for (int b = lane; b < leaves; b += lanes) stale += changed.data[b];
 if (block_sum(stale) == 0.0) return;
-const int reach = width - 1;
 const double* a = band.data;
 double* out = inverse.data;
 const int last_column = (slot + 1) * COLUMNS < order ? (slot + 1) * COLUMNS : order;
@@ -11,13 +10,13 @@ for (int j = slot * COLUMNS + lane; j < last_column; j += lanes) {
     for (int i = j; i < order; ++i) {
         double sum = i == j ? 1.0 : 0.0;
         for (int m = begin_of(i) > j ? begin_of(i) : j; m < i; ++m)
-            sum -= a[(long long)i * width + reach + m - i] * out[(long long)m * n + j];
+            sum -= a[at_of(i) + m] * out[(long long)m * n + j];
         out[(long long)i * n + j] = sum;
     }
     for (int i = order - 1; i >= j; --i) {
-        double sum = out[(long long)i * n + j] * a[(long long)i * width + reach];
+        double sum = out[(long long)i * n + j] * a[at_of(i) + i];
         for (int m = i + 1; m < until_of(i); ++m)
-            sum -= a[(long long)m * width + reach + i - m] * out[(long long)m * n + j];
+            sum -= a[at_of(m) + i] * out[(long long)m * n + j];
         out[(long long)i * n + j] = sum;
     }
     for (int i = j + 1; i < order; ++i) out[(long long)j * n + i] = out[(long long)i * n + j];

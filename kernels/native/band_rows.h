@@ -1,13 +1,11 @@
-// A node's rows of the band, from its blocks (galerkin.h): lower triangle, row q, column m at
-// band[q * width + m - q + width - 1]. A neighbour in two directions has its blocks added. Rows that no changed node touches
-// stay.
-const int b = slot, here = row_of(b * R), rank_here = rank_of(b);
+// A node's rows of the band, from its blocks (galerkin.h), lower triangle alone. A neighbour in two directions has its blocks
+// added. Rows that no changed node touches stay.
+const int b = slot, here = row_of(b * R), rank_here = rank_of(b), last = here + rank_here - 1;
 int stale = changed.data[b];
 for (int d = 0; d < DIRECTIONS; ++d) stale |= changed.data[neighbor.data[b * DIRECTIONS + d]];
 if (!stale) return;
-double* own = band.data + (long long)here * width;
 const double* block = blocks.data + (long long)b * ((DIRECTIONS + 1) * R * R);
-for (int t = lane; t < rank_here * width; t += lanes) own[t] = 0.0;
+for (long long t = start_of(here) + lane; t <= at_of(last) + last; t += lanes) band.data[t] = 0.0;
 HP_SYNC;
 for (int d = 0; d <= DIRECTIONS; ++d) {
     const int j = d < DIRECTIONS ? neighbor.data[b * DIRECTIONS + d] : b;
@@ -16,7 +14,7 @@ for (int d = 0; d <= DIRECTIONS; ++d) {
     for (int t = lane; t < (counts ? R * R : 0); t += lanes) {
         const int f = t / R, g = t % R;
         if (f < rank_here && g < rank_there && (j < b || g <= f))
-            own[f * width + width - 1 - f + there - here + g] += block[d * R * R + t];
+            band.data[at_of(here + f) + there + g] += block[d * R * R + t];
     }
     HP_SYNC;
 }

@@ -81,11 +81,16 @@ for (int d = 0; d < DIRECTIONS; ++d) {
     if (side.data[b * DIRECTIONS + d] != 0) continue;
     const Face face = face_of(b, j, d, used.data);
     M* across = face_basis.data + (b * DIRECTIONS + d) * (FACE * R);
-    for (int t = lane; t < R * face.cells; t += lanes) {
-        const int s = t / R, g = t % R;
-        across[t] = basis.data[(j * R + g) * L + face.there(s)];
-        mine[t] = double(phi[g * L + face.here(s)]);
-    }
+    for (int h = 0; h < rank_of(j); h += TOGETHER)
+        for (int t = lane; t < TOGETHER * face.cells; t += lanes) {
+            const int s = t / TOGETHER, g = h + t % TOGETHER;
+            across[s * R + g] = basis.data[(j * R + g) * L + face.there(s)];
+        }
+    for (int h = 0; h < rank_here; h += TOGETHER)
+        for (int t = lane; t < TOGETHER * face.cells; t += lanes) {
+            const int s = t / TOGETHER, g = h + t % TOGETHER;
+            mine[s * R + g] = double(phi[g * L + face.here(s)]);
+        }
     HP_SYNC;
     double* __restrict__ to = blocks.data + ((long long)b * (DIRECTIONS + 1) + d) * (R * R);
     double* __restrict__ closed = mass.data + (MASS ? (long long)(b * DIRECTIONS + d) * (R * R) : 0);

@@ -94,9 +94,11 @@ for (int w = 0; w < W; ++w) {
             const M* phi = face_basis.data + (b * DIRECTIONS + d) * (FACE * R);
             double* __restrict__ sum = coarse.data + (b * (DIRECTIONS + 1) + d) * R;
             for (int g = 0; g < rank_of(j); g += TOGETHER) {
-                HP_SHARE(f, d * R, TOGETHER) sum[g + f] = 0.0;
+                double pushed[HP_ITEMS(TOGETHER)];
+                HP_SHARE(f, d * R, TOGETHER) pushed[HP_ITEM(f)] = 0.0;
                 for (int t = 0; t < face.cells; ++t)
-                    HP_SHARE(f, d * R, TOGETHER) sum[g + f] += double(phi[t * R + g + f]) * double(change[d * FACE + t]);
+                    HP_SHARE(f, d * R, TOGETHER) pushed[HP_ITEM(f)] += double(phi[t * R + g + f]) * double(change[d * FACE + t]);
+                HP_SHARE(f, d * R, TOGETHER) sum[g + f] = pushed[HP_ITEM(f)];
             }
         }
         HP_SYNC;

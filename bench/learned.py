@@ -164,8 +164,8 @@ def coarse_space(plan: dict, step: Callable[[str], None]) -> list[dict]:
         frames = gallery(family, shape, number, contrast)
         for R in (4, 8):
             for name, options in VARIANTS.items():
-                classical = count(Schwarz(R, leaf_size=128, **options), frames)
-                chosen = count(Schwarz(R, candidates=2 * R, leaf_size=128, **options), frames)
+                classical = count(Schwarz(R, candidates=R, **options), frames)
+                chosen = count(Schwarz(R, candidates=2 * R, **options), frames)
                 learned = count(HTP(R, candidates=2 * R, **options), frames)
                 rows.append({"family": family, "shape": shape, "functions": R, "variant": name})
                 rows[-1] |= {"classical": classical, "chosen": chosen, "learned": learned}

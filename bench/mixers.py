@@ -70,8 +70,7 @@ def main(argv: list[str] | None = None) -> int:
         found = report.result("mixers", options, threads, settings)
         frames = {family: learned.gallery(family, SHAPE, FRAMES, contrast) for family, contrast in learned.FAMILIES}
         found["rows"] = [
-            {"network": name, "parameters": 0, "ms": None}
-            | _counts(partial(Schwarz, leaf_size=128, basis=basis), frames)
+            {"network": name, "parameters": 0, "ms": None} | _counts(partial(_skeleton, basis), frames)
             for name, basis in {"classical basis": "classical", "best of 32 candidates": "optimal"}.items()
         ]
         for name, (task, seed) in VARIANTS.items():
@@ -101,6 +100,10 @@ def main(argv: list[str] | None = None) -> int:
     report.write(options.out, "mixers", found, text)
     print(text)
     return 0
+
+
+def _skeleton(basis: str, size: int, **options: object) -> Schwarz:
+    return Schwarz(size, candidates=size, basis=basis, **options)
 
 
 def _counts(kind, frames: dict[str, list]) -> dict[str, object]:

@@ -209,9 +209,7 @@ def measure(plan: dict, step: Callable[[str], None]) -> dict[str, list[dict]]:
     cases = itertools.product(plan["sizes"], learned.FAMILIES[: plan["families"]])
     for shape, (family, contrast) in cases:
         size = report.shape_text(shape)
-        solver = Solver(
-            shape, preconditioner=Schwarz(8, leaf_size=128), precision="float64", tolerance=TOLERANCE, device="cpu"
-        )
+        solver = Solver(shape, preconditioner=Schwarz(8), precision="float64", tolerance=TOLERANCE, device="cpu")
         for number, frame in enumerate(learned.gallery(family, shape, plan["frames"], contrast)):
             skeleton, rhs = read(solver, frame, 8)
             finer, _ = read(solver, frame, 16)

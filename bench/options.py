@@ -21,14 +21,14 @@ TOLERANCE = 1e-6
 BASE = "8 on 128"
 CHOICES = {
     BASE: {"coarse_size": 8, "leaf_size": 128},
-    "4 on 128": {"coarse_size": 4, "leaf_size": 128},
-    "4 on 64": {"coarse_size": 4, "leaf_size": 64},
+    "4 on 128": {"coarse_size": 4, "candidates": 4, "leaf_size": 128},
+    "4 on 64": {"coarse_size": 4, "candidates": 4, "leaf_size": 64},
     "8 on 64": {"coarse_size": 8, "leaf_size": 64},
     "4 of 8 on 128": {"coarse_size": 4, "candidates": 8, "leaf_size": 128},
     "4 of 8 on 64": {"coarse_size": 4, "candidates": 8, "leaf_size": 64},
     "8 of 16 on 128": {"coarse_size": 8, "candidates": 16, "leaf_size": 128},
 }
-DEFAULT = {2: "4 on 64", 3: "4 on 128"}
+DEFAULT = "4 of 8 on 128"
 KINDS = (
     ("panel", None),
     ("bubbles", 1e3),
@@ -80,7 +80,7 @@ def summary(rows: list[dict], dimension: int) -> list[list[str]]:
     for name in CHOICES:
         ratios = np.array([np.divide(row[name], row[BASE]) for row in mine])
         means, most = np.exp(np.log(ratios).mean(axis=0)), ratios.max(axis=0)
-        marked = f"**{name}**" if name == DEFAULT[dimension] else name
+        marked = f"**{name}**" if name == DEFAULT else name
         lines.append(
             [f"{dimension}D", marked, *(f"{mean:.2f} ({worst:.2f})" for mean, worst in zip(means, most, strict=True))]
         )

@@ -49,7 +49,7 @@ def rivals() -> dict[str, Preconditioner]:
     """By the names of the tables."""
     equal = {"sweep": "additive", "leaf_size": 128}
     forms = {form: {"deflated": form == "deflated"} | equal for form in PLAIN}
-    chosen: dict[str, Preconditioner] = {"schwarz": Schwarz(), "schwarz, red-black": Schwarz(8, leaf_size=128)}
+    chosen: dict[str, Preconditioner] = {"schwarz": Schwarz(), "schwarz, red-black": Schwarz(8)}
     chosen |= {PLAIN[form]: Schwarz(8, **options) for form, options in forms.items()}
     chosen |= {"schwarz, additive, 16 functions": Schwarz(16, **forms["additive"])}
     chosen |= {

@@ -11,29 +11,32 @@ from .ranks import of_nodes
 ELIMINATED = 8
 """Functions of a neighbour that are eliminated at most; with all of them the choice is no better."""
 
+TOGETHER = 8
+"""W: leaves whose choice one block makes; a SIMD vector on the CPU. On CUDA 32 lanes share a leaf."""
+
 WORK = 4
-"""Matrices [C, C] that ``select`` needs of scratch for each place of a group."""
+"""Matrices [C, C] of scratch that ``select`` needs for each of its W leaves."""
 
 F64, I32 = array(wp.float64), array(wp.int32)
 
 
 @functools.cache
-def selection(shape: Shape, W: int, M: type, C: int, R: int, varied: bool = False) -> SimpleNamespace:
+def selection(shape: Shape, M: type, C: int, R: int, varied: bool = False) -> SimpleNamespace:
     """Kernels that choose R of C functions.
 
     ``select``: from the Galerkin matrix of all candidates, ``choice`` [leaves, C, C] and ``worth`` [leaves, C], best
-    first; the theory is in ``native/select.h``. Blocks: groups.
+    first; the theory is in ``native/select.h``. Blocks: ceil(leaves / TOGETHER).
     ``combine``: basis [leaves, R, L] from candidates [leaves, C, L] by the first R rows of each choice, or
     fewer where they do not all count. Blocks: leaves.
     """
-    module = module_name("selection", shape, W, M, C, R, *["varied"] * varied)
+    module = module_name("selection", shape, M, C, R, *["varied"] * varied)
     ranks, counts = of_nodes(varied)
     select = block_kernel(
         module,
         "select",
-        body("select", shape=shape, W=W, C=C, ELIMINATED=min(C, ELIMINATED)),
+        body("select", shape=shape, W=TOGETHER, C=C, ELIMINATED=min(C, ELIMINATED)),
+        leaves=wp.int32,
         changed=I32,
-        members=I32,
         neighbor=I32,
         constants=I32,
         blocks=F64,

@@ -134,9 +134,9 @@ def test_options_compares_the_choices_on_equal_frames(tmp_path):
     assert len(found["rows"]) == 2
     assert all(row[name][1] > 0 for row in found["rows"] for name in options.CHOICES)
     assert options.summary(found["rows"], 2)[0][2:] == ["1.00 (1.00)", "1.00 (1.00)"]
-    for dimension, name in options.DEFAULT.items():
-        made = (Schwarz(), Schwarz(**options.CHOICES[name]))
+    for dimension in (2, 3):
+        made = (Schwarz(), Schwarz(**options.CHOICES[options.DEFAULT]))
         default, marked = (Solver((8,) * dimension, preconditioner=one).preconditioner for one in made)
         assert default.coarse_size == marked.coarse_size
-        assert default.functions == marked.functions
+        assert default.candidates == marked.candidates
         assert default.system.bricks.leaf_size == marked.system.bricks.leaf_size

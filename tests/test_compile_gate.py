@@ -86,7 +86,7 @@ def configured(dimension: int, T: type, M: type) -> list[wp.Kernel]:
             groups.append(coarse.coarsening(leaf, BW, W, M, functions, local, mode == leaves.CYCLE))
             groups.append(coarse.exact_solution(dimension, functions, not local, local))
             singles.append(leaves.sweeping(leaf, BW, 1, T, M, functions, mode, True))
-        groups.append(selection.selection(leaf, W, M, 2 * functions, functions))
+        groups.append(selection.selection(leaf, M, 2 * functions, functions))
         groups.append(coarse.coarsening(leaf, BW, W, M, 2 * functions, False, True, functions))
     halfwidths = {2: {4: 19, 8: 39, 16: 47}, 3: {4: 35, 8: 39, 16: 79}}[dimension]
     for functions, halfwidth in halfwidths.items():  # 16: of the bricks
@@ -109,7 +109,7 @@ def varied_ranks(shape: native.Shape, T: type, M: type, halfwidth: int) -> list:
     """Kernels for up to 8 functions a leaf, not all of which count; the additive form's in 3D."""
     C, W, dimension = 8, leaves.GROUP_CUDA, shape.dimension
     groups = [coarse.banded(varied=True), coarse.transfer(shape, T, M, C, varied=True)]
-    groups.append(selection.selection(shape, W, M, C, C, varied=True))
+    groups.append(selection.selection(shape, M, C, C, varied=True))
     singles = {"assign": ranks.assignment(C), "rows": coarse.band_rows(dimension, C, varied=True)}
     for local, mode in ((False, leaves.PUSH), (True, leaves.RESTRICT))[: dimension - 1]:
         groups.append(coarse.coarsening(shape, halfwidth, W, M, C, local, False, varied=True))

@@ -133,7 +133,7 @@ def test_preconditioner_is_its_formula(levels):
     expected = formula(A, levels)
     for dense in (False, True):
         for precision, bound in (("float64", 1e-8), ("mixed", 1e-4)):
-            preconditioner = Schwarz(8, leaf_size=128, levels=levels, dense=dense)
+            preconditioner = Schwarz(8, levels=levels, dense=dense)
             solver = Solver(SHAPE, boundary=BOUNDARY, preconditioner=preconditioner, precision=precision)
             solver.step(density, problems.rhs("random", density))
             u, v, Mu, Mv = random_pair(solver)
@@ -206,7 +206,7 @@ def times(matrix, vector: np.ndarray) -> np.ndarray:
 def test_constants_of_every_region_are_in_every_coarse_space(case):
     shape, boundary, solid = CASES[case]
     density, rhs = problems.frame("bubbles", shape, seed=3, contrast=1e3)
-    solver = Solver(shape, boundary=boundary, preconditioner=Schwarz(8, leaf_size=128, levels=4), precision="float64")
+    solver = Solver(shape, boundary=boundary, preconditioner=Schwarz(8, levels=4), precision="float64")
     solver.set_solid(solid(shape) if solid else None)
     solver.step(density, rhs)
     level = solver.preconditioner._coarse
@@ -234,7 +234,7 @@ def test_constants_of_every_region_are_in_every_coarse_space(case):
 def test_iterations_are_bounded(family, shape, bound):
     """Exact coarse solutions need 9, 16, 23 and 15 of them."""
     density, rhs = problems.frame(family, shape, seed=10001)
-    solver = Solver(shape, preconditioner=Schwarz(8, leaf_size=128, levels=3), tolerance=1e-8)
+    solver = Solver(shape, preconditioner=Schwarz(8, levels=3), tolerance=1e-8)
     solver.step(density, rhs)
     assert solver.info.converged
     assert solver.info.iterations <= bound
@@ -264,8 +264,8 @@ def test_nesting_is_chosen_by_size():
 def test_a_grid_beyond_the_dense_limit_is_solved():
     density, rhs = problems.frame("panel", (264, 256), seed=0)
     with pytest.raises(ValueError, match="allowed: 4096"):
-        Solver((264, 256), preconditioner=Schwarz(levels=2, dense=True))
-    solver = Solver((264, 256), preconditioner=Schwarz(dense=True))
+        Solver((264, 256), preconditioner=Schwarz(8, levels=2, dense=True))
+    solver = Solver((264, 256), preconditioner=Schwarz(8, dense=True))
     solver.step(density, rhs)
     assert solver.info.converged
     assert solver.info.iterations <= 15
@@ -301,7 +301,7 @@ def test_lattice_lists_every_node_once_and_knows_its_neighbours(shape, size, bou
 
 
 def test_launches_are_as_declared(monkeypatch):
-    solver = Solver((64, 64), preconditioner=Schwarz(8, leaf_size=128, levels=4))
+    solver = Solver((64, 64), preconditioner=Schwarz(8, levels=4))
     launched = []
     monkeypatch.setattr(wp, "launch_tiled", lambda kernel, *args, **kwargs: launched.append(kernel.key))
     pcg = solver._pcg
@@ -322,7 +322,7 @@ def test_learned_functions_go_through_the_same_levels():
     density, rhs = problems.frame("film", (96, 72), seed=3)
     classical, learned = (
         Solver((96, 72), preconditioner=p, precision="float64", tolerance=1e-9)
-        for p in (Schwarz(4, candidates=8, leaf_size=128, levels=3), HTP.of_network(network, coarse_size=4, levels=3))
+        for p in (Schwarz(4, candidates=8, levels=3), HTP.of_network(network, coarse_size=4, levels=3))
     )
     pressure = classical.step(density, rhs)
     assert np.allclose(learned.step(density, rhs), pressure, atol=1e-9 * abs(pressure).max())

@@ -62,7 +62,7 @@ def test_best_of_some_has_the_librarys_gains(frame):
 def test_choice_by_neighbours_is_the_librarys(frame):
     _, skeleton, _ = frame
     density, rhs = problems.frame("film", SHAPE, seed=10000)
-    chosen = Solver(SHAPE, preconditioner=Schwarz(4, candidates=16, leaf_size=128), precision="float64", device="cpu")
+    chosen = Solver(SHAPE, preconditioner=Schwarz(4, candidates=16), precision="float64", device="cpu")
     chosen.step(density, rhs)
     worth = chosen.preconditioner._choice.worth.numpy().reshape(-1, 16)[:, 1:]
     found = selections.by_neighbors(skeleton, candidates(frame, 16)).worth

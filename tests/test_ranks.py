@@ -246,9 +246,8 @@ def test_rows_number_the_functions_that_count_and_know_their_envelope():
     ("options", "words"),
     [
         ({"ranks": "some"}, "unknown ranks 'some'"),
-        ({"ranks": "adaptive"}, "more candidates than coarse_size, got None"),
-        ({"coarse_size": 8, "candidates": 8, "ranks": "adaptive"}, "more candidates than coarse_size, got 8"),
-        ({"candidates": 4, "ranks": "adaptive"}, "more candidates than coarse_size, got 4"),
+        ({"coarse_size": 8, "ranks": "adaptive"}, "more candidates than coarse_size 8"),
+        ({"candidates": 4, "ranks": "adaptive"}, "more candidates than coarse_size 4"),
         ({"candidates": 8, "ranks": "adaptive", "sweep": "additive", "overlap": 1}, "overlap 0 .* got 1 and None"),
         ({"candidates": 8, "ranks": "adaptive", "levels": 3}, "levels None or 2, got 0 and 3"),
     ],
@@ -256,9 +255,3 @@ def test_rows_number_the_functions_that_count_and_know_their_envelope():
 def test_bad_options_are_named(options, words):
     with pytest.raises(ValueError, match=words):
         Schwarz(**options)
-
-
-@pytest.mark.parametrize(("ranks", "candidates"), [("uniform", 4), ("adaptive", 8)])
-def test_default_size_must_leave_room_for_candidates(ranks, candidates):
-    with pytest.raises(ValueError, match=f"coarse_size is 8 on these leaves: too many for {candidates} candidates"):
-        Solver((32, 32), preconditioner=Schwarz(candidates=candidates, ranks=ranks, leaf_size=128))

@@ -15,13 +15,13 @@ from hpsolver.preconditioners.haar import sub_bricks
 
 SHAPE, BRICK = (40, 20), (16, 8)  # three by three leaves, the last ones partial
 BOUNDARY = (("open", "wall"), "wall")
-EIGHT = functools.partial(Schwarz, 8, leaf_size=128)
+EIGHT = functools.partial(Schwarz, 8)
 VARIANTS = {
     "block": BlockJacobi,
     "additive": functools.partial(EIGHT, deflated=False, sweep="additive"),
     "deflated": functools.partial(EIGHT, sweep="additive"),
     "redblack": EIGHT,
-    "default": Schwarz,  # redblack of four functions on leaves of 8x8
+    "quadrants": functools.partial(Schwarz, 4, candidates=4, leaf_size=64),  # redblack, on leaves of 8x8
     "overlap 1": functools.partial(EIGHT, deflated=False, sweep="additive", overlap=1),
     "overlap 2": functools.partial(EIGHT, deflated=False, sweep="additive", overlap=2),
     "overlap 2, deflated": functools.partial(EIGHT, sweep="additive", overlap=2),
@@ -83,7 +83,7 @@ def haar(box: np.ndarray, brick: tuple[int, int]) -> np.ndarray:
 def formula(A: np.ndarray, shape: tuple[int, ...], variant: str, color: np.ndarray | None = None) -> np.ndarray:
     """M of the docstring of ``hpsolver.preconditioners.schwarz``."""
     n = len(A)
-    brick, count = ((8, 8), 4) if variant == "default" else (BRICK, 8)
+    brick, count = ((8, 8), 4) if variant == "quadrants" else (BRICK, 8)
     B = window_inverses(A, shape, int(variant[8]) if variant.startswith("overlap") else 0, brick)
     basis, local = [], np.zeros((n, n))
     for _, box in leaves(shape, brick):
@@ -126,7 +126,7 @@ def test_preconditioner_is_its_formula(variant, dense, contrast):
     density = problems.density("film", SHAPE, seed=0, contrast=contrast)
     A = oracle.assemble(density, boundary=BOUNDARY).toarray()
     color = None
-    if variant in ("redblack", "default"):
+    if variant in ("redblack", "quadrants"):
         color = np.empty(len(A), int)
         for coordinates, box in leaves(SHAPE, BRICK if variant == "redblack" else (8, 8)):
             color[box.ravel()] = sum(coordinates) % 2
@@ -177,15 +177,11 @@ def test_sub_bricks_are_boxes_as_cubic_as_halving_allows(extent):
 
 
 @pytest.mark.parametrize(
-    ("options", "dimension", "cells"),
-    [
-        *[({}, 2, 64), ({}, 3, 128), ({"coarse_size": 8}, 2, 128), ({"leaf_size": 128}, 2, 128)],
-        *[({"coarse_size": 8, "leaf_size": 64}, 3, 64), ({"basis": "optimal"}, 2, 128)],
-    ],
+    ("options", "candidates"),
+    [({}, 8), ({"coarse_size": 1}, 1), ({"coarse_size": 16}, 16), ({"basis": "optimal"}, 4), ({"candidates": 32}, 32)],
 )
-def test_leaves_are_as_asked_or_as_the_functions_want_them(options, dimension, cells):
-    solver = Solver((20, 18, 10)[:dimension], preconditioner=Schwarz(**options))
-    assert solver.system.bricks.leaf_size == cells
+def test_there_are_eight_candidates_unless_asked_for(options, candidates):
+    assert Schwarz(**options).candidates == candidates
 
 
 @pytest.mark.parametrize("options", [{"deflated": "x"}, {"deflated": None}, {"dense": "no"}, {"dense": 0}])

@@ -35,7 +35,7 @@ CASES = {
 
 def solved(case: str, precision: str = "float64") -> tuple[Solver, np.ndarray]:
     shape, boundary, solid, options = CASES[case]
-    chosen = Schwarz(**{"coarse_size": 4, "candidates": 8, "leaf_size": 128} | options)
+    chosen = Schwarz(**{"coarse_size": 4} | options)
     solver = Solver(shape, boundary=boundary, preconditioner=chosen, precision=precision)
     if solid is not None:
         solver.set_solid(solid)
@@ -139,7 +139,7 @@ def test_preconditioner_is_its_formula_with_the_chosen_functions(variant):
     shape = (40, 20)
     density = problems.density("noise", shape, seed=1, contrast=1e3)
     A = oracle.assemble(density, boundary="open").toarray()
-    chosen = Schwarz(4, candidates=8, leaf_size=128, **variant)
+    chosen = Schwarz(4, candidates=8, **variant)
     solver = Solver(shape, boundary="open", preconditioner=chosen, precision="float64")
     solver.step(density, problems.rhs("random", density))
     bricks = solver.system.bricks
@@ -176,7 +176,7 @@ def test_choice_leaves_little_more_than_the_best_choice_would(family):
     shape = (64, 32)
     density = problems.density(family, shape, seed=3, contrast=1e3)
     A = oracle.assemble(density, boundary="open").toarray()
-    chosen = Schwarz(4, candidates=8, leaf_size=128)
+    chosen = Schwarz(4, candidates=8)
     solver = Solver(shape, boundary="open", preconditioner=chosen, precision="float64")
     solver.step(density, problems.rhs("random", density))
     candidates, kept = (

@@ -97,7 +97,7 @@ class HTP(Schwarz):
         if self.network is None:
             path = self._path or weights.shipped(f"htp_{dimension}d.safetensors")
             self.network = weights.load(path, ARCHITECTURE, BasisNetwork, BasisConfig)
-        config, needed = self.network.config, self.functions - 1
+        config, needed = self.network.config, self.candidates - 1
         if config.dimension != dimension or config.leaf_size != system.bricks.leaf_size:
             raise ValueError(
                 f"weights for {config.dimension}D grids and leaves of {config.leaf_size} cells, this is a {dimension}D "
@@ -105,7 +105,7 @@ class HTP(Schwarz):
             )
         if config.functions < needed:
             raise ValueError(
-                f"{self.functions} candidates need {needed} functions besides the constant, the weights have "
+                f"{self.candidates} candidates need {needed} functions besides the constant, the weights have "
                 f"{config.functions}"
             )
         device = wp.device_to_torch(system.device)
@@ -166,7 +166,7 @@ class HTP(Schwarz):
             if len(leaves) < self.system.leaves:
                 patches = patches.of_leaves(leaves)
                 operator = operator.of_leaves(leaves, patches.lattice)
-            coefficients = self.network(operator, patches)[0, :, : self.functions - 1]
+            coefficients = self.network(operator, patches)[0, :, : self.candidates - 1]
             classical = torch.eye(*coefficients.shape[1:], device=coefficients.device)
             usable = (coefficients.abs() <= self.LARGEST).flatten(1).all(dim=1)  # NaN fails the comparison
             start = torch.where(usable[:, None, None], coefficients, classical) @ patches.candidates

@@ -41,7 +41,7 @@ from .selection import Selection
 from .windows import Windows
 
 COARSE_SIZES = (1, 2, 4, 8, 16, 32)
-DEFAULT_SIZE = 4
+CANDIDATES = 8
 SWEEPS = ("additive", "redblack")
 BASES = ("classical", "optimal")
 OVERLAPS = (0, 1, 2)
@@ -87,14 +87,12 @@ class Schwarz(Preconditioner):
     """The skeleton.
 
     Args:
-        coarse_size: functions a leaf, a power of two from 1 to 32. None is one for every 16 cells in 2D and every 32 in
-            3D: four on the leaves that come with them. Those measured fastest on a CPU (``bench/results/options.md``):
-            up to 1000:1 0.90 of the time of 8 on leaves of 128 in 2D and 0.82 in 3D, geometric means; at 1e5:1 1.02
-            and 0.88. ``Schwarz(8)`` takes fewer iterations, and less time where phases are torn at 1e5:1 (2D noise)
-            and on small 3D films, by up to two fifths. A solid mask that cuts the fluid of a leaf into more pieces than
-            it has functions may keep a frame from converging; ``Schwarz(8, leaf_size=64)`` is the safest there.
+        coarse_size: functions a leaf, a power of two from 1 to 32. A solid mask that cuts the fluid of a leaf into more
+            pieces than that may keep a frame from converging; ``Schwarz(8, leaf_size=64)`` is the safest there.
         candidates: functions a leaf to choose those from, in every frame, by what its neighbours leave free
-            (``selection``): a power of two, at least ``coarse_size``, at most 32. None: as many, no choice.
+            (``selection``): a power of two, at least ``coarse_size``, at most 32. None is 8, or as many as
+            ``coarse_size`` where that is more, or 1. As many: no choice. Four of eight measured best on a CPU
+            (``bench/results/options.md``): hardly slower than other choices where they are fastest, and never much.
         ranks: ``uniform``, or ``adaptive``: of its candidates each leaf has as many functions as are worth it,
             ``coarse_size`` in the mean, by one threshold for the frame. Needs more candidates than that and no overlap;
             the coarse problem is always solved exactly.
@@ -104,8 +102,7 @@ class Schwarz(Preconditioner):
             ``sweep="additive"``. It does not pay: measured on a CPU (``bench/results/overlap.md``), one layer takes
             0.8 to 1.5 times the iterations, least on mild or smooth densities, most on torn ones, and 1.4 to 2.7 times
             the solve time.
-        leaf_size: cells of a leaf, 64 or 128. None is 64 in 2D with up to 4 functions and 128 otherwise, as always
-            where Torch makes the start functions (``optimal``, networks).
+        leaf_size: cells of a leaf, 64 or 128.
         basis: ``classical``, or ``optimal``: the best of 32 functions a leaf, found by inverting their coarse matrix in
             Torch (``hpsolver.network.oracle``). Slow: a target for tests and networks.
         levels: 2 solves the coarse problem exactly, more treat it by the same construction again, in time and memory
@@ -121,24 +118,26 @@ class Schwarz(Preconditioner):
 
     def __init__(
         self,
-        coarse_size: int | None = None,
+        coarse_size: int = 4,
         *,
         candidates: int | None = None,
         ranks: str = "uniform",
         deflated: bool = True,
         sweep: str = "redblack",
         overlap: int = 0,
-        leaf_size: int | None = None,
+        leaf_size: int = 128,
         basis: str = "classical",
         levels: int | None = None,
         dense: bool | None = None,
     ):
-        if coarse_size is not None and coarse_size not in COARSE_SIZES:
+        if coarse_size not in COARSE_SIZES:
             raise ValueError(f"coarse_size must be one of {COARSE_SIZES}, got {coarse_size!r}")
         if candidates is not None and candidates not in COARSE_SIZES:
             raise ValueError(f"candidates must be None or one of {COARSE_SIZES}, got {candidates!r}")
-        if candidates is not None and candidates < (coarse_size or DEFAULT_SIZE):
-            raise ValueError(f"candidates must be at least coarse_size {coarse_size or DEFAULT_SIZE}, got {candidates}")
+        if candidates is None:
+            candidates = coarse_size if coarse_size == 1 or basis == "optimal" else max(coarse_size, CANDIDATES)
+        if candidates < coarse_size:
+            raise ValueError(f"candidates must be at least coarse_size {coarse_size}, got {candidates}")
         if sweep not in SWEEPS:
             raise ValueError(f"unknown sweep {sweep!r}; allowed: {', '.join(SWEEPS)}")
         if not isinstance(deflated, bool | np.bool_):
@@ -153,9 +152,9 @@ class Schwarz(Preconditioner):
             raise ValueError(f"overlap {overlap} needs sweep='additive', got {sweep!r}")
         if basis not in BASES:
             raise ValueError(f"unknown basis {basis!r}; allowed: {', '.join(BASES)}")
-        if basis == "optimal" and candidates is not None:
+        if basis == "optimal" and candidates > coarse_size:
             raise ValueError(f"basis='optimal' makes its own choice, got candidates {candidates!r}")
-        if basis == "optimal" and (leaf_size == 64 or (coarse_size or 8) > 8):
+        if basis == "optimal" and (leaf_size == 64 or coarse_size > 8):
             raise ValueError("basis='optimal' needs leaves of 128 cells and at most 8 functions")
         if levels is not None and (not isinstance(levels, Integral) or isinstance(levels, bool) or levels < 2):
             raise ValueError(f"levels must be None or an integer >= 2, got {levels!r}")
@@ -164,8 +163,8 @@ class Schwarz(Preconditioner):
         if ranks not in RANKS:
             raise ValueError(f"unknown ranks {ranks!r}; allowed: {', '.join(RANKS)}")
         if ranks == "adaptive":
-            if candidates is None or candidates <= (coarse_size or DEFAULT_SIZE):
-                raise ValueError(f"ranks='adaptive' needs more candidates than coarse_size, got {candidates!r}")
+            if candidates == coarse_size:
+                raise ValueError(f"ranks='adaptive' needs more candidates than coarse_size {coarse_size}")
             if overlap or levels not in (None, 2):
                 raise ValueError(f"ranks='adaptive' needs overlap 0 and levels None or 2, got {overlap} and {levels}")
         self.coarse_size = coarse_size
@@ -181,18 +180,9 @@ class Schwarz(Preconditioner):
         self.levels = levels
         self._dense = dense
 
-    def leaf_cells(self, dimension: int) -> int:
-        if self.leaf_size is not None:
-            return self.leaf_size
-        return 64 if dimension == 2 and (self.coarse_size or DEFAULT_SIZE) <= 4 and self.graph_safe else 128
-
     def allocate(self) -> None:
         system, bricks = self.system, self.system.bricks
-        if self.coarse_size is None:
-            self.coarse_size = bricks.leaf_size // (16 if bricks.dimension == 2 else 32)
-        R, C = self.coarse_size, self.functions
-        if C < R or (C == R and self.ranks == "adaptive"):
-            raise ValueError(f"coarse_size is {R} on these leaves: too many for {C} candidates")
+        R, C = self.coarse_size, self.candidates
         if self.ranks == "adaptive":
             R = C
         M, L, T = system.preconditioner_type, bricks.leaf_size, system.krylov_type
@@ -237,18 +227,13 @@ class Schwarz(Preconditioner):
         self._transfer = kernels.transfer(system.shape, T, M, R, ranks.varied)
         self._dot = krylov(system.shape, T).dot
 
-    @property
-    def functions(self) -> int:
-        """C: functions of a leaf before any choice, the constant included."""
-        return self.candidates or self.coarse_size
-
     def near_field(self) -> Windows | None:
         """The solves on windows that overlap, None for those on leaves."""
         return Windows(self.system, self.overlap, None, self.dense) if self.overlap else None
 
     def start_functions(self) -> np.ndarray:
         """[(C - 1) * L] for all leaves alike, or [leaves * (C - 1) * L]: what the inverse step is applied to."""
-        start = haar(self.system.bricks.extent, max(self.functions - 1, 1))
+        start = haar(self.system.bricks.extent, max(self.candidates - 1, 1))
         return start.ravel() if self.graph_safe else np.tile(start, (self.system.leaves, 1, 1)).ravel()
 
     def predict(self) -> None:
@@ -281,7 +266,7 @@ class Schwarz(Preconditioner):
 
     def _update_basis(self) -> None:
         system, leaves, by = self.system, self._leaves, self._leaves.by
-        C, basis = self.functions, self._basis if self._choice is None else self._choice.candidates
+        C, basis = self.candidates, self._basis if self._choice is None else self._choice.candidates
         if C > 1:
             closed = leaves.closed_factor()
             own = int(self._start_functions.size > (C - 1) * system.bricks.leaf_size)

@@ -43,6 +43,7 @@ class Selection:
     def __init__(self, system: System, leaves: Leaves, C: int, ranks: Ranks, constants: wp.array):
         bricks, by, M = system.bricks, leaves.by, system.preconditioner_type
         self._system, self._leaves, self._ranks, self._constants = system, leaves, ranks, constants
+        self._bundles = -(-system.leaves // kernels.TOGETHER)
         faces = system.leaves * bricks.directions
         self.candidates = system.zeros(system.leaves * C * bricks.leaf_size, M)
         self._affected = system.zeros(system.leaves, wp.int32)
@@ -52,11 +53,11 @@ class Selection:
         self._mass = system.zeros(faces * C * C, wp.float64)
         self._scale = system.zeros(system.leaves * C, wp.float64)
         self._face_basis = system.zeros(faces * bricks.face_size * C, M)
-        self._work = system.zeros(by.groups * by.W * kernels.WORK * C * C, wp.float64)
+        self._work = system.zeros(self._bundles * kernels.TOGETHER * kernels.WORK * C * C, wp.float64)
         self._choice = system.zeros(system.leaves * C * C, wp.float64)
         self._nothing = system.zeros(1, wp.float64)
         self.setup = coarsening(system.shape, bricks.halfwidth, by.W, M, C, False, True, ranks.most)
-        self._kernels = kernels.selection(system.shape, by.W, M, C, ranks.most, ranks.varied)
+        self._kernels = kernels.selection(system.shape, M, C, ranks.most, ranks.varied)
 
     def update(self, basis: wp.array) -> None:
         """Records: basis [leaves, R, L], the best of the candidates, best first."""
@@ -65,9 +66,9 @@ class Selection:
         inputs = [system.leaves, leaves.changed, *graph, system.conductance, system.diagonal, leaves.pinned]
         inputs += [self.candidates, self._blocks, self._mass, self._scale, self._nothing, self._face_basis]
         launch(self.setup.galerkin, system.leaves, inputs, system.device)
-        inputs = [leaves.changed, leaves.by.members, system.neighbor, self._constants, self._blocks, self._mass]
+        inputs = [system.leaves, leaves.changed, system.neighbor, self._constants, self._blocks, self._mass]
         inputs += [self._work, self._affected, self.worth, self._choice]
-        launch(self._kernels.select, leaves.by.groups, inputs, system.device)
+        launch(self._kernels.select, self._bundles, inputs, system.device)
         self._ranks.assign(self._affected, self.worth)
         inputs = [*self._ranks.of_nodes, self.renewed, self._choice, self.candidates, basis]
         launch(self._kernels.combine, system.leaves, inputs, system.device)

@@ -1,6 +1,8 @@
 // Prelude of every native body: a block of lanes. See kernels/native.py.
 // HP_CELLS { ... } visits the cells of a brick (l, and x, y, z), HP_MEMBERS { ... } the W leaves of a group, one each
 // lane on CUDA, innermost (vectorised) on the CPU; what each of them keeps is entry HP_OWN of a local array [HP_PRIVATE].
+// HP_ALL(t, count) { ... } visits item t, of count, of every member w of a group, all of them independent: lane by lane on CUDA, w
+// innermost (vectorised) on the CPU, outermost in HP_ALL_STRIDED, for bodies that jump through memory.
 // HP_SHARE(t, begin, count) { ... } gives item t of `count` to lane
 // begin + t, so that several short loops run side by side on CUDA; what each item keeps is entry HP_ITEM(t) of a local
 // array [HP_ITEMS(count)]. STRIP cells at a time make a vector on the CPU; so does
@@ -15,6 +17,10 @@
     for (int l = lane; l < L; l += lanes)                                                                          \
         for (int z = l % BZ, y = l / BZ % BY, x = l / (BZ * BY), once_ = 1; once_; once_ = 0)
 #define HP_MEMBERS if (lane < W) for (int w = lane, once_ = 1; once_; once_ = 0)
+#define HP_ALL(t, count)                                                                                           \
+    for (int pair_ = lane; pair_ < (count) * W; pair_ += lanes)                                                    \
+        for (int t = pair_ / W, w = pair_ % W, once_ = 1; once_; once_ = 0)
+#define HP_ALL_STRIDED HP_ALL
 #define HP_PRIVATE 1
 #define HP_OWN 0
 #define HP_SHARE(t, begin, count) if (const int t = lane - (begin); t >= 0 && t < (count))
@@ -38,6 +44,14 @@ constexpr int ACCUMULATORS = 1;
         for (int y = 0; y < BY; ++y)                                                                               \
             for (int z = 0, l = (x * BY + y) * BZ; z < BZ; ++z, ++l)
 #define HP_MEMBERS for (int w = 0; w < W; ++w)
+#define HP_ALL(t, count)                                                                                           \
+    for (int t = 0; t < (count); ++t)                                                                              \
+        _Pragma("clang loop vectorize(assume_safety)")                                                             \
+        for (int w = 0; w < W; ++w)
+#define HP_ALL_STRIDED(t, count)                                                                                   \
+    for (int w = 0; w < W; ++w)                                                                                    \
+        HP_STRIDED                                                                                                 \
+        for (int t = 0; t < (count); ++t)
 #define HP_PRIVATE W
 #define HP_OWN w
 #define HP_SHARE(t, begin, count) for (int t = 0; t < (count); ++t)

@@ -1,21 +1,21 @@
-// The worth of C functions of each leaf i of a group, and the combinations of them that are worth most.
+// The worth of C functions of each leaf i, and the combinations of them that are worth most. W leaves a block.
 //
 // With G_i = Phi_i^T A_ii Phi_i, E_ij = Phi_i^T A_ij Phi_j and M_jd = Phi_j^T (conductances of face d) Phi_j, all from
 // galerkin.h, the neighbours are eliminated, each alone and closed towards everyone else:
 //     P_i = G_i - sum_j E_ij (G_j - sum_{d not towards i} M_jd)^-1 E_ij^T,      of which ELIMINATED functions a neighbour.
 // The leaf's constants are kept anyway: they are eliminated in their turn from P v = lambda G v, v G-orthogonal to them.
 // 1 / lambda is what the function v is worth. Row k of `choice` [leaves, C, C]: coefficients of the k-th best of unit
-// length, the constants first as they are; `worth` [leaves, C].
-// A member lane works alone on its own leaf in `work` [groups, 4, C * C, W]. `renewed`: leaves whose choice may differ
-// from the last frame's.
+// length, the constants first as they are; `worth` [leaves, C]. `renewed`: leaves whose choice may differ from the last
+// frame's. Matrices [C, C] of W leaves lie interleaved in `work` [blocks, 4, C * C, W].
 constexpr double SHIFT = 1e-6;                     // of G: bounds 1 / lambda in leaves torn in parts
 constexpr double LOST = 1e-14, NEGLIGIBLE = 1e-18, CONSTANT = 1e300;
 constexpr int SWEEPS = 12, CC = C * C;
-const int* group = members.data + slot * W;
+HP_SHARED double off[W], cosine[W], sine[W];
+const int begin = slot * W, count = leaves - begin < W ? leaves - begin : W;
+auto leaf = [&](int w) { return begin + (w < count ? w : 0); };             // an empty place repeats the first leaf
 int stale = 0, most = 1;
-for (int w = 0; w < W; ++w) {
-    const int b = group[w];
-    if (b < 0) continue;
+for (int w = 0; w < count; ++w) {
+    const int b = begin + w;
     most = constants.data[b] > most ? constants.data[b] : most;
     int mine = changed.data[b];
     for (int d = 0; d < DIRECTIONS; ++d) mine |= changed.data[neighbor.data[b * DIRECTIONS + d]];
@@ -29,155 +29,139 @@ double* __restrict__ s = p + CC * W;
 double* __restrict__ e = s + CC * W;
 double* __restrict__ u = e;                        // later: eigenvectors, a row each
 auto block_of = [&](int b, int d) { return blocks.data + ((long long)b * (DIRECTIONS + 1) + d) * CC; };
-auto leaf_of = [&](int w) { return group[w] < 0 ? group[0] : group[w]; };   // an empty place repeats the first leaf
-// to -= x y, one for each member. Sums grow in memory, many side by side; in registers they would wait for each other.
-auto subtract = [&](double* to, const double* x, const double* y) {
-    double result[HP_PRIVATE];
-    HP_MEMBERS result[HP_OWN] = to[w] - x[w] * y[w];
-    HP_MEMBERS to[w] = result[HP_OWN];
-};
-auto multiply = [&](double* to, const double* x) {
-    double result[HP_PRIVATE];
-    HP_MEMBERS result[HP_OWN] = to[w] * x[w];
-    HP_MEMBERS to[w] = result[HP_OWN];
-};
+// Entry (i, k) of a matrix is at at_(i, k) + w. Sums grow in memory, many side by side; in registers they would wait for
+// each other.
+auto at_ = [](int i, int k) { return (i * C + k) * W; };
 // Cholesky factor of a [n, n] in place, below the diagonal; reciprocals on it, 0 for a lost pivot. Row 0 right of the
 // diagonal holds the other diagonal entries as they were.
 auto factorise = [&](double* a, int n) {
-    for (int k = 1; k < n; ++k) HP_MEMBERS a[k * W + w] = a[(k * C + k) * W + w];
+    HP_ALL(k, n) if (k > 0) a[at_(0, k) + w] = a[at_(k, k) + w];
     for (int k = 0; k < n; ++k) {
-        HP_MEMBERS {
-            const double left = a[(k * C + k) * W + w], before = a[k * W + w];
-            a[(k * C + k) * W + w] = left > LOST * before ? 1.0 / sqrt(left) : 0.0;
+        HP_SYNC;
+        HP_ALL(_, 1) {
+            const double left = a[at_(k, k) + w];
+            a[at_(k, k) + w] = left > LOST * a[at_(0, k) + w] ? 1.0 / sqrt(left) : 0.0;
         }
-        for (int i = k + 1; i < n; ++i) multiply(a + (i * C + k) * W, a + (k * C + k) * W);
+        HP_SYNC;
+        HP_ALL(i, n - k - 1) a[at_(k + 1 + i, k) + w] *= a[at_(k, k) + w];
+        HP_SYNC;
         for (int i = k + 1; i < n; ++i)
-            for (int m = k + 1; m <= i; ++m) subtract(a + (i * C + m) * W, a + (i * C + k) * W, a + (m * C + k) * W);
+            HP_ALL(m, i - k) a[at_(i, k + 1 + m) + w] -= a[at_(i, k) + w] * a[at_(k + 1 + m, k) + w];
     }
+    HP_SYNC;
 };
 // The factor's inverse times C right-hand sides in place; entry k of the f-th at x[(k * entry + f * item) * W].
 auto forward = [&](const double* a, int n, double* x, int entry, int item) {
     for (int k = 0; k < n; ++k) {
         for (int m = 0; m < k; ++m)
-            for (int f = 0; f < C; ++f)
-                subtract(x + (k * entry + f * item) * W, a + (k * C + m) * W, x + (m * entry + f * item) * W);
-        for (int f = 0; f < C; ++f) multiply(x + (k * entry + f * item) * W, a + (k * C + k) * W);
+            HP_ALL(f, C) x[(k * entry + f * item) * W + w] -= a[at_(k, m) + w] * x[(m * entry + f * item) * W + w];
+        HP_ALL(f, C) x[(k * entry + f * item) * W + w] *= a[at_(k, k) + w];
     }
+    HP_SYNC;
 };
-HP_STRIDED HP_MEMBERS {
-    const double* __restrict__ from = block_of(leaf_of(w), DIRECTIONS);
-    HP_STRIDED
-    for (int t = 0; t < CC; ++t) g[t * W + w] = p[t * W + w] = from[t];
-}
+HP_ALL_STRIDED(t, CC) g[t * W + w] = p[t * W + w] = block_of(leaf(w), DIRECTIONS)[t];
+HP_SYNC;
 #pragma unroll
 for (int d = 0; d < DIRECTIONS; ++d) {
-    HP_STRIDED HP_MEMBERS {
-        const int b = leaf_of(w), j = neighbor.data[b * DIRECTIONS + d];
-        const double* __restrict__ theirs = block_of(j, DIRECTIONS);
-        const double* __restrict__ faces = mass.data + (long long)j * DIRECTIONS * CC;
-        const double* __restrict__ across = block_of(b, d);
-        for (int f = 0; f < ELIMINATED; ++f)
-            HP_STRIDED
-            for (int t = f * C; t <= f * C + f; ++t) {
-                double closed = (1.0 + SHIFT) * theirs[t];
+    HP_ALL_STRIDED(t, ELIMINATED * C) {
+        const int j = neighbor.data[leaf(w) * DIRECTIONS + d];
+        double closed = (1.0 + SHIFT) * block_of(j, DIRECTIONS)[t];
 #pragma unroll
-                for (int o = 0; o < DIRECTIONS; ++o)
-                    if (o != (d ^ 1)) closed -= faces[o * CC + t];
-                s[t * W + w] = closed;
-            }
-        // Where a leaf is its own neighbour, across a periodic side, there is nobody to eliminate.
-        for (int f = 0; f < C; ++f)
-            HP_STRIDED
-            for (int k = 0; k < ELIMINATED; ++k) e[(k * C + f) * W + w] = j == b ? 0.0 : across[f * C + k];
-        if (j == b)
-            for (int t = 0; t < CC; ++t) p[t * W + w] += across[t];
+        for (int o = 0; o < DIRECTIONS; ++o)
+            if (o != (d ^ 1)) closed -= mass.data[((long long)j * DIRECTIONS + o) * CC + t];
+        s[t * W + w] = closed;
     }
+    HP_ALL_STRIDED(t, CC) {                                             // elsewhere than across a side to a leaf it is zero
+        const int b = leaf(w), j = neighbor.data[b * DIRECTIONS + d];
+        const double across = block_of(b, d)[t];
+        if (j == b) p[t * W + w] += across;                              // across a periodic side there is nobody else
+        if (t % C < ELIMINATED) e[at_(t % C, t / C) + w] = j == b ? 0.0 : across;
+    }
+    HP_SYNC;
     factorise(s, ELIMINATED);
     forward(s, ELIMINATED, e, C, 1);
     for (int f = 0; f < C; ++f)
-        for (int k = 0; k <= f; ++k) HP_MEMBERS {
-            double sum = p[(f * C + k) * W + w];
-            for (int m = 0; m < ELIMINATED; ++m) sum -= e[(m * C + f) * W + w] * e[(m * C + k) * W + w];
-            p[(f * C + k) * W + w] = p[(k * C + f) * W + w] = sum;
+        HP_ALL(k, f + 1) {
+            double sum = p[at_(f, k) + w];
+            for (int m = 0; m < ELIMINATED; ++m) sum -= e[at_(m, f) + w] * e[at_(m, k) + w];
+            p[at_(f, k) + w] = p[at_(k, f) + w] = sum;
         }
+    HP_SYNC;
 }
 factorise(g, C);
 forward(g, C, p, C, 1);
 forward(g, C, p, 1, C);
 for (int k = 0; k < most; ++k) {
-    for (int m = k + 1; m < C; ++m) HP_MEMBERS {
-        const double pivot = p[(k * C + k) * W + w] + SHIFT;
-        u[m * W + w] = k < constants.data[leaf_of(w)] ? p[(k * C + m) * W + w] / pivot : 0.0;
+    HP_ALL(m, C) {
+        const double pivot = p[at_(k, k) + w] + SHIFT;
+        u[m * W + w] = k < constants.data[leaf(w)] && m > k ? p[at_(k, m) + w] / pivot : 0.0;
     }
-    for (int f = k + 1; f < C; ++f)
-        for (int m = k + 1; m < C; ++m)
-            subtract(p + (f * C + m) * W, p + (f * C + k) * W, u + m * W);
+    HP_SYNC;
+    for (int f = k + 1; f < C; ++f) HP_ALL(m, C) if (m > k) p[at_(f, m) + w] -= p[at_(f, k) + w] * u[m * W + w];
+    HP_SYNC;
 }
 // What is left of the constants only keeps them in front.
 for (int f = 0; f < C; ++f)
-    for (int k = 0; k <= f; ++k) HP_MEMBERS {
-        const int kept = constants.data[leaf_of(w)];
-        const double value = f == k ? (f < kept ? double(f - kept) : p[(f * C + f) * W + w] + SHIFT) :
-                             k < kept ? 0.0 : 0.5 * (p[(f * C + k) * W + w] + p[(k * C + f) * W + w]);
-        p[(f * C + k) * W + w] = p[(k * C + f) * W + w] = value;
-        u[(f * C + k) * W + w] = u[(k * C + f) * W + w] = f == k ? 1.0 : 0.0;
+    HP_ALL(k, f + 1) {
+        const int kept = constants.data[leaf(w)];
+        const double value = f == k ? (f < kept ? double(f - kept) : p[at_(f, f) + w] + SHIFT) :
+                             k < kept ? 0.0 : 0.5 * (p[at_(f, k) + w] + p[at_(k, f) + w]);
+        p[at_(f, k) + w] = p[at_(k, f) + w] = value;
+        u[at_(f, k) + w] = u[at_(k, f) + w] = f == k ? 1.0 : 0.0;
     }
-// Jacobi's rotations, pair by pair, until every member's off-diagonal part is negligible.
+HP_SYNC;
+// Jacobi's rotations, pair by pair, until every leaf's off-diagonal part is negligible. Function 0 is always a constant.
+auto turn = [&](double* first, double* second, int w) {
+    const double x = *first, y = *second;
+    *first = cosine[w] * x - sine[w] * y;
+    *second = sine[w] * x + cosine[w] * y;
+};
 for (int sweep = 0; sweep < SWEEPS; ++sweep) {
-    double off[HP_PRIVATE], rotation[HP_PRIVATE], cosine[HP_PRIVATE];
-    HP_MEMBERS off[HP_OWN] = 0.0;
-    for (int f = 1; f < C; ++f)
-        for (int k = 0; k < f; ++k) HP_MEMBERS off[HP_OWN] += p[(f * C + k) * W + w] * p[(f * C + k) * W + w];
+    HP_ALL(_, 1) off[w] = 0.0;
+    for (int f = 2; f < C; ++f)
+        for (int k = 1; k < f; ++k) HP_ALL(_, 1) off[w] += p[at_(f, k) + w] * p[at_(f, k) + w];
+    HP_SYNC;
     bool done = true;
-    HP_MEMBERS done = done && off[HP_OWN] < NEGLIGIBLE;
+    for (int w = 0; w < W; ++w) done = done && off[w] < NEGLIGIBLE;
     if (done) break;
     for (int f = 2; f < C; ++f)
-        for (int k = 1; k < f; ++k) {                                   // function 0 is always a constant
-            HP_MEMBERS {
-                const double across = p[(f * C + k) * W + w], half = 0.5 * (p[(f * C + f) * W + w] - p[(k * C + k) * W + w]);
-                const double size = half * half + across * across, root = sqrt(size);
+        for (int k = 1; k < f; ++k) {
+            HP_SYNC;
+            HP_ALL(_, 1) {
+                const double across = p[at_(f, k) + w], half = 0.5 * (p[at_(f, f) + w] - p[at_(k, k) + w]);
+                const double root = sqrt(half * half + across * across);
                 const double tangent = across / (half < 0.0 ? half - root : half + root);
                 const bool turns = across * across > 1e-60;
-                cosine[HP_OWN] = turns ? 1.0 / sqrt(1.0 + tangent * tangent) : 1.0;
-                rotation[HP_OWN] = turns ? tangent * cosine[HP_OWN] : 0.0;
+                cosine[w] = turns ? 1.0 / sqrt(1.0 + tangent * tangent) : 1.0;
+                sine[w] = turns ? tangent * cosine[w] : 0.0;
             }
-            auto turn = [&](double* __restrict__ first, double* __restrict__ second) {
-                HP_MEMBERS {
-                    const double x = first[w], y = second[w];
-                    first[w] = cosine[HP_OWN] * x - rotation[HP_OWN] * y;
-                    second[w] = rotation[HP_OWN] * x + cosine[HP_OWN] * y;
-                }
-            };
-            for (int m = 0; m < C; ++m) turn(p + (k * C + m) * W, p + (f * C + m) * W);
-            for (int m = 0; m < C; ++m) turn(p + (m * C + k) * W, p + (m * C + f) * W);
-            for (int m = 0; m < C; ++m) turn(u + (k * C + m) * W, u + (f * C + m) * W);
-        }
-}
-for (int k = C - 1; k >= 0; --k) {
-    for (int m = k + 1; m < C; ++m)
-        for (int f = 0; f < C; ++f)
-            subtract(u + (f * C + k) * W, g + (m * C + k) * W, u + (f * C + m) * W);
-    for (int f = 0; f < C; ++f) multiply(u + (f * C + k) * W, g + (k * C + k) * W);
-}
-for (int f = 0; f < C; ++f) {
-    double length[HP_PRIVATE];
-    HP_MEMBERS length[HP_OWN] = 0.0;
-    for (int k = 0; k < C; ++k) HP_MEMBERS {
-        double& amount = u[(f * C + k) * W + w];
-        if (f < constants.data[leaf_of(w)]) amount = double(f == k);
-        length[HP_OWN] += amount * amount;
-    }
-    HP_MEMBERS {
-        const int b = group[w];
-        if (b >= 0) {
-            const double lambda = p[(f * C + f) * W + w], scale = length[HP_OWN] > 0.0 ? 1.0 / sqrt(length[HP_OWN]) : 0.0;
-            int place = 0;
-            for (int m = 0; m < C; ++m) {
-                const double other = p[(m * C + m) * W + w];
-                place += other < lambda || (other == lambda && m < f);
+            HP_SYNC;
+            HP_ALL(m, C) {
+                turn(p + at_(k, m) + w, p + at_(f, m) + w, w);
+                turn(u + at_(k, m) + w, u + at_(f, m) + w, w);
             }
-            worth.data[b * C + place] = f < constants.data[b] ? CONSTANT : 1.0 / lambda;
-            for (int k = 0; k < C; ++k) choice.data[((long long)b * C + place) * C + k] = scale * u[(f * C + k) * W + w];
+            HP_SYNC;
+            HP_ALL(m, C) turn(p + at_(m, k) + w, p + at_(m, f) + w, w);
         }
+    HP_SYNC;
+}
+for (int k = C - 1; k >= 0; --k) {                                       // eigenvectors in the functions themselves
+    for (int m = k + 1; m < C; ++m) HP_ALL(f, C) u[at_(f, k) + w] -= g[at_(m, k) + w] * u[at_(f, m) + w];
+    HP_ALL(f, C) u[at_(f, k) + w] *= g[at_(k, k) + w];
+}
+HP_ALL_STRIDED(f, C) {
+    if (w >= count) continue;
+    const int b = begin + w, kept = constants.data[b];
+    const double lambda = p[at_(f, f) + w];
+    double length = 0.0;
+    int place = 0;
+    for (int m = 0; m < C; ++m) {
+        const double other = p[at_(m, m) + w];
+        place += other < lambda || (other == lambda && m < f);
+        length += u[at_(f, m) + w] * u[at_(f, m) + w];
     }
+    const double scale = length > 0.0 ? 1.0 / sqrt(length) : 0.0;
+    worth.data[b * C + place] = f < kept ? CONSTANT : 1.0 / lambda;
+    double* to = choice.data + ((long long)b * C + place) * C;
+    for (int m = 0; m < C; ++m) to[m] = f < kept ? double(f == m) : scale * u[at_(f, m) + w];
 }

@@ -25,6 +25,8 @@ from .frames import SEED, Frame
 
 TOLERANCE = 1e-8
 MAX_ITERATIONS = 5000
+CANDIDATES = 16
+"""Functions a leaf that the library chooses from, classical or learned."""
 PAPER_SHAPES = ((32, 32), (64, 32), (64, 64), (128, 64), (128, 128))
 PUBLISHED = (46.7, 65.7, 80.4, 168.0, 393.6)
 """Iterations of arXiv 2605.13343 on its own frames at its five sizes, fp64 PCG to 1e-8."""
@@ -155,7 +157,7 @@ def generalisation(plan: dict, step: Callable[[str], None]) -> list[dict]:
 
 def coarse_space(plan: dict, step: Callable[[str], None]) -> list[dict]:
     """Learned beside classical start functions, everything else equal: the first classical ones, the best of as many
-    classical candidates as there are learned ones, the best of the learned."""
+    classical candidates as there are learned ones, the best of the learned, and as many of them as are worth it."""
     rows = []
     cases = [(f, c, s) for f, c in (*FAMILIES, *UNSEEN) for s in plan["sizes"]]
     cases += [(f, c, s) for f, c in FAMILIES for s in plan["large"]]
@@ -165,12 +167,14 @@ def coarse_space(plan: dict, step: Callable[[str], None]) -> list[dict]:
         for R in (4, 8):
             for name, options in VARIANTS.items():
                 classical = count(Schwarz(R, candidates=R, **options), frames)
-                chosen = count(Schwarz(R, candidates=2 * R, **options), frames)
-                learned = count(HTP(R, candidates=2 * R, **options), frames)
+                chosen = count(Schwarz(R, candidates=CANDIDATES, **options), frames)
+                learned = count(HTP(R, candidates=CANDIDATES, **options), frames)
+                adaptive = count(HTP(R, candidates=CANDIDATES, ranks="adaptive", **options), frames)
                 rows.append({"family": family, "shape": shape, "functions": R, "variant": name})
-                rows[-1] |= {"classical": classical, "chosen": chosen, "learned": learned}
-                ratios = {"classical / learned": classical, "chosen / learned": chosen}
-                rows[-1] |= {name: other.mean / learned.mean for name, other in ratios.items()}
+                rows[-1] |= {"classical": classical, "chosen": chosen, "learned": learned, "adaptive": adaptive}
+                rows[-1] |= {"classical / learned": classical.mean / learned.mean}
+                rows[-1] |= {"classical / adaptive": classical.mean / adaptive.mean}
+                rows[-1] |= {"chosen / learned": chosen.mean / learned.mean}
         step(f"coarse space, {family} {shape}")
     return rows
 

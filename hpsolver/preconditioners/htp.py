@@ -40,7 +40,7 @@ class HTP(Schwarz):
             since, as far as they are known (``observe``), and after ``LONGEST`` frames at the latest; ``PORTION``
             leaves a frame, so that no frame waits for all. Only leaves that changed are predicted. (On a GPU a
             prediction is of all leaves at once: to ask which of them changed would be to wait for the answer.)
-        deflated, sweep, levels, dense: as in ``Schwarz``; leaves have 128 cells.
+        ranks, deflated, sweep, levels, dense: as in ``Schwarz``; leaves have 128 cells.
 
     Raises:
         TypeError, ValueError: as ``Schwarz``; when bound, a weight file is not what it should be.
@@ -59,6 +59,7 @@ class HTP(Schwarz):
         candidates: int | None = None,
         weights: str | Path | None = None,
         refresh: int | str = 1,
+        ranks: str = "uniform",
         deflated: bool = True,
         sweep: str = "redblack",
         levels: int | None = None,
@@ -68,7 +69,9 @@ class HTP(Schwarz):
             raise ValueError(f"coarse_size must be one of {SIZES}, got {coarse_size!r}")
         if candidates is None:
             candidates = max(8, 2 * coarse_size)
-        super().__init__(coarse_size, candidates=candidates, deflated=deflated, sweep=sweep, levels=levels, dense=dense)
+        super().__init__(
+            coarse_size, candidates=candidates, ranks=ranks, deflated=deflated, sweep=sweep, levels=levels, dense=dense
+        )
         if refresh != "auto" and (not isinstance(refresh, Integral) or isinstance(refresh, bool) or refresh < 1):
             raise ValueError(f"refresh must be an integer >= 1 or 'auto', got {refresh!r}")
         self.graph_safe = False

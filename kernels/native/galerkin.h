@@ -84,7 +84,7 @@ for (int d = 0; d < DIRECTIONS; ++d) {
     for (int h = 0; h < rank_of(j); h += TOGETHER)
         for (int t = lane; t < TOGETHER * face.cells; t += lanes) {
             const int s = t / TOGETHER, g = h + t % TOGETHER;
-            across[s * R + g] = basis.data[(j * R + g) * L + face.there(s)];
+            across[h * FACE + t] = basis.data[(j * R + g) * L + face.there(s)];
         }
     for (int h = 0; h < rank_here; h += TOGETHER)
         for (int t = lane; t < TOGETHER * face.cells; t += lanes) {
@@ -100,7 +100,7 @@ for (int d = 0; d < DIRECTIONS; ++d) {
             HP_SHARE(g, h, TOGETHER) coupled[HP_ITEM(g)] = taken[HP_ITEM(g)] = 0.0;
             for (int s = 0; s < face.cells; ++s) {
                 const double flux = mine[s * R + f] * conductance.data[d * n + b * L + face.here(s)];
-                HP_SHARE(g, h, TOGETHER) coupled[HP_ITEM(g)] -= flux * double(across[s * R + h + g]);
+                HP_SHARE(g, h, TOGETHER) coupled[HP_ITEM(g)] -= flux * double(across[h * FACE + s * TOGETHER + g]);
                 if (MASS) HP_SHARE(g, h, TOGETHER) taken[HP_ITEM(g)] += flux * mine[s * R + h + g];
             }
             HP_SHARE(g, h, TOGETHER) to[f * R + h + g] = coupled[HP_ITEM(g)];

@@ -1,5 +1,6 @@
 // How many of the R functions stored for each node count: rank[b]. Innermost loops go over TOGETHER functions, a length known in
-// advance; what they take too many is finite and nobody reads it. On CUDA, where functions are lanes, all R go at once.
+// advance; what they take too many nobody reads. face_basis (galerkin.h) has [FACE, TOGETHER] of some functions, then those of
+// the next. On CUDA, where functions are lanes, all R go at once.
 #if defined(__CUDA_ARCH__)
 constexpr int TOGETHER = R;
 #else

@@ -97,7 +97,7 @@ for (int w = 0; w < W; ++w) {
                 double pushed[HP_ITEMS(TOGETHER)];
                 HP_SHARE(f, d * R, TOGETHER) pushed[HP_ITEM(f)] = 0.0;
                 for (int t = 0; t < face.cells; ++t)
-                    HP_SHARE(f, d * R, TOGETHER) pushed[HP_ITEM(f)] += double(phi[t * R + g + f]) * double(change[d * FACE + t]);
+                    HP_SHARE(f, d * R, TOGETHER) pushed[HP_ITEM(f)] += double(phi[g * FACE + t * TOGETHER + f]) * double(change[d * FACE + t]);
                 HP_SHARE(f, d * R, TOGETHER) sum[g + f] = pushed[HP_ITEM(f)];
             }
         }

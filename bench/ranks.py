@@ -22,8 +22,8 @@ from . import command, learned, machine, report
 
 TOLERANCE = 1e-8
 FORMS = {
-    "4": {"coarse_size": 4},
-    "8": {"coarse_size": 8},
+    "4": {"coarse_size": 4, "candidates": 4},
+    "8": {"coarse_size": 8, "candidates": 8},
     "4 of 8": {"coarse_size": 4, "candidates": 8},
     "4 of 8, adaptive": {"coarse_size": 4, "candidates": 8, "ranks": "adaptive"},
     "4 of 16": {"coarse_size": 4, "candidates": 16},
@@ -31,7 +31,6 @@ FORMS = {
 }
 MEASURES = ("iterations", "update ms", "us an iteration", "frame ms")
 KINDS = (("bubbles", 1e3), ("film", 1e3), ("noise", 1e3), ("film", 1e5), ("noise", 1e5))
-LEAF_SIZES = {2: 64, 3: 128}
 SCALES = {
     "quick": {"shapes": ((32, 16), (16, 8, 8)), "kinds": 1, "frames": 2, "rounds": 1},
     "default": {"shapes": ((128, 128), (32, 32, 32)), "kinds": len(KINDS), "frames": 4, "rounds": 5},
@@ -42,9 +41,8 @@ SCALES["full"] = SCALES["default"] | {"frames": 10, "rounds": 10}
 def measure(plan: dict) -> Iterable[dict]:
     """Case by case, the medians of each form in the order of ``MEASURES``."""
     for shape in plan["shapes"]:
-        common = {"leaf_size": LEAF_SIZES[len(shape)], "levels": 2}
         solvers = {
-            name: Solver(shape, preconditioner=Schwarz(**options, **common), tolerance=TOLERANCE, device="cpu")
+            name: Solver(shape, preconditioner=Schwarz(levels=2, **options), tolerance=TOLERANCE, device="cpu")
             for name, options in FORMS.items()
         }
         for family, contrast in KINDS[: plan["kinds"]]:

@@ -96,7 +96,7 @@ class Schwarz(Preconditioner):
         ranks: ``uniform``, or ``adaptive``: of its candidates each leaf has as many functions as are worth it,
             ``coarse_size`` in the mean, by one threshold for the frame. Needs more candidates than that and no overlap;
             the coarse problem is always solved exactly. On a CPU it costs what it saves (``bench/results/ranks.md``):
-            0.87 to 0.97 of the iterations, geometric means, each 1.07 to 1.15 times as long; only 3D films gain.
+            0.87 to 0.97 of the iterations, geometric means, each 1.07 to 1.15 times as long; 3D films gain, with 16.
         deflated: A-DEF2 instead of the additive form.
         sweep: ``additive`` (all leaves at once) or ``redblack`` (a symmetric sweep; needs ``deflated``).
         overlap: layers of cells that each leaf's solve takes from its neighbours, 0 to 2; more than 0 needs

@@ -166,7 +166,7 @@ def coarse_space(plan: dict, step: Callable[[str], None]) -> list[dict]:
         frames = gallery(family, shape, number, contrast)
         for R in (4, 8):
             for name, options in VARIANTS.items():
-                classical = count(Schwarz(R, candidates=R, **options), frames)
+                classical = count(Schwarz(R, candidates=R, leaf_size=128, **options), frames)
                 chosen = count(Schwarz(R, candidates=CANDIDATES, **options), frames)
                 learned = count(HTP(R, candidates=CANDIDATES, **options), frames)
                 adaptive = count(HTP(R, candidates=CANDIDATES, ranks="adaptive", **options), frames)

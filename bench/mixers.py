@@ -103,7 +103,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _skeleton(basis: str, size: int, **options: object) -> Schwarz:
-    return Schwarz(size, candidates=size, basis=basis, **options)
+    return Schwarz(size, candidates=size, leaf_size=128, basis=basis, **options)
 
 
 def _counts(kind, frames: dict[str, list]) -> dict[str, object]:

@@ -86,7 +86,7 @@ class Solver:
         self.device = _find_device(device)
 
         chosen = make(preconditioner)
-        self.system = System(self.grid, chosen.leaf_size, precision, self.device)
+        self.system = System(self.grid, chosen.leaf_cells(self.grid), precision, self.device)
         self.preconditioner = chosen.bind(self.system)
         self.fallback = make_fallback(self.preconditioner)
         self._pcg = ConjugateGradients(self.system, self.tolerance, self.max_iterations)

@@ -250,7 +250,7 @@ def test_training_lowers_the_objective_of_one_frame(objective):
 def test_optimal_basis_needs_fewer_iterations_than_the_classical_one(family):
     counts = []
     for basis in ("classical", "optimal"):
-        preconditioner = Schwarz(4, candidates=4, deflated=False, sweep="additive", basis=basis)
+        preconditioner = Schwarz(4, candidates=4, leaf_size=128, deflated=False, sweep="additive", basis=basis)
         solver = Solver((64, 64), preconditioner=preconditioner, tolerance=1e-8)
         solver.step(*problems.frame(family, (64, 64), seed=10000))
         assert solver.info.converged

@@ -14,7 +14,11 @@ VARIANTS = {
     "redblack": {"deflated": True, "sweep": "redblack"},
 }
 EIGHT = {"coarse_size": 8}
-QUADRANTS = {"coarse_size": 4, "candidates": 4}  # of a leaf; with its four strips it takes 26 iterations
+QUADRANTS = {
+    "coarse_size": 4,
+    "candidates": 4,
+    "leaf_size": 128,
+}  # of a leaf; with its four strips it takes 26 iterations
 CASES = [
     *[("panel", shape, None, {"additive": 24, "deflated": 19, "redblack": 13}) for shape in PANELS],
     ("bubbles", (16, 16, 16), 1e3, {"additive": 34, "deflated": 25}),
@@ -24,23 +28,23 @@ CASES = [
     ("film", (64, 64), 1e3, {"redblack": 18}),
 ]
 """With eight functions on leaves of 128."""
-DEFAULT = [
+FOUR_OF_EIGHT = [
     *[("panel", shape, None, {"redblack": 15}) for shape in PANELS],
     ("bubbles", (16, 16, 16), 1e3, {"additive": 34, "deflated": 25}),
     ("bubbles", (32, 16, 16), 1e3, {"additive": 34, "deflated": 25}),
     ("noise", (64, 64), 1e3, {"redblack": 17}),
     ("film", (64, 64), 1e3, {"redblack": 21}),
 ]
-"""With the default's four of eight candidates; the first four of them need 28 on film."""
-CHOSEN = [
+"""With four of eight candidates; the first four of them need 28 on film."""
+EIGHT_OF_SIXTEEN = [
     *[("panel", shape, None, {"redblack": 10}) for shape in PANELS],
     ("bubbles", (16, 16, 16), 1e3, {"deflated": 19}),
     ("noise", (64, 64), 1e3, {"redblack": 13.5}),
     ("film", (64, 64), 1e3, {"redblack": 13.5}),
 ]
-"""With eight of sixteen."""
-ALL = [(EIGHT, *case) for case in CASES] + [({}, *case) for case in DEFAULT]
-ALL += [({"coarse_size": 8, "candidates": 16}, *case) for case in CHOSEN]
+ALL = [(EIGHT, *case) for case in CASES] + [({"candidates": 8}, *case) for case in FOUR_OF_EIGHT]
+ALL += [({"coarse_size": 8, "candidates": 16}, *case) for case in EIGHT_OF_SIXTEEN]
+ALL += [({}, "panel", shape, None, {"deflated": 19, "redblack": 13}) for shape in PANELS if shape != (128, 128)]
 ALL += [(QUADRANTS, "panel", (64, 64), None, {"redblack": 18})]
 
 

@@ -177,11 +177,26 @@ def test_sub_bricks_are_boxes_as_cubic_as_halving_allows(extent):
 
 
 @pytest.mark.parametrize(
-    ("options", "candidates"),
-    [({}, 8), ({"coarse_size": 1}, 1), ({"coarse_size": 16}, 16), ({"basis": "optimal"}, 4), ({"candidates": 32}, 32)],
+    ("options", "shape", "leaf_size", "candidates"),
+    [
+        ({}, (40, 40), 64, 4),
+        ({}, (128, 128), 128, 8),
+        ({}, (8, 9, 10), 128, 8),
+        ({"leaf_size": 128}, (40, 40), 128, 8),
+        ({"candidates": 4}, (40, 40), 64, 4),
+        ({"candidates": 16}, (40, 40), 128, 16),
+        ({"coarse_size": 1}, (128, 128), 128, 1),
+        ({"coarse_size": 8}, (40, 40), 128, 8),
+        ({"coarse_size": 16}, (40, 40), 128, 16),
+        ({"basis": "optimal"}, (40, 40), 128, 4),
+        ({"ranks": "adaptive"}, (40, 40), 128, 8),
+    ],
+    ids=str,
 )
-def test_there_are_eight_candidates_unless_asked_for(options, candidates):
-    assert Schwarz(**options).candidates == candidates
+def test_leaves_and_candidates_are_as_asked_or_as_measured_best(options, shape, leaf_size, candidates):
+    solver = Solver(shape, preconditioner=Schwarz(**options))
+    assert solver.system.bricks.leaf_size == leaf_size
+    assert solver.preconditioner.candidates == candidates
 
 
 @pytest.mark.parametrize("options", [{"deflated": "x"}, {"deflated": None}, {"dense": "no"}, {"dense": 0}])

@@ -35,7 +35,7 @@ CASES = {
 
 def solved(case: str, precision: str = "float64") -> tuple[Solver, np.ndarray]:
     shape, boundary, solid, options = CASES[case]
-    chosen = Schwarz(**{"coarse_size": 4} | options)
+    chosen = Schwarz(**{"coarse_size": 4, "candidates": 8} | options)
     solver = Solver(shape, boundary=boundary, preconditioner=chosen, precision=precision)
     if solid is not None:
         solver.set_solid(solid)

@@ -7,6 +7,7 @@ import copy
 
 import warp as wp
 
+from hpsolver.grid import Grid
 from hpsolver.system import System
 
 
@@ -23,7 +24,7 @@ class Preconditioner(abc.ABC):
         positive: M is positive definite for every density, by construction.
         graph_safe: nothing but ``update`` and ``apply``, which may be captured, is needed; otherwise ``predict`` runs
             in each frame between assembly and ``update``, outside the graphs.
-        leaf_size: cells of a leaf that its ``System`` is to have, 64 or 128; None: no use for leaves.
+        leaf_size: cells of a leaf it wants, 64 or 128; what None means is up to ``leaf_cells``.
         fallback: name of the one that takes over, within the frame, where this one fails; None if it cannot fail but
             by rounding, which no other would mend.
         starts: it implements ``start``.
@@ -41,6 +42,10 @@ class Preconditioner(abc.ABC):
     starts = False
     pointwise: wp.array | None = None
     launches: int
+
+    def leaf_cells(self, grid: Grid) -> int | None:
+        """Cells of a leaf that its ``System`` is to have; None: no use for leaves."""
+        return self.leaf_size
 
     def bind(self, system: System) -> Preconditioner:
         """A copy of this preconditioner with buffers for ``system``."""

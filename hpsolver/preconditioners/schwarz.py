@@ -24,6 +24,7 @@ from numbers import Integral
 import numpy as np
 import warp as wp
 
+from hpsolver.grid import Grid
 from hpsolver.kernels import coarse as kernels
 from hpsolver.kernels.krylov import krylov
 from hpsolver.kernels.leaves import CYCLE, NO_COARSE, PUSH, RESTRICT
@@ -42,6 +43,9 @@ from .windows import Windows
 
 COARSE_SIZES = (1, 2, 4, 8, 16, 32)
 CANDIDATES = 8
+SMALL = 10_000
+"""Cells of a 2D grid up to which small leaves are fastest."""
+
 SWEEPS = ("additive", "redblack")
 BASES = ("classical", "optimal")
 OVERLAPS = (0, 1, 2)
@@ -90,9 +94,8 @@ class Schwarz(Preconditioner):
         coarse_size: functions a leaf, a power of two from 1 to 32. A solid mask that cuts the fluid of a leaf into more
             pieces than that may keep a frame from converging; ``Schwarz(8, leaf_size=64)`` is the safest there.
         candidates: functions a leaf to choose those from, in every frame, by what its neighbours leave free
-            (``selection``): a power of two, at least ``coarse_size``, at most 32. None is 8, or as many as
-            ``coarse_size`` where that is more, or 1. As many: no choice. Four of eight measured best on a CPU
-            (``bench/results/options.md``): hardly slower than other choices where they are fastest, and never much.
+            (``selection``): a power of two, at least ``coarse_size``, at most 32; as many: no choice. None is no choice
+            on leaves of 64 cells, and on others 8, or ``coarse_size`` where that is more, or 1.
         ranks: ``uniform``, or ``adaptive``: of its candidates each leaf has as many functions as are worth it,
             ``coarse_size`` in the mean, by one threshold for the frame. Needs more candidates than that and no overlap;
             the coarse problem is always solved exactly. On a CPU it costs what it saves (``bench/results/ranks.md``):
@@ -103,7 +106,9 @@ class Schwarz(Preconditioner):
             ``sweep="additive"``. It does not pay: measured on a CPU (``bench/results/overlap.md``), one layer takes
             0.8 to 1.5 times the iterations, least on mild or smooth densities, most on torn ones, and 1.4 to 2.7 times
             the solve time.
-        leaf_size: cells of a leaf, 64 or 128.
+        leaf_size: cells of a leaf, 64 or 128. None is 64 on 2D grids of up to ``SMALL`` cells, with up to 4 functions
+            and no choice among candidates, and 128 otherwise. Measured on a CPU (``bench/results/options.md``), no
+            frame of the gallery takes much longer with these defaults than with the options that are best for it.
         basis: ``classical``, or ``optimal``: the best of 32 functions a leaf, found by inverting their coarse matrix in
             Torch (``hpsolver.network.oracle``). Slow: a target for tests and networks.
         levels: 2 solves the coarse problem exactly, more treat it by the same construction again, in time and memory
@@ -126,7 +131,7 @@ class Schwarz(Preconditioner):
         deflated: bool = True,
         sweep: str = "redblack",
         overlap: int = 0,
-        leaf_size: int = 128,
+        leaf_size: int | None = None,
         basis: str = "classical",
         levels: int | None = None,
         dense: bool | None = None,
@@ -135,9 +140,9 @@ class Schwarz(Preconditioner):
             raise ValueError(f"coarse_size must be one of {COARSE_SIZES}, got {coarse_size!r}")
         if candidates is not None and candidates not in COARSE_SIZES:
             raise ValueError(f"candidates must be None or one of {COARSE_SIZES}, got {candidates!r}")
-        if candidates is None:
-            candidates = coarse_size if coarse_size == 1 or basis == "optimal" else max(coarse_size, CANDIDATES)
-        if candidates < coarse_size:
+        if candidates is None and ranks == "adaptive":
+            candidates = CANDIDATES
+        if candidates is not None and candidates < coarse_size:
             raise ValueError(f"candidates must be at least coarse_size {coarse_size}, got {candidates}")
         if sweep not in SWEEPS:
             raise ValueError(f"unknown sweep {sweep!r}; allowed: {', '.join(SWEEPS)}")
@@ -153,7 +158,7 @@ class Schwarz(Preconditioner):
             raise ValueError(f"overlap {overlap} needs sweep='additive', got {sweep!r}")
         if basis not in BASES:
             raise ValueError(f"unknown basis {basis!r}; allowed: {', '.join(BASES)}")
-        if basis == "optimal" and candidates > coarse_size:
+        if basis == "optimal" and candidates not in (None, coarse_size):
             raise ValueError(f"basis='optimal' makes its own choice, got candidates {candidates!r}")
         if basis == "optimal" and (leaf_size == 64 or coarse_size > 8):
             raise ValueError("basis='optimal' needs leaves of 128 cells and at most 8 functions")
@@ -164,7 +169,7 @@ class Schwarz(Preconditioner):
         if ranks not in RANKS:
             raise ValueError(f"unknown ranks {ranks!r}; allowed: {', '.join(RANKS)}")
         if ranks == "adaptive":
-            if candidates == coarse_size:
+            if candidates <= coarse_size:
                 raise ValueError(f"ranks='adaptive' needs more candidates than coarse_size {coarse_size}")
             if overlap or levels not in (None, 2):
                 raise ValueError(f"ranks='adaptive' needs overlap 0 and levels None or 2, got {overlap} and {levels}")
@@ -181,8 +186,17 @@ class Schwarz(Preconditioner):
         self.levels = levels
         self._dense = dense
 
+    def leaf_cells(self, grid: Grid) -> int:
+        if self.leaf_size is not None:
+            return self.leaf_size
+        plain = self.coarse_size <= 4 and self.candidates in (None, self.coarse_size) and self.graph_safe
+        return 64 if plain and grid.dimension == 2 and grid.cells <= SMALL else 128
+
     def allocate(self) -> None:
         system, bricks = self.system, self.system.bricks
+        if self.candidates is None:
+            chooses = bricks.leaf_size > 64 and self.coarse_size > 1 and self.basis == "classical"
+            self.candidates = max(self.coarse_size, CANDIDATES) if chooses else self.coarse_size
         R, C = self.coarse_size, self.candidates
         if self.ranks == "adaptive":
             R = C

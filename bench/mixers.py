@@ -47,7 +47,7 @@ class MixingTask(BasisTask):
         return BasisNetwork(c, mixers)
 
 
-SETTINGS = {"network": BasisConfig(width=64, functions=max(FUNCTIONS) - 1), "sizes": FUNCTIONS}
+SETTINGS = {"network": BasisConfig(width=64, layers=2, functions=max(FUNCTIONS) - 1), "sizes": FUNCTIONS}
 """The leading functions are to be the coarse space: no choice among candidates, which would hide what a mixer knows."""
 
 VARIANTS: dict[str, tuple[BasisTask, int]] = {

@@ -36,7 +36,7 @@ class BasisConfig:
 
     dimension: int = 2
     width: int = 48
-    layers: int = 2
+    layers: int = 1
     heads: int = 4
     functions: int = 15
     leaf_size: int = 128

@@ -61,8 +61,8 @@ def kernels_of(group) -> list[wp.Kernel]:
 
 
 def configured(dimension: int, T: type, M: type) -> list[wp.Kernel]:
-    """What a GPU uses for one dimension and precision: dense leaves of 128 cells, 8 coarse functions, and the default's
-    4, in 2D on leaves of 64 (single-precision Krylov vectors with the default's alone)."""
+    """What a GPU uses for one dimension and precision: dense leaves of 128 cells, the default's 4 of 8 functions; with
+    double-precision Krylov vectors also 8 of 16, and in 2D the default's leaves of 64 on small grids."""
     shape, BW, W, R = native.Shape(dimension, EXTENTS[dimension, 128]), HALFWIDTH[dimension], leaves.GROUP_CUDA, 8
     groups = [
         *engine(shape, T),
@@ -77,17 +77,24 @@ def configured(dimension: int, T: type, M: type) -> list[wp.Kernel]:
     if T is wp.float64:
         groups += [tiles.tiling(shape, T, storage, TILE_RANK) for storage in HTPaper.STORAGE.values()]
     singles = [diagonal.reciprocal(T), fsai.fill(shape)]
-    small = native.Shape(dimension, EXTENTS[dimension, {2: 64, 3: 128}[dimension]])
-    groups += engine(small, T) if small != shape else []
-    for leaf, functions in [(small, 4)] + [(shape, R)] * (T is wp.float64):
+    forms = {leaves.PUSH: False, leaves.RESTRICT: True, leaves.CYCLE: False}
+    spaces = [(shape, 4, forms)]
+    if T is wp.float64:
+        spaces.append((shape, R, (leaves.PUSH, leaves.CYCLE)))
+        if dimension == 2:
+            small = native.Shape(2, EXTENTS[2, 64])
+            groups += engine(small, T)
+            spaces.append((small, 4, (leaves.PUSH,)))
+    for leaf, functions, modes in spaces:
         groups.append(leaves.factorization(leaf, BW, W))
         groups.append(coarse.transfer(leaf, T, M, functions))
-        for local, mode in ((False, leaves.PUSH), (True, leaves.RESTRICT), (False, leaves.CYCLE)):
-            groups.append(coarse.coarsening(leaf, BW, W, M, functions, local, mode == leaves.CYCLE))
-            groups.append(coarse.exact_solution(dimension, functions, not local, local))
+        for mode in modes:
+            groups.append(coarse.coarsening(leaf, BW, W, M, functions, forms[mode], mode == leaves.CYCLE))
+            groups.append(coarse.exact_solution(dimension, functions, not forms[mode], forms[mode]))
             singles.append(leaves.sweeping(leaf, BW, 1, T, M, functions, mode, True))
-        groups.append(selection.selection(leaf, M, 2 * functions, functions))
-        groups.append(coarse.coarsening(leaf, BW, W, M, 2 * functions, False, True, functions))
+        if leaf is shape:
+            groups.append(selection.selection(leaf, M, 2 * functions, functions))
+            groups.append(coarse.coarsening(leaf, BW, W, M, 2 * functions, False, True, functions))
     halfwidths = {2: {4: 19, 8: 39, 16: 47}, 3: {4: 35, 8: 39, 16: 79}}[dimension]
     for functions, halfwidth in halfwidths.items():  # 16: of the bricks
         groups.append(coarse.exact_solution(dimension, functions, True, False))
@@ -95,7 +102,7 @@ def configured(dimension: int, T: type, M: type) -> list[wp.Kernel]:
         singles.append(coarse.band_rows(dimension, functions))
     singles.append(leaves.sweeping(shape, BW, 1, T, M, 1, leaves.NO_COARSE, True))
     if T is wp.float64:
-        groups += varied_ranks(small, T, M, BW)
+        groups += varied_ranks(shape, T, M, BW)
     for overlap in (1, 2):
         box, halfwidth = windowed(shape, overlap)
         groups.append(windows.factorization(box, shape.leaf_size, halfwidth, W))

@@ -49,7 +49,7 @@ class HTP(Schwarz):
     name = "htp"
 
     LARGEST = 1e4
-    LONGEST = 100
+    LONGEST = 400
     PORTION = 8
 
     def __init__(

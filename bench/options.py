@@ -3,7 +3,7 @@
 All choices solve the same frames in turn, several rounds; a frame's time is the fastest of its rounds, which a busy
 machine changes least, from new density to pressure. Times and iterations over those of 8 functions on leaves of 128,
 geometric means over the cases and the largest. "4 of 8" are chosen, 4 without more are the first. The default is 4 on
-64 up to 10,000 cells in 2D, and 4 of 8 on 128 beyond and in 3D.
+64 up to 20,000 cells in 2D, and 4 of 8 on 128 beyond and in 3D.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ EIGHT_OF_SIXTEEN = [
 ]
 ALL = [(EIGHT, *case) for case in CASES] + [({"candidates": 8}, *case) for case in FOUR_OF_EIGHT]
 ALL += [({"coarse_size": 8, "candidates": 16}, *case) for case in EIGHT_OF_SIXTEEN]
-ALL += [({}, "panel", shape, None, {"deflated": 19, "redblack": 13}) for shape in PANELS if shape != (128, 128)]
+ALL += [({}, "panel", shape, None, {"deflated": 19, "redblack": 13}) for shape in PANELS]
 ALL += [(QUADRANTS, "panel", (64, 64), None, {"redblack": 18})]
 
 

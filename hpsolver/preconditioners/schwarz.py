@@ -43,7 +43,7 @@ from .windows import Windows
 
 COARSE_SIZES = (1, 2, 4, 8, 16, 32)
 CANDIDATES = 8
-SMALL = 10_000
+SMALL = 20_000
 """Cells of a 2D grid up to which small leaves are fastest."""
 
 SWEEPS = ("additive", "redblack")

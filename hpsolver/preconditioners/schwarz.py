@@ -13,7 +13,8 @@ With B = blkdiag(A_ii^-1), or a symmetric sweep over coloured leaves, and Q = Ph
 - nested, on large grids: the symmetric cycle of ``nested``, where the inverse in Q is itself approximate.
 
 Phi_i, the classical basis: the leaf is split into sub-bricks, their Haar functions go through one inverse step
-(A_ii^N + 1e-3 D_i)^-1 D_i of the leaf with closed faces, the constant comes first, and all is orthonormalised.
+(A_ii^N + 1e-3 D_i)^-1 D_i of the leaf with closed faces, the constant comes first, and all is orthonormalised. Of so
+many candidates a leaf may keep those that it needs most (``selection``).
 """
 
 from __future__ import annotations

@@ -360,6 +360,18 @@ def test_only_leaves_that_changed_are_predicted():
     assert calls == [24, len(changed)]
 
 
+def test_a_leaf_is_known_by_the_rows_that_its_own_portion_saw():
+    solver = Solver((64, 64), preconditioner=HTP.of_network(network(0.3), refresh="auto"))
+    preconditioner = solver.preconditioner
+    preconditioner.LONGEST, preconditioner.PORTION = 2, 3
+    one, other = (problems.frame("noise", (64, 64), seed=seed) for seed in (0, 1))
+    for frame in (one, one, other):  # a round begins, with three of 32 leaves
+        solver.step(*frame)
+    while len(preconditioner._due):
+        solver.step(*one)
+    assert len(preconditioner._changed_leaves()) == 3
+
+
 def test_a_prediction_never_waits_for_the_host():
     """Nor copies a number from it, which a CUDA graph could not capture: an assignment of a Python number does."""
     solver = Solver((32, 32), preconditioner=HTP.of_network(network(0.3)))

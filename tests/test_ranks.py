@@ -246,7 +246,8 @@ def test_rows_number_the_functions_that_count_and_know_their_envelope():
     ("options", "words"),
     [
         ({"ranks": "some"}, "unknown ranks 'some'"),
-        ({"coarse_size": 8, "ranks": "adaptive"}, "more candidates than coarse_size 8"),
+        ({"coarse_size": 32, "ranks": "adaptive"}, "more candidates than coarse_size 32"),
+        ({"basis": "optimal", "ranks": "adaptive"}, "needs basis='classical'"),
         ({"candidates": 4, "ranks": "adaptive"}, "more candidates than coarse_size 4"),
         ({"candidates": 8, "ranks": "adaptive", "sweep": "additive", "overlap": 1}, "overlap 0 .* got 1 and None"),
         ({"candidates": 8, "ranks": "adaptive", "levels": 3}, "levels None or 2, got 0 and 3"),

@@ -87,7 +87,8 @@ class ExactCoarse:
         if dense and rows > kernels.DENSE_LIMIT:
             raise ValueError(
                 f"the dense inverse of this coarse matrix would have {rows} rows, allowed: {kernels.DENSE_LIMIT}; "
-                "use more levels (sweep='redblack'), fewer functions a leaf (coarse_size), or larger leaves"
+                "use more levels (sweep='redblack', ranks='uniform'), fewer functions a leaf (coarse_size), or larger "
+                "leaves"
             )
         self._system, self._matrix, self.dense = system, matrix, dense
         self._pins = RegionConstants(system, matrix.constants, matrix.lattice.leaves)

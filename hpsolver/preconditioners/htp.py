@@ -65,7 +65,7 @@ class HTP(Schwarz):
         levels: int | None = None,
         dense: bool | None = None,
     ):
-        if coarse_size not in SIZES:
+        if coarse_size not in SIZES or not isinstance(coarse_size, Integral):
             raise ValueError(f"coarse_size must be one of {SIZES}, got {coarse_size!r}")
         if candidates is None:
             candidates = max(8, 2 * coarse_size)
@@ -135,6 +135,8 @@ class HTP(Schwarz):
             at_once = first or on_gpu or self.refresh != "auto"
             portion = len(self._due) if at_once else self.PORTION
             leaves, self._due = self._due[:portion], self._due[portion:]
+            if not on_gpu:
+                self._remember(leaves)
             self._forward(lambda: self._fill(leaves))
 
     def observe(self, iterations: int) -> None:
@@ -144,18 +146,28 @@ class HTP(Schwarz):
             self._fresh_iterations = iterations
         self._tired = self.refresh == "auto" and 4 * iterations > 5 * self._fresh_iterations
 
-    def _changed_leaves(self) -> torch.Tensor:
-        """Numbers of the leaves whose rows of A are not what the last round saw, or all of them if the network tells a
-        leaf of others."""
+    def _rows(self) -> torch.Tensor:
+        """[directions + 1, leaves, L] a copy of the leaves' rows of A."""
         import torch
 
         system = self.system
         arrays = (system.conductance, system.diagonal)
-        rows = torch.cat([wp.to_torch(a).view(-1, system.leaves, system.bricks.leaf_size) for a in arrays])
-        before, self._seen = self._seen, rows
-        if before is None or not self.network.local:
+        return torch.cat([wp.to_torch(a).view(-1, system.leaves, system.bricks.leaf_size) for a in arrays])
+
+    def _changed_leaves(self) -> torch.Tensor:
+        """Numbers of the leaves whose rows of A are not what their last prediction saw, or all of them if the network
+        tells a leaf of others."""
+        if self._seen is None or not self.network.local:
             return self._everything
-        return self._everything[(rows != before).any(dim=-1).any(dim=0)]
+        return self._everything[(self._rows() != self._seen).any(dim=-1).any(dim=0)]
+
+    def _remember(self, leaves: torch.Tensor) -> None:
+        """The rows of A that a prediction of these leaves, the first time of all, is made from."""
+        rows = self._rows()
+        if self._seen is None:
+            self._seen = rows
+        else:
+            self._seen[:, leaves] = rows[:, leaves]
 
     def _fill(self, leaves: torch.Tensor) -> None:
         """The network on the system's arrays, its numbers into the start functions of some leaves."""

@@ -53,6 +53,10 @@ OVERLAPS = (0, 1, 2)
 RANKS = ("uniform", "adaptive")
 
 
+def _is_size(value: object) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool) and value in COARSE_SIZES
+
+
 class BlockJacobi(Preconditioner):
     """M = blkdiag(A_ii^-1), exact leaves and nothing else. Does not scale; kept as the near field alone.
 
@@ -96,7 +100,8 @@ class Schwarz(Preconditioner):
             pieces than that may keep a frame from converging; ``Schwarz(8, leaf_size=64)`` is the safest there.
         candidates: functions a leaf to choose those from, in every frame, by what its neighbours leave free
             (``selection``): a power of two, at least ``coarse_size``, at most 32; as many: no choice. None is no choice
-            on leaves of 64 cells, and on others 8, or ``coarse_size`` where that is more, or 1.
+            on leaves of 64 cells, and on others 8, or ``coarse_size`` where that is more, or 1; with
+            adaptive ranks 8, or twice ``coarse_size``.
         ranks: ``uniform``, or ``adaptive``: of its candidates each leaf has as many functions as are worth it,
             ``coarse_size`` in the mean, by one threshold for the frame. Needs more candidates than that and no overlap;
             the coarse problem is always solved exactly. On a CPU it costs what it saves (``bench/results/ranks.md``):
@@ -137,12 +142,14 @@ class Schwarz(Preconditioner):
         levels: int | None = None,
         dense: bool | None = None,
     ):
-        if coarse_size not in COARSE_SIZES:
+        if not _is_size(coarse_size):
             raise ValueError(f"coarse_size must be one of {COARSE_SIZES}, got {coarse_size!r}")
-        if candidates is not None and candidates not in COARSE_SIZES:
+        if candidates is not None and not _is_size(candidates):
             raise ValueError(f"candidates must be None or one of {COARSE_SIZES}, got {candidates!r}")
+        if basis == "optimal" and ranks == "adaptive":
+            raise ValueError("ranks='adaptive' needs basis='classical', got 'optimal'")
         if candidates is None and ranks == "adaptive":
-            candidates = CANDIDATES
+            candidates = min(max(CANDIDATES, 2 * coarse_size), COARSE_SIZES[-1])
         if candidates is not None and candidates < coarse_size:
             raise ValueError(f"candidates must be at least coarse_size {coarse_size}, got {candidates}")
         if sweep not in SWEEPS:

@@ -8,7 +8,7 @@
 // length, the constants first as they are; `worth` [leaves, C]. `renewed`: leaves whose choice may differ from the last
 // frame's. Matrices [C, C] of W leaves lie interleaved in `work` [blocks, 4, C * C, W].
 constexpr double SHIFT = 1e-6;                     // of G: bounds 1 / lambda in leaves torn in parts
-constexpr double LOST = 1e-14, NEGLIGIBLE = 1e-18, CONSTANT = 1e300;
+constexpr double LOST = 1e-11, NEGLIGIBLE = 1e-18, CONSTANT = 1e300;
 constexpr int SWEEPS = 12, CC = C * C;
 HP_SHARED double off[W], cosine[W], sine[W];
 const int begin = slot * W, count = leaves - begin < W ? leaves - begin : W;
@@ -104,13 +104,15 @@ for (int k = 0; k < most; ++k) {
 for (int f = 0; f < C; ++f)
     HP_ALL(k, f + 1) {
         const int kept = constants.data[leaf(w)];
-        const double value = f == k ? (f < kept ? double(f - kept) : p[at_(f, f) + w] + SHIFT) :
-                             k < kept ? 0.0 : 0.5 * (p[at_(f, k) + w] + p[at_(k, f) + w]);
+        const bool lost = g[at_(f, f) + w] == 0.0 || g[at_(k, k) + w] == 0.0;   // depends on others: worth nothing
+        const double value = f == k ? (f < kept ? double(f - kept) : lost ? 1.0 : p[at_(f, f) + w] + SHIFT) :
+                             k < kept || lost ? 0.0 : 0.5 * (p[at_(f, k) + w] + p[at_(k, f) + w]);
         p[at_(f, k) + w] = p[at_(k, f) + w] = value;
         u[at_(f, k) + w] = u[at_(k, f) + w] = f == k ? 1.0 : 0.0;
     }
 HP_SYNC;
-// Jacobi's rotations, pair by pair, until every leaf's off-diagonal part is negligible. Function 0 is always a constant.
+// Jacobi's rotations, pair by pair, until every leaf's off-diagonal part is negligible. Each stops at its own: what it gets
+// does not depend on its company. Function 0 is always a constant.
 auto turn = [&](double* first, double* second, int w) {
     const double x = *first, y = *second;
     *first = cosine[w] * x - sine[w] * y;
@@ -131,7 +133,7 @@ for (int sweep = 0; sweep < SWEEPS; ++sweep) {
                 const double across = p[at_(f, k) + w], half = 0.5 * (p[at_(f, f) + w] - p[at_(k, k) + w]);
                 const double root = sqrt(half * half + across * across);
                 const double tangent = across / (half < 0.0 ? half - root : half + root);
-                const bool turns = across * across > 1e-60;
+                const bool turns = off[w] >= NEGLIGIBLE && across * across > 1e-60;
                 cosine[w] = turns ? 1.0 / sqrt(1.0 + tangent * tangent) : 1.0;
                 sine[w] = turns ? tangent * cosine[w] : 0.0;
             }
@@ -152,11 +154,12 @@ for (int k = C - 1; k >= 0; --k) {                                       // eige
 HP_ALL_STRIDED(f, C) {
     if (w >= count) continue;
     const int b = begin + w, kept = constants.data[b];
-    const double lambda = p[at_(f, f) + w];
+    auto lambda_of = [&](int m) { const double own = p[at_(m, m) + w]; return m < kept || own > SHIFT ? own : SHIFT; };
+    const double lambda = lambda_of(f);
     double length = 0.0;
     int place = 0;
     for (int m = 0; m < C; ++m) {
-        const double other = p[at_(m, m) + w];
+        const double other = lambda_of(m);
         place += other < lambda || (other == lambda && m < f);
         length += u[at_(f, m) + w] * u[at_(f, m) + w];
     }

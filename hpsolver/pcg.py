@@ -16,8 +16,8 @@ import warp as wp
 
 from hpsolver.kernels import control
 from hpsolver.kernels import state as S
+from hpsolver.kernels.building import launch
 from hpsolver.kernels.krylov import krylov
-from hpsolver.kernels.native import launch
 
 from .preconditioners.base import Preconditioner
 from .system import System

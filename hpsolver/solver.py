@@ -10,7 +10,7 @@ import numpy as np
 import warp as wp
 
 from hpsolver.kernels.assembly import staging
-from hpsolver.kernels.native import record
+from hpsolver.kernels.building import record
 
 from . import arrays
 from .arrays import Array

@@ -9,7 +9,7 @@ import warp as wp
 
 from hpsolver.kernels import regions as region_kernels
 from hpsolver.kernels.assembly import ROUND_CHUNK, assembly, to_float
-from hpsolver.kernels.native import Shape, launch
+from hpsolver.kernels.building import Shape, launch
 
 from .bricks import Bricks, make_bricks
 from .grid import Grid

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import warp as wp
 
-from .native import Shape, array, block_kernel, body, module_name
+from .building import Shape, array, block_kernel, body, module_name
 
 
 @functools.cache
@@ -26,7 +26,7 @@ def staging(shape: Shape, S: type) -> SimpleNamespace:
     pack = block_kernel(
         module,
         "pack",
-        body("pack", shape=shape, S=S),
+        body("assembly/pack", shape=shape, S=S),
         **field,
         origin=array(wp.int32),
         used=array(wp.int32),
@@ -36,7 +36,7 @@ def staging(shape: Shape, S: type) -> SimpleNamespace:
     unpack = block_kernel(
         module,
         "unpack",
-        body("unpack", shape=shape, S=S),
+        body("assembly/unpack", shape=shape, S=S),
         **field,
         origin=array(wp.int32),
         used=array(wp.int32),
@@ -59,7 +59,7 @@ def assembly(shape: Shape, harmonic: bool) -> SimpleNamespace:
     assemble = block_kernel(
         module,
         "assemble",
-        body("halo", "assemble", shape=shape, HARMONIC=harmonic),
+        body("common/halo", "assembly/assemble", shape=shape, HARMONIC=harmonic),
         slots=wp.int32,
         leaves=wp.int32,
         density=F64,

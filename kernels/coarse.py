@@ -4,7 +4,7 @@ Phi, ``basis`` [leaves, R, L]: R orthonormal functions a leaf, the constant firs
 comes in ``blocks`` [leaves, directions + 1, R, R]. It has n = leaves * R rows and, leaves being numbered along the
 shorter axes, a narrow band: ``band`` [n, width] holds row q's columns q - width + 1 to q. That is factored as L D L^T;
 the CPU substitutes, the GPU multiplies by a dense inverse. Where n is too large for either, ``kernels.nested`` takes
-the blocks. Where leaves have different numbers of functions (``varied``), n is less (``kernels.ranks``).
+the blocks.
 All of it is in double precision: its condition number is that of A, and what is lost here is lost to the whole solve.
 Phi alone may be stored rounded, since the Galerkin matrix is made of the rounded Phi.
 """
@@ -14,8 +14,7 @@ from types import SimpleNamespace
 
 import warp as wp
 
-from .native import Shape, array, block_kernel, body, module_name
-from .ranks import of_nodes, of_rows
+from .building import Shape, array, block_kernel, body, module_name
 
 DENSE_LIMIT = 4096
 """Rows of the largest dense coarse inverse: its right-hand side must fit a block's shared memory."""
@@ -39,7 +38,6 @@ def coarsening(
     local: bool,
     mass: bool,
     pieces: int | None = None,
-    varied: bool = False,
 ) -> SimpleNamespace:
     """Setup kernels. Of a leaf's pieces of fluid the last ones are lumped so that there are ``pieces``, by default R.
 
@@ -50,13 +48,12 @@ def coarsening(
     (``kernels.nested``), and if ``local`` inverses of the leaves' own blocks, [leaves, R, R]. Blocks: leaves.
     """
     pieces = pieces or R
-    module = module_name("coarsening", shape, W, M, R, int(local), int(mass), pieces, *["varied"] * varied)
-    ranks, counts = of_nodes(varied)
+    module = module_name("coarsening", shape, W, M, R, int(local), int(mass), pieces)
     basis = array(M)
     inverse_step = block_kernel(
         module,
         "inverse_step",
-        body("band_substitute", "basis_solve", shape=shape, BW=halfwidth, W=W, FUNCTIONS=max(R - 1, 1)),
+        body("leaves/substitute", "coarse/inverse_step", shape=shape, BW=halfwidth, W=W, FUNCTIONS=max(R - 1, 1)),
         changed=I32,
         members=I32,
         own=wp.int32,
@@ -68,7 +65,7 @@ def coarsening(
     orthonormalize = block_kernel(
         module,
         "orthonormalize",
-        body("orthonormalize", shape=shape, W=W, M=M, R=R, PIECES=pieces, WEIGHTED=False),
+        body("coarse/orthonormalize", shape=shape, W=W, M=M, R=R, PIECES=pieces, WEIGHTED=False),
         changed=I32,
         places=I32,
         pieces=array(wp.uint8),
@@ -80,8 +77,7 @@ def coarsening(
     galerkin = block_kernel(
         module,
         "galerkin",
-        body("halo", "faces", ranks, "galerkin", shape=shape, M=M, R=R, LOCAL=local, MASS=mass),
-        **counts,
+        body("common/halo", "common/faces", "coarse/galerkin", shape=shape, M=M, R=R, LOCAL=local, MASS=mass),
         leaves=wp.int32,
         changed=I32,
         neighbor=I32,
@@ -103,7 +99,7 @@ def coarsening(
 choose_pins = block_kernel(
     "hpsolver.pins",
     "choose_pins",
-    body("choose_pins"),
+    body("coarse/choose_pins"),
     first=I32,
     unknowns=I32,
     alone=I32,
@@ -116,15 +112,12 @@ where ``alone`` [regions]. Blocks: regions."""
 
 
 @functools.cache
-def band_rows(dimension: int, R: int, varied: bool = False) -> wp.Kernel:
+def band_rows(dimension: int, R: int) -> wp.Kernel:
     """band from blocks, of nodes with R unknowns. Blocks: nodes."""
-    (ranks, counts), (numbering, numbers) = of_nodes(varied), of_rows(varied)
     return block_kernel(
-        module_name("band_rows", f"{dimension}d", R, *["varied"] * varied),
+        module_name("band_rows", f"{dimension}d", R),
         "band_rows",
-        body(ranks, numbering, "band_rows", R=R, DIRECTIONS=2 * dimension),
-        **counts,
-        **numbers,
+        body("coarse/band", "coarse/band_rows", R=R, DIRECTIONS=2 * dimension),
         n=wp.int32,
         width=wp.int32,
         changed=I32,
@@ -135,43 +128,35 @@ def band_rows(dimension: int, R: int, varied: bool = False) -> wp.Kernel:
     )
 
 
-@functools.cache
-def banded(varied: bool = False) -> SimpleNamespace:
-    """Kernels of the band. They are skipped when no leaf changed.
+_BAND = {"n": wp.int32, "width": wp.int32, "leaves": wp.int32, "changed": I32}
 
-    ``factor``: L D L^T of band with its pins; ``column`` [width] is scratch. Blocks: 1.
-    ``invert``: dense inverse [n, n] from the factor. Blocks: ceil(n / COLUMNS).
-    """
-    numbering, numbers = of_rows(varied)
-    module = module_name("banded", *["varied"] * varied)
-    shape = {"n": wp.int32, "width": wp.int32, "leaves": wp.int32, "changed": I32}
-    factor = block_kernel(
-        module,
-        "band_factor",
-        body(numbering, "band_factor"),
-        **numbers,
-        **shape,
-        regions=wp.int32,
-        pins=I32,
-        scale=F64,
-        band=F64,
-        factor=F64,
-        column=F64,
-    )
-    invert = block_kernel(
-        module,
-        "band_inverse",
-        body(numbering, "band_inverse", COLUMNS=COLUMNS),
-        **numbers,
-        **shape,
-        band=F64,
-        inverse=F64,
-    )
-    return SimpleNamespace(factor=factor, invert=invert)
+factor_band = block_kernel(
+    "hpsolver.banded",
+    "factor_band",
+    body("coarse/band", "coarse/band_factor"),
+    **_BAND,
+    regions=wp.int32,
+    pins=I32,
+    scale=F64,
+    band=F64,
+    factor=F64,
+    column=F64,
+)
+"""factor = L D L^T of band with its pins; ``column`` [width] is scratch. Skipped when no leaf changed. Blocks: 1."""
+
+invert_band = block_kernel(
+    "hpsolver.banded",
+    "invert_band",
+    body("coarse/band", "coarse/band_inverse", COLUMNS=COLUMNS),
+    **_BAND,
+    band=F64,
+    inverse=F64,
+)
+"""Dense inverse [n, n] from the factor. Skipped when no leaf changed. Blocks: ceil(n / COLUMNS)."""
 
 
 @functools.cache
-def exact_solution(dimension: int, R: int, pushed: bool, local: bool, varied: bool = False) -> SimpleNamespace:
+def exact_solution(dimension: int, R: int, pushed: bool, local: bool) -> SimpleNamespace:
     """Kernels of E^-1, of nodes with R unknowns.
 
     ``substitute``: result = E^-1 c by the banded factor, less the nodes' own part if ``local``. Blocks: 1.
@@ -179,16 +164,13 @@ def exact_solution(dimension: int, R: int, pushed: bool, local: bool, varied: bo
     With ``pushed``, c is summed from what the sweeps pushed, [nodes, directions + 1, R].
     """
     form = "pushed" if pushed else "restricted"
-    module = module_name("exact", f"{dimension}d", R, form, int(local), *["varied"] * varied)
-    (ranks, counts), (numbering, numbers) = of_nodes(varied), of_rows(varied)
+    module = module_name("exact", f"{dimension}d", R, form, int(local))
     constants = {"DIRECTIONS": 2 * dimension, "R": R, "PUSHED": pushed, "LOCAL": local}
     graph = {"neighbor": I32, "side": I32, "coarse": F64}
     substitute = block_kernel(
         module,
         "substitute",
-        body(ranks, numbering, "gather", "coarse_substitute", **constants),
-        **counts,
-        **numbers,
+        body("coarse/gather", "coarse/band", "coarse/substitute", **constants),
         n=wp.int32,
         width=wp.int32,
         **graph,
@@ -199,9 +181,7 @@ def exact_solution(dimension: int, R: int, pushed: bool, local: bool, varied: bo
     multiply = block_kernel(
         module,
         "multiply",
-        body(ranks, numbering, "gather", "coarse_multiply", LIMIT=DENSE_LIMIT, **constants),
-        **counts,
-        **numbers,
+        body("coarse/gather", "coarse/multiply", LIMIT=DENSE_LIMIT, **constants),
         n=wp.int32,
         width=wp.int32,
         **graph,
@@ -213,25 +193,23 @@ def exact_solution(dimension: int, R: int, pushed: bool, local: bool, varied: bo
 
 
 @functools.cache
-def transfer(shape: Shape, T: type, M: type, R: int, varied: bool = False) -> SimpleNamespace:
+def transfer(shape: Shape, T: type, M: type, R: int) -> SimpleNamespace:
     """Kernels between the grid and the coarse space.
 
     ``restrict``: c = Phi^T r. Blocks: leaves.
     ``prolong``: z = y + Phi result and r.z. Blocks: slots.
     ``prolong_add``: x += Phi result. Blocks: leaves.
     """
-    module = module_name("transfer", shape, T, M, R, *["varied"] * varied)
-    ranks, counts = of_nodes(varied)
+    module = module_name("transfer", shape, T, M, R)
     constants = {"shape": shape, "T": T, "M": M, "R": R}
     real = array(M)
     restrict = block_kernel(
-        module, "restrict", body("sums", ranks, "restrict", **constants), **counts, basis=real, r=array(T), coarse=F64
+        module, "restrict", body("common/sums", "coarse/restrict", **constants), basis=real, r=array(T), coarse=F64
     )
     prolong = block_kernel(
         module,
         "prolong",
-        body(ranks, "prolong", **constants),
-        **counts,
+        body("coarse/prolong", **constants),
         slots=wp.int32,
         leaves=wp.int32,
         basis=real,
@@ -242,6 +220,6 @@ def transfer(shape: Shape, T: type, M: type, R: int, varied: bool = False) -> Si
         rz_slots=F64,
     )
     prolong_add = block_kernel(
-        module, "prolong_add", body(ranks, "prolong_add", **constants), **counts, basis=real, y_coarse=F64, x_=F64
+        module, "prolong_add", body("coarse/prolong_add", **constants), basis=real, y_coarse=F64, x_=F64
     )
     return SimpleNamespace(restrict=restrict, prolong=prolong, prolong_add=prolong_add)

@@ -7,7 +7,7 @@ a NaN fails them, and non-finite values are told apart before anything else is a
 import warp as wp
 
 from . import state as S
-from .native import array, block_kernel, body
+from .building import array, block_kernel, body
 
 F64, I32 = array(wp.float64), array(wp.int32)
 

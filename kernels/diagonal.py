@@ -4,7 +4,7 @@ import functools
 
 import warp as wp
 
-from .native import module_name
+from .building import module_name
 
 
 @functools.cache

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import warp as wp
 
-from .native import Shape, array, block_kernel, body, module_name
+from .building import Shape, array, block_kernel, body, module_name
 
 
 @functools.cache
@@ -31,7 +31,7 @@ def red_black(shape: Shape, T: type, M: type) -> SimpleNamespace:
     factors = {"weight": FACTOR, "coupling": FACTOR}
 
     def kernel(name: str, **arguments: object) -> wp.Kernel:
-        text = body("halo", "dilu_others", f"dilu_{name}", shape=shape, T=T, M=M)
+        text = body("common/halo", "dilu/others", f"dilu/{name}", shape=shape, T=T, M=M)
         return block_kernel(module, name, text, **bricks, **arguments)
 
     return SimpleNamespace(

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import warp as wp
 
-from .native import Shape, array, block_kernel, body, module_name
+from .building import Shape, array, block_kernel, body, module_name
 
 F64, I32 = array(wp.float64), array(wp.int32)
 

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 
 import warp as wp
 
-from .native import Shape, array, block_kernel, body, module_name
+from .building import Shape, array, block_kernel, body, module_name
 from .state import BETA, ITERATION, RZ
 
 F64 = array(wp.float64)
@@ -35,7 +35,7 @@ def krylov(shape: Shape, T: type) -> SimpleNamespace:
     direction = block_kernel(
         module,
         "direction",
-        body("halo", "direction", shape=shape, T=T, BETA=BETA, ITERATION=ITERATION),
+        body("common/halo", "krylov/direction", shape=shape, T=T, BETA=BETA, ITERATION=ITERATION),
         slots=wp.int32,
         leaves=wp.int32,
         state=F64,
@@ -65,11 +65,11 @@ def krylov(shape: Shape, T: type) -> SimpleNamespace:
         "rr_slots": F64,
     }
     constants = {"shape": shape, "T": T, "RZ": RZ, "ITERATION": ITERATION}
-    advance = block_kernel(module, "advance", body("unscaled", "advance", **constants), **advancing)
+    advance = block_kernel(module, "advance", body("krylov/unscaled", "krylov/advance", **constants), **advancing)
     advance_scaled = block_kernel(
         module,
         "advance_scaled",
-        body("scaled", "advance", **constants),
+        body("krylov/scaled", "krylov/advance", **constants),
         **advancing,
         weight=VEC,
         z_=VEC,
@@ -78,7 +78,7 @@ def krylov(shape: Shape, T: type) -> SimpleNamespace:
     residual = block_kernel(
         module,
         "residual",
-        body("halo", "residual", shape=shape, T=T),
+        body("common/halo", "krylov/residual", shape=shape, T=T),
         slots=wp.int32,
         leaves=wp.int32,
         neighbor=I32,
@@ -94,7 +94,7 @@ def krylov(shape: Shape, T: type) -> SimpleNamespace:
     scale = block_kernel(
         module,
         "scale",
-        body("scaled", "scale", shape=shape, T=T),
+        body("krylov/scaled", "krylov/scale", shape=shape, T=T),
         slots=wp.int32,
         leaves=wp.int32,
         weight=VEC,
@@ -105,7 +105,7 @@ def krylov(shape: Shape, T: type) -> SimpleNamespace:
     dot = block_kernel(
         module,
         "dot",
-        body("dot", shape=shape),
+        body("krylov/dot", shape=shape),
         slots=wp.int32,
         leaves=wp.int32,
         u=VEC,

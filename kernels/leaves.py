@@ -15,15 +15,14 @@ from types import SimpleNamespace
 
 import warp as wp
 
-from .native import Shape, array, block_kernel, body, module_name
-from .ranks import of_nodes
+from .building import Shape, array, block_kernel, body, module_name
 
 GROUP_CPU, GROUP_CUDA = 8, 32
 """W: leaves factored together by one block; a SIMD vector on the CPU, a warp on CUDA."""
 
 NO_COARSE, RESTRICT, PUSH, CYCLE = 0, 1, 2, 3
-"""What a sweep leaves for the coarse space: nothing, Phi^T r, or the pushed residual (see ``native/sweep.h``), after a
-symmetric sweep or half way through it."""
+"""What a sweep leaves for the coarse space (``native/leaves/sweep.h``): nothing, Phi^T r, or the pushed residual, after
+a symmetric sweep or half way through it."""
 
 F64, I32 = array(wp.float64), array(wp.int32)
 
@@ -42,7 +41,7 @@ def factorization(shape: Shape, halfwidth: int, W: int) -> SimpleNamespace:
         return block_kernel(
             module,
             name,
-            body("leaf_rows", "leaf_factor", shape=shape, BW=halfwidth, W=W, CLOSED=closed),
+            body("leaves/rows", "leaves/factor", shape=shape, BW=halfwidth, W=W, CLOSED=closed),
             leaves=wp.int32,
             changed=I32,
             members=I32,
@@ -56,7 +55,7 @@ def factorization(shape: Shape, halfwidth: int, W: int) -> SimpleNamespace:
     find_changes = block_kernel(
         module,
         "find_changes",
-        body("changes", shape=shape),
+        body("leaves/changes", shape=shape),
         leaves=wp.int32,
         conductance=F64,
         diagonal=F64,
@@ -76,7 +75,7 @@ def inversion(module: str, name: str, box: Shape, halfwidth: int, W: int) -> wp.
     return block_kernel(
         module,
         name,
-        body("leaf_inverse", shape=box, BW=halfwidth, W=W),
+        body("leaves/inverse", shape=box, BW=halfwidth, W=W),
         changed=I32,
         places=I32,
         factor=F64,
@@ -85,26 +84,28 @@ def inversion(module: str, name: str, box: Shape, halfwidth: int, W: int) -> wp.
 
 
 @functools.cache
-def sweeping(
-    shape: Shape, halfwidth: int, W: int, T: type, M: type, R: int, mode: int, dense: bool, varied: bool = False
-) -> wp.Kernel:
-    """The leaf solve of one colour, ``native/sweep.h``. Blocks: groups of the colour (dense: its leaves, W = 1).
+def sweeping(shape: Shape, halfwidth: int, W: int, T: type, M: type, R: int, mode: int, dense: bool) -> wp.Kernel:
+    """The leaf solve of one colour, ``native/leaves/sweep.h``. Blocks: groups of the colour (dense: its leaves, W = 1).
 
     Args:
         T: type of the vectors and of the arithmetic.
         M: type that dense factors and the basis are stored in.
         R: coarse functions a leaf.
         mode: NO_COARSE, RESTRICT, PUSH or CYCLE.
-        varied: not all of them count on every leaf (``kernels.ranks``).
     """
-    ranks, counts = of_nodes(varied)
-    sources = ["halo", "faces", "sums", ranks, "band_substitute", "root_multiply", "sweep"]
-    form = ["dense" if dense else "banded", *["varied"] * varied]
+    sources = [
+        "common/halo",
+        "common/faces",
+        "common/sums",
+        "leaves/substitute",
+        "leaves/multiply_root",
+        "leaves/sweep",
+    ]
+    form = "dense" if dense else "banded"
     return block_kernel(
-        module_name("sweep", shape, W, T, M, R, mode, *form),
+        module_name("sweep", shape, W, T, M, R, mode, form),
         "sweep",
         body(*sources, shape=shape, BW=halfwidth, W=W, T=T, M=M, R=R, MODE=mode, DENSE=dense),
-        **counts,
         leaves=wp.int32,
         first=wp.int32,
         coupled=wp.int32,

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import warp as wp
 
-from .native import Shape, array, block_kernel, body, module_name
+from .building import Shape, array, block_kernel, body, module_name
 
 BLACK, RESIDUAL, PROLONG, POST_BLACK, POST_RED = range(1, 6)
 RESTRICT = 0

@@ -13,7 +13,7 @@ from types import SimpleNamespace
 
 import warp as wp
 
-from .native import Shape, array, block_kernel, body, module_name
+from .building import Shape, array, block_kernel, body, module_name
 
 UNKNOWNS = 128
 """L: unknowns of a brick."""
@@ -51,7 +51,7 @@ def nesting(
         return block_kernel(
             module,
             name,
-            body("brick_rows", "leaf_factor", shape=shape, BW=halfwidth, W=W, R=R, CLOSED=closed),
+            body("nested/rows", "leaves/factor", shape=shape, BW=halfwidth, W=W, R=R, CLOSED=closed),
             changed=I32,
             members=I32,
             **graph,
@@ -65,7 +65,7 @@ def nesting(
     find_changes = block_kernel(
         module,
         "find_brick_changes",
-        body("brick_changes", shape=shape, R=R),
+        body("nested/changes", shape=shape, R=R),
         nodes=I32,
         neighbor=I32,
         node_changed=I32,
@@ -76,7 +76,7 @@ def nesting(
     invert = block_kernel(
         module,
         "invert_brick",
-        body("leaf_inverse", shape=shape, BW=halfwidth, W=W),
+        body("leaves/inverse", shape=shape, BW=halfwidth, W=W),
         changed=I32,
         places=I32,
         factor=F64,
@@ -85,7 +85,7 @@ def nesting(
     inverse_step = block_kernel(
         module,
         "brick_inverse_step",
-        body("band_substitute", "basis_solve", shape=shape, BW=halfwidth, W=W, FUNCTIONS=R2 - 1),
+        body("leaves/substitute", "coarse/inverse_step", shape=shape, BW=halfwidth, W=W, FUNCTIONS=R2 - 1),
         changed=I32,
         members=I32,
         own=wp.int32,
@@ -97,7 +97,7 @@ def nesting(
     orthonormalize = block_kernel(
         module,
         "orthonormalize_brick",
-        body("orthonormalize", shape=shape, W=W, M=wp.float64, R=R2, PIECES=R2, WEIGHTED=True),
+        body("coarse/orthonormalize", shape=shape, W=W, M=wp.float64, R=R2, PIECES=R2, WEIGHTED=True),
         changed=I32,
         places=I32,
         pieces=U8,
@@ -109,7 +109,7 @@ def nesting(
     galerkin = block_kernel(
         module,
         "brick_galerkin",
-        body("brick_galerkin", shape=shape, R=R, R2=R2, MASS=mass),
+        body("nested/galerkin", shape=shape, R=R, R2=R2, MASS=mass),
         changed=I32,
         **graph,
         **couplings,
@@ -121,7 +121,7 @@ def nesting(
         upper_mass=F64,
         upper_scale=F64,
     )
-    sources = ["gather", "band_substitute", "root_multiply", "brick_sweep"]
+    sources = ["coarse/gather", "leaves/substitute", "leaves/multiply_root", "nested/sweep"]
     sweep = block_kernel(
         module,
         "brick_sweep",

@@ -10,7 +10,7 @@ is removed exactly and a large one costs no digits. What a rounded mean leaves b
 
 import warp as wp
 
-from .native import array, block_kernel, body
+from .building import array, block_kernel, body
 
 CHUNK = 1024
 

@@ -5,8 +5,7 @@ from types import SimpleNamespace
 
 import warp as wp
 
-from .native import Shape, array, block_kernel, body, module_name
-from .ranks import of_nodes
+from .building import Shape, array, block_kernel, body, module_name
 
 ELIMINATED = 8
 """Functions of a neighbour that are eliminated at most; with all of them the choice is no better."""
@@ -21,20 +20,18 @@ F64, I32 = array(wp.float64), array(wp.int32)
 
 
 @functools.cache
-def selection(shape: Shape, M: type, C: int, R: int, varied: bool = False) -> SimpleNamespace:
+def selection(shape: Shape, M: type, C: int, R: int) -> SimpleNamespace:
     """Kernels that choose R of C functions.
 
     ``select``: from the Galerkin matrix of all candidates, ``choice`` [leaves, C, C] and ``worth`` [leaves, C], best
-    first; the theory is in ``native/select.h``. Blocks: ceil(leaves / TOGETHER).
-    ``combine``: basis [leaves, R, L] from candidates [leaves, C, L] by the first R rows of each choice, or
-    fewer where they do not all count. Blocks: leaves.
+    first; the theory is in ``native/selection/select.h``. Blocks: ceil(leaves / TOGETHER).
+    ``combine``: basis [leaves, R, L] from candidates [leaves, C, L] by the first R rows of each choice. Blocks: leaves.
     """
-    module = module_name("selection", shape, M, C, R, *["varied"] * varied)
-    ranks, counts = of_nodes(varied)
+    module = module_name("selection", shape, M, C, R)
     select = block_kernel(
         module,
         "select",
-        body("select", shape=shape, W=TOGETHER, C=C, ELIMINATED=min(C, ELIMINATED)),
+        body("selection/select", shape=shape, W=TOGETHER, C=C, ELIMINATED=min(C, ELIMINATED)),
         leaves=wp.int32,
         changed=I32,
         neighbor=I32,
@@ -49,8 +46,7 @@ def selection(shape: Shape, M: type, C: int, R: int, varied: bool = False) -> Si
     combine = block_kernel(
         module,
         "combine",
-        body(ranks, "combine", shape=shape, M=M, C=C, R=R),
-        **counts,
+        body("selection/combine", shape=shape, M=M, C=C, R=R),
         renewed=I32,
         choice=F64,
         candidates=array(M),

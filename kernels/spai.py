@@ -12,7 +12,7 @@ from types import SimpleNamespace
 
 import warp as wp
 
-from .native import Shape, array, block_kernel, body, module_name
+from .building import Shape, array, block_kernel, body, module_name
 
 F32, F64, I32 = array(wp.float32), array(wp.float64), array(wp.int32)
 BRICKS = {"slots": wp.int32, "leaves": wp.int32, "neighbor": I32, "used": I32}
@@ -38,7 +38,7 @@ def network(shape: Shape, C: int, layers: int, M: type) -> SimpleNamespace:
     FACTOR = array(M)
 
     def kernel(name: str, **arguments: object) -> wp.Kernel:
-        text = body("halo", "spai_network", f"spai_{name}", shape=shape, C=C, LAYERS=layers, M=M)
+        text = body("common/halo", "spai/network", f"spai/{name}", shape=shape, C=C, LAYERS=layers, M=M)
         return block_kernel(module, name, text, **BRICKS, weights=F32, **arguments)
 
     state = {"ratio": F32, "hidden": F32}
@@ -46,7 +46,7 @@ def network(shape: Shape, C: int, layers: int, M: type) -> SimpleNamespace:
     transpose = block_kernel(
         module,
         "transpose",
-        body("halo", "spai_transpose", shape=shape, M=M),
+        body("common/halo", "spai/transpose", shape=shape, M=M),
         **BRICKS,
         conductance=F64,
         factor=FACTOR,
@@ -76,7 +76,7 @@ def application(shape: Shape, T: type, M: type) -> SimpleNamespace:
     VEC, FACTOR = array(T), array(M)
 
     def kernel(name: str, **arguments: object) -> wp.Kernel:
-        text = body("halo", f"spai_{name}", shape=shape, T=T, M=M)
+        text = body("common/halo", f"spai/{name}", shape=shape, T=T, M=M)
         return block_kernel(module, name, text, **BRICKS, factor_diagonal=FACTOR, **arguments)
 
     return SimpleNamespace(

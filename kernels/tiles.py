@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import warp as wp
 
-from .native import Shape, array, block_kernel, body, module_name
+from .building import Shape, array, block_kernel, body, module_name
 
 F32, F64, I32 = array(wp.float32), array(wp.float64), array(wp.int32)
 
@@ -33,7 +33,7 @@ def tiling(shape: Shape, T: type, S: type, rank: int) -> SimpleNamespace:
     leaves = block_kernel(
         module,
         "leaves",
-        body("sums", "tile_leaves", **constants),
+        body("common/sums", "tiles/leaves", **constants),
         blocks=factors,
         basis=factors,
         r=vector,
@@ -43,7 +43,7 @@ def tiling(shape: Shape, T: type, S: type, rank: int) -> SimpleNamespace:
     cores = block_kernel(
         module,
         "cores",
-        body("tile_cores", **constants),
+        body("tiles/cores", **constants),
         order=I32,
         row=I32,
         column=I32,
@@ -56,7 +56,7 @@ def tiling(shape: Shape, T: type, S: type, rank: int) -> SimpleNamespace:
     prolong = block_kernel(
         module,
         "prolong",
-        body("tile_prolong", **constants),
+        body("tiles/prolong", **constants),
         slots=wp.int32,
         leaves=wp.int32,
         first=I32,

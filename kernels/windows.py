@@ -11,8 +11,8 @@ from types import SimpleNamespace
 
 import warp as wp
 
+from .building import Shape, array, block_kernel, body, module_name
 from .leaves import inversion
-from .native import Shape, array, block_kernel, body, module_name
 
 F64, I32 = array(wp.float64), array(wp.int32)
 
@@ -29,7 +29,7 @@ def factorization(box: Shape, leaf_size: int, halfwidth: int, W: int) -> SimpleN
     find_touched = block_kernel(
         module,
         "find_touched",
-        body("window_changes", shape=box, LEAF=leaf_size),
+        body("windows/changes", shape=box, LEAF=leaf_size),
         cells=I32,
         changed=I32,
         touched=I32,
@@ -37,7 +37,7 @@ def factorization(box: Shape, leaf_size: int, halfwidth: int, W: int) -> SimpleN
     factor = block_kernel(
         module,
         "factor_windows",
-        body("window_rows", "leaf_factor", shape=box, LEAF=leaf_size, BW=halfwidth, W=W),
+        body("windows/rows", "leaves/factor", shape=box, LEAF=leaf_size, BW=halfwidth, W=W),
         leaves=wp.int32,
         changed=I32,
         members=I32,
@@ -53,7 +53,7 @@ def factorization(box: Shape, leaf_size: int, halfwidth: int, W: int) -> SimpleN
 
 @functools.cache
 def solving(box: Shape, halfwidth: int, W: int, T: type, M: type, rank: int, dense: bool) -> wp.Kernel:
-    """``native/window_solve.h``. Blocks: groups of W windows (dense or of low rank: windows, W = 1).
+    """``native/windows/solve.h``. Blocks: groups of W windows (dense or of low rank: windows, W = 1).
 
     Args:
         T: type of the vectors and of the arithmetic.
@@ -65,7 +65,7 @@ def solving(box: Shape, halfwidth: int, W: int, T: type, M: type, rank: int, den
         module_name("window_solve", box, W, T, M, form),
         "solve_windows",
         body(
-            *("band_substitute", "root_multiply", "attend", "window_solve"),
+            *("leaves/substitute", "leaves/multiply_root", "windows/attend", "windows/solve"),
             **{"shape": box, "BW": halfwidth, "W": W, "T": T, "RANK": rank, "DENSE": dense and not rank},
         ),
         members=I32,
@@ -79,11 +79,11 @@ def solving(box: Shape, halfwidth: int, W: int, T: type, M: type, rank: int, den
 
 @functools.cache
 def merging(shape: Shape, T: type, jacobi: bool) -> wp.Kernel:
-    """y [N] from what the windows solved, ``native/window_merge.h``. Blocks: leaves."""
+    """y [N] from what the windows solved, ``native/windows/merge.h``. Blocks: leaves."""
     return block_kernel(
         module_name("window_merge", shape, T, int(jacobi)),
         "merge_windows",
-        body("window_merge", shape=shape, T=T, JACOBI=jacobi),
+        body("windows/merge", shape=shape, T=T, JACOBI=jacobi),
         first=I32,
         place=I32,
         weight=array(T),
@@ -91,23 +91,4 @@ def merging(shape: Shape, T: type, jacobi: bool) -> wp.Kernel:
         diagonal=array(T),
         r=array(T),
         y_=array(T),
-    )
-
-
-@functools.cache
-def residual_restriction(shape: Shape, T: type, M: type, R: int) -> wp.Kernel:
-    """c = Phi^T (r - A y). Blocks: leaves."""
-    return block_kernel(
-        module_name("restrict_residual", shape, T, M, R),
-        "restrict_residual",
-        body("halo", "sums", "restrict_residual", shape=shape, T=T, M=M, R=R),
-        leaves=wp.int32,
-        neighbor=I32,
-        used=I32,
-        conductance=array(T),
-        diagonal=array(T),
-        basis=array(M),
-        y_=array(T),
-        r=array(T),
-        coarse=F64,
     )

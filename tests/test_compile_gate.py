@@ -7,12 +7,12 @@ import re
 import subprocess
 import sysconfig
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import warp as wp
 from hpsolver.kernels import (
     assembly,
+    building,
     coarse,
     control,
     diagonal,
@@ -21,9 +21,7 @@ from hpsolver.kernels import (
     krylov,
     leaves,
     multigrid,
-    native,
     nested,
-    ranks,
     regions,
     selection,
     spai,
@@ -48,7 +46,7 @@ WINDOW_RANK = 32
 FIXED = [
     assembly.to_float,
     coarse.choose_pins,
-    coarse.banded().factor,
+    coarse.factor_band,
     control.step,
     regions.chunk_sums,
     set_mark,
@@ -63,7 +61,7 @@ def kernels_of(group) -> list[wp.Kernel]:
 def configured(dimension: int, T: type, M: type) -> list[wp.Kernel]:
     """What a GPU uses for one dimension and precision: dense leaves of 128 cells, the default's 4 of 8 functions; with
     double-precision Krylov vectors also 8 of 16, and in 2D the default's leaves of 64 on small grids."""
-    shape, BW, W, R = native.Shape(dimension, EXTENTS[dimension, 128]), HALFWIDTH[dimension], leaves.GROUP_CUDA, 8
+    shape, BW, W, R = building.Shape(dimension, EXTENTS[dimension, 128]), HALFWIDTH[dimension], leaves.GROUP_CUDA, 8
     groups = [
         *engine(shape, T),
         dilu.red_black(shape, T, M),
@@ -82,7 +80,7 @@ def configured(dimension: int, T: type, M: type) -> list[wp.Kernel]:
     if T is wp.float64:
         spaces.append((shape, R, (leaves.PUSH, leaves.CYCLE)))
         if dimension == 2:
-            small = native.Shape(2, EXTENTS[2, 64])
+            small = building.Shape(2, EXTENTS[2, 64])
             groups += engine(small, T)
             spaces.append((small, 4, (leaves.PUSH,)))
     for leaf, functions, modes in spaces:
@@ -101,40 +99,25 @@ def configured(dimension: int, T: type, M: type) -> list[wp.Kernel]:
         groups += [nested.nesting(dimension, halfwidth, W, M, functions, 16, True, mass) for mass in (False, True)]
         singles.append(coarse.band_rows(dimension, functions))
     singles.append(leaves.sweeping(shape, BW, 1, T, M, 1, leaves.NO_COARSE, True))
-    if T is wp.float64:
-        groups += varied_ranks(shape, T, M, BW)
     for overlap in (1, 2):
         box, halfwidth = windowed(shape, overlap)
         groups.append(windows.factorization(box, shape.leaf_size, halfwidth, W))
         singles.append(windows.solving(box, halfwidth, 1, T, M, 0, True))
     singles += [windows.solving(box, halfwidth, 1, T, M, WINDOW_RANK, False), windows.merging(shape, T, True)]
-    singles += [windows.merging(shape, T, False), windows.residual_restriction(shape, T, M, R)]
+    singles.append(windows.merging(shape, T, False))
     return [*itertools.chain.from_iterable(map(kernels_of, groups)), *singles]
 
 
-def varied_ranks(shape: native.Shape, T: type, M: type, halfwidth: int) -> list:
-    """Kernels for up to 8 functions a leaf, not all of which count; the additive form's in 3D."""
-    C, W, dimension = 8, leaves.GROUP_CUDA, shape.dimension
-    groups = [coarse.banded(varied=True), coarse.transfer(shape, T, M, C, varied=True)]
-    groups.append(selection.selection(shape, M, C, C, varied=True))
-    singles = {"assign": ranks.assignment(C), "rows": coarse.band_rows(dimension, C, varied=True)}
-    for local, mode in ((False, leaves.PUSH), (True, leaves.RESTRICT))[: dimension - 1]:
-        groups.append(coarse.coarsening(shape, halfwidth, W, M, C, local, False, varied=True))
-        groups.append(coarse.exact_solution(dimension, C, not local, local, varied=True))
-        singles[f"sweep {mode}"] = leaves.sweeping(shape, halfwidth, 1, T, M, C, mode, True, varied=True)
-    return [*groups, SimpleNamespace(**singles)]
-
-
-def engine(shape: native.Shape, T: type) -> list:
+def engine(shape: building.Shape, T: type) -> list:
     """What every preconditioner needs on leaves of that shape."""
     both = [assembly.assembly(shape, harmonic) for harmonic in (True, False)]
     return [krylov.krylov(shape, T), *both, assembly.staging(shape, T)]
 
 
-def windowed(shape: native.Shape, overlap: int) -> tuple[native.Shape, int]:
+def windowed(shape: building.Shape, overlap: int) -> tuple[building.Shape, int]:
     """The box of a leaf with layers around it, and its half-bandwidth."""
     extent = tuple(e + 2 * overlap * (axis >= 3 - shape.dimension) for axis, e in enumerate(shape.extent))
-    return native.Shape(shape.dimension, extent), math.prod(extent) // extent[3 - shape.dimension]
+    return building.Shape(shape.dimension, extent), math.prod(extent) // extent[3 - shape.dimension]
 
 
 def gated_kernels() -> list[wp.Kernel]:
@@ -202,9 +185,8 @@ def test_no_kernel_of_the_solver_is_left_out_of_the_gate(monkeypatch):
 
     monkeypatch.setattr(wp, "launch", spied(wp.launch))
     monkeypatch.setattr(wp, "launch_tiled", spied(wp.launch_tiled))
-    variants = [*NAMES, Multigrid(100), Schwarz(deflated=False, sweep="additive", dense=True), Schwarz(dense=True)]
-    variants += [Schwarz(candidates=8), Schwarz(sweep="additive", overlap=1, dense=True), DDAttention(rank=8)]
-    variants += [Schwarz(candidates=8, ranks="adaptive", dense=True)]
+    variants = [*NAMES, Multigrid(100), Schwarz(sweep="additive", dense=True), Schwarz(dense=True)]
+    variants += [Schwarz(candidates=8), DDAttention(dense=True), DDAttention(rank=8)]
     density, rhs = problems.frame("panel", (32, 16), seed=0)
     for preconditioner in variants:
         solver = Solver((32, 16), preconditioner=preconditioner, device="cpu")

@@ -5,8 +5,8 @@ import oracle
 import pytest
 import warp as wp
 from applied import applied
+from hpsolver.kernels.building import Shape
 from hpsolver.kernels.dilu import red_black
-from hpsolver.kernels.native import Shape
 
 from hpsolver import Solver, Status, problems
 from hpsolver.bricks import EXTENTS

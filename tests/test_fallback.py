@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import warp as wp
 from hpsolver.kernels import coarse
+from hpsolver.kernels.building import launch
 from hpsolver.kernels.krylov import krylov
-from hpsolver.kernels.native import launch
 
 from hpsolver import SolveError, Solver, Status, problems
 from hpsolver.capture import capture_pieces

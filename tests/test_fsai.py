@@ -7,7 +7,7 @@ import oracle
 import pytest
 import warp as wp
 from hpsolver.kernels import fsai as kernels
-from hpsolver.kernels.native import Shape
+from hpsolver.kernels.building import Shape
 
 from hpsolver import Solver, Status, problems
 from hpsolver.bricks import EXTENTS

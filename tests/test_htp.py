@@ -21,7 +21,7 @@ from hpsolver.network.coupling import (
 )
 from hpsolver.network.frames import FrameConfig, FrameSource
 from hpsolver.network.operator import Operator, assembled_operator
-from hpsolver.network.oracle import gains, optimal_start
+from hpsolver.network.oracle import gains, optimal_functions, optimal_start
 from hpsolver.network.patches import HAAR_FUNCTIONS, TOKENS, patch_boxes
 from hpsolver.preconditioners import Schwarz
 from hpsolver.preconditioners.haar import haar, sub_bricks
@@ -29,9 +29,9 @@ from hpsolver.preconditioners.htp import HTP
 
 TINY = BasisConfig(width=16, layers=1, heads=2)
 VARIANTS = [
-    {"deflated": False, "sweep": "additive"},
-    {"deflated": True, "sweep": "additive"},
-    {"deflated": True, "sweep": "redblack"},
+    {"sweep": "additive"},
+    {"sweep": "deflated"},
+    {"sweep": "redblack"},
 ]
 
 
@@ -125,7 +125,7 @@ def test_haar_functions_span_the_indicators_of_the_sub_bricks(extent):
     assert np.prod(counts) == TOKENS
 
 
-@pytest.mark.parametrize("variant", VARIANTS, ids=lambda v: f"{v['sweep']} {v['deflated']}")
+@pytest.mark.parametrize("variant", VARIANTS, ids=lambda v: v["sweep"])
 def test_network_of_zeros_is_the_classical_basis(variant):
     density, rhs = problems.frame("film", (48, 40), seed=3)
     solvers = [
@@ -158,7 +158,7 @@ def _broken(kind: str):
 
 
 @pytest.mark.parametrize("kind", ["zeros", "huge", "nan", "duplicates", "random"])
-@pytest.mark.parametrize("variant", VARIANTS, ids=lambda v: f"{v['sweep']} {v['deflated']}")
+@pytest.mark.parametrize("variant", VARIANTS, ids=lambda v: v["sweep"])
 def test_no_network_output_keeps_the_solver_from_converging(kind, variant):
     broken = network()
     broken.forward = _broken(kind)
@@ -178,7 +178,7 @@ def test_constants_are_in_the_coarse_space_whatever_the_network_adds():
     solver.set_solid(solid)
     solver.step(*problems.frame("noise", (33, 20), seed=2))
     system = solver.system
-    basis = solver.preconditioner._basis.numpy().reshape(system.leaves, 8, -1)
+    basis = solver.preconditioner._space.functions.numpy().reshape(system.leaves, 8, -1)
     for functions, fluid in zip(basis, system.fluid.numpy().reshape(system.leaves, -1), strict=True):
         indicator = fluid.astype(float)
         amounts = np.linalg.lstsq(functions.T, indicator, rcond=None)[0]
@@ -210,7 +210,7 @@ def test_weights_that_do_not_fit_are_refused():
     "options",
     [
         *({"coarse_size": s} for s in (None, 1, 16)),
-        *({"candidates": c} for c in (4, 12, 64)),
+        *({"candidates": c} for c in (4, 12, 32)),
         *({"refresh": r} for r in (0, 1.5, "never")),
     ],
 )
@@ -236,11 +236,24 @@ def test_training_lowers_the_objective_of_one_frame(objective):
     assert np.mean(losses[-5:]) < np.mean(losses[:5]) - 0.01
 
 
+class BestBasis(Schwarz):
+    """Start functions through the door that ``HTP`` uses: the best ones, found by inverting the coarse matrix."""
+
+    graph_safe = False
+
+    def start_functions(self, candidates: int) -> np.ndarray:
+        return np.tile(super().start_functions(candidates), self.system.leaves)
+
+    def predict(self) -> None:
+        self._space.start.assign(optimal_functions(self.system, self.coarse_size - 1))
+        self._leaves.forget()
+
+
 @pytest.mark.parametrize("family", ["bubbles", "film", "noise"])
 def test_optimal_basis_needs_fewer_iterations_than_the_classical_one(family):
     counts = []
-    for basis in ("classical", "optimal"):
-        preconditioner = Schwarz(4, candidates=4, leaf_size=128, deflated=False, sweep="additive", basis=basis)
+    for form in (Schwarz, BestBasis):
+        preconditioner = form(4, candidates=4, leaf_size=128, sweep="additive")
         solver = Solver((64, 64), preconditioner=preconditioner, tolerance=1e-8)
         solver.step(*problems.frame(family, (64, 64), seed=10000))
         assert solver.info.converged
@@ -306,7 +319,7 @@ def test_a_mixer_tells_a_leaf_of_the_others(mixer):
 def test_kernels_and_torch_apply_the_same_additive_preconditioner(boundary):
     """M r of the solver's kernels and of the training's Torch, up to the scale of A and the null space."""
     shape, wild = (48, 24), network(0.3)
-    preconditioner = HTP.of_network(wild, coarse_size=4, candidates=4, deflated=False, sweep="additive")
+    preconditioner = HTP.of_network(wild, coarse_size=4, candidates=4, sweep="additive")
     solver = Solver(shape, preconditioner=preconditioner, boundary=boundary, precision="float64", max_iterations=1)
     solver.step(*problems.frame("film", shape, seed=1))
     bound, system = solver.preconditioner, solver.system

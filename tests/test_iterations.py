@@ -9,9 +9,9 @@ from hpsolver.preconditioners import HTP, Schwarz
 
 PANELS = [(32, 32), (64, 32), (64, 64), (128, 64), (128, 128)]
 VARIANTS = {
-    "additive": {"deflated": False, "sweep": "additive"},
-    "deflated": {"deflated": True, "sweep": "additive"},
-    "redblack": {"deflated": True, "sweep": "redblack"},
+    "additive": {"sweep": "additive"},
+    "deflated": {"sweep": "deflated"},
+    "redblack": {"sweep": "redblack"},
 }
 EIGHT = {"coarse_size": 8}
 QUADRANTS = {

@@ -209,7 +209,7 @@ def test_constants_of_every_region_are_in_every_coarse_space(case):
     solver = Solver(shape, boundary=boundary, preconditioner=Schwarz(8, levels=4), precision="float64")
     solver.set_solid(solid(shape) if solid else None)
     solver.step(density, rhs)
-    level = solver.preconditioner._coarse
+    level = solver.preconditioner._space._inverse
     matrices = [level._matrix]
     while isinstance(level, NestedCoarse):
         matrices.append(level._upper)

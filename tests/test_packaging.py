@@ -65,7 +65,7 @@ def test_every_source_file_is_shipped(installed: Path) -> None:
 
 
 def test_installed_package_imports_without_the_checkout(installed: Path, tmp_path: Path) -> None:
-    code = "import hpsolver, hpsolver.kernels.native as native, hpsolver.trained_models as models\n"
+    code = "import hpsolver, hpsolver.kernels.building as native, hpsolver.trained_models as models\n"
     code += "print(hpsolver.__file__, hpsolver.kernels.__file__, native.__file__, models.__file__, sep='\\n')"
     files = run_isolated(code, installed, tmp_path)
     assert len(files) == 4

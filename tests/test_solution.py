@@ -25,14 +25,14 @@ PRECONDITIONERS = {
     "block_jacobi": lambda: BlockJacobi(),
     "leaves of 64": lambda: Schwarz(8, leaf_size=64),
     "leaves of 128": lambda: Schwarz(8, leaf_size=128),
-    "additive": lambda: Schwarz(deflated=False, sweep="additive"),
-    "deflated": lambda: Schwarz(sweep="additive"),
+    "additive": lambda: Schwarz(sweep="additive"),
+    "deflated": lambda: Schwarz(sweep="deflated"),
     "redblack": lambda: Schwarz(),
-    "overlap": lambda: Schwarz(sweep="additive", overlap=2),
-    "dense overlap": lambda: Schwarz(deflated=False, sweep="additive", overlap=1, dense=True),
+    "overlap": lambda: DDAttention(4, overlap=2),
+    "dense overlap": lambda: DDAttention(4, dense=True),
     "low rank": lambda: DDAttention(rank=16),
     "dense": lambda: Schwarz(dense=True),
-    "dense additive": lambda: Schwarz(deflated=False, sweep="additive", dense=True),
+    "dense additive": lambda: Schwarz(sweep="additive", dense=True),
 }
 
 

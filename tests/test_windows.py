@@ -1,4 +1,4 @@
-"""Overlapping windows, the near field of ``schwarz`` with overlap and of ``dd_attention``, against dense algebra."""
+"""Overlapping windows, the near field of ``dd_attention``, against dense algebra."""
 
 import itertools
 
@@ -153,11 +153,10 @@ def test_weights_are_a_partition_of_unity(case, overlap):
 @pytest.mark.parametrize(
     "preconditioner",
     [
-        *(Schwarz(8, leaf_size=128, deflated=False, sweep="additive", overlap=o) for o in (1, 2)),
-        DDAttention(overlap=0),
+        *(DDAttention(overlap=overlap) for overlap in (0, 1, 2)),
         *(DDAttention(rank=r) for r in (8, 64)),
     ],
-    ids=["overlap 1", "overlap 2", "dd_attention without", "rank 8", "rank 64"],
+    ids=["overlap 0", "overlap 1", "overlap 2", "rank 8", "rank 64"],
 )
 def test_additive_forms_are_symmetric_positive_definite(preconditioner, shape):
     density, rhs = problems.frame("noise", shape, seed=0, contrast=1e4)
@@ -170,14 +169,6 @@ def test_additive_forms_are_symmetric_positive_definite(preconditioner, shape):
     spectrum = np.linalg.eigvalsh(root.T @ M @ root)  # of M A: a zero for the constant, the others away from it
     assert spectrum[1] > 1e-4
     assert np.linalg.eigvalsh(0.5 * (M + M.T))[0] > 0
-
-
-def test_dd_attention_of_full_rank_is_schwarz_with_overlap():
-    frame = problems.frame("bubbles", (40, 20), seed=1, contrast=1e3)
-    for overlap in (1, 2):
-        schwarz = Schwarz(8, leaf_size=128, deflated=False, sweep="additive", overlap=overlap)
-        one, other = (Solver((40, 20), preconditioner=p) for p in (DDAttention(overlap=overlap), schwarz))
-        assert np.array_equal(one.step(*frame), other.step(*frame))
 
 
 def test_more_rank_takes_fewer_iterations():
@@ -194,14 +185,12 @@ def test_more_rank_takes_fewer_iterations():
 
 def test_overlap_takes_fewer_iterations_than_the_same_form_without():
     frame = problems.frame("panel", (64, 64), seed=0)
-    for deflated in (False, True):
-        counts = []
-        for overlap in (0, 1):
-            schwarz = Schwarz(8, leaf_size=128, deflated=deflated, sweep="additive", overlap=overlap)
-            solver = Solver((64, 64), preconditioner=schwarz, tolerance=1e-8)
-            solver.step(*frame)
-            counts.append(solver.info.iterations)
-        assert counts[1] < counts[0]
+    counts = []
+    for overlap in (0, 1):
+        solver = Solver((64, 64), preconditioner=DDAttention(overlap=overlap), tolerance=1e-8)
+        solver.step(*frame)
+        counts.append(solver.info.iterations)
+    assert counts[1] < counts[0]
 
 
 def test_weights_that_jump_in_a_light_phase_make_the_norm_grow_with_the_contrast():
@@ -209,8 +198,7 @@ def test_weights_that_jump_in_a_light_phase_make_the_norm_grow_with_the_contrast
     largest = {}
     for overlap, contrast in itertools.product((0, 1), (1e1, 1e5)):
         density, rhs = problems.frame("film", (40, 20), seed=0, contrast=contrast)
-        preconditioner = Schwarz(8, leaf_size=128, deflated=False, sweep="additive", overlap=overlap)
-        solver = Solver((40, 20), preconditioner=preconditioner, precision="float64")
+        solver = Solver((40, 20), preconditioner=DDAttention(overlap=overlap), precision="float64")
         solver.step(density, rhs)
         M, _ = applied(solver)
         largest[overlap, contrast] = abs(np.linalg.eigvals(M @ oracle.assemble(density).toarray())).max()
@@ -218,23 +206,22 @@ def test_weights_that_jump_in_a_light_phase_make_the_norm_grow_with_the_contrast
     assert largest[1, 1e1] < 4 and largest[1, 1e5] > 100
 
 
-@pytest.mark.parametrize(("deflated", "kernel"), [(False, "restrict"), (True, "restrict_residual")])
-def test_launches(monkeypatch, deflated, kernel):
+def test_launches(monkeypatch):
     launched = []
-    solver = Solver((32, 16), preconditioner=Schwarz(deflated=deflated, sweep="additive", overlap=1))
+    solver = Solver((32, 16), preconditioner=DDAttention(4))
     monkeypatch.setattr(wp, "launch_tiled", lambda kernel, *args, **kwargs: launched.append(kernel.key))
     vectors = [solver.system.zeros(solver.system.size, wp.float64) for _ in range(2)]
     solver.preconditioner.apply(*vectors, solver.system.zeros(1, wp.float64))
-    assert launched == ["solve_windows", "merge_windows", kernel, "substitute", "prolong"]
+    assert launched == ["solve_windows", "merge_windows", "restrict", "substitute", "prolong"]
     assert solver.preconditioner.launches == 5
 
 
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: Schwarz(sweep="additive", overlap=3), "overlap must be one of .0, 1, 2., got 3"),
-        (lambda: Schwarz(sweep="additive", overlap=-1), "overlap must be one of .0, 1, 2., got -1"),
-        (lambda: Schwarz(overlap=1), "overlap 1 needs sweep='additive', got 'redblack'"),
+        (lambda: DDAttention(overlap=3), "overlap must be one of .0, 1, 2., got 3"),
+        (lambda: DDAttention(overlap=-1), "overlap must be one of .0, 1, 2., got -1"),
+        (lambda: DDAttention(overlap=True), "overlap must be one of .0, 1, 2., got True"),
         (lambda: DDAttention(overlap=5), "overlap must be one of .0, 1, 2., got 5"),
         (lambda: DDAttention(rank=12), "rank must be None or one of .8, 16, 32, 64., got 12"),
         (lambda: DDAttention(coarse_size=3), "coarse_size must be one of .*, got 3"),
@@ -248,7 +235,7 @@ def test_options_outside_their_range_are_refused(make, words):
 def test_regions_closed_by_solids_are_solved():
     """Every window with a pocket in it would be singular but for its pin."""
     density, rhs = frame(POCKETS.shape)
-    for preconditioner in (DDAttention(overlap=2), DDAttention(rank=8), Schwarz(sweep="additive", overlap=1)):
+    for preconditioner in (DDAttention(overlap=2), DDAttention(rank=8), DDAttention(4, overlap=1)):
         solver = Solver(POCKETS.shape, preconditioner=preconditioner, tolerance=1e-9)
         solver.set_solid(POCKETS)
         p = solver.step(density, rhs)

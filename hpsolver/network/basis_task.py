@@ -102,7 +102,7 @@ class BasisTask:
     def preconditioner(self, network: nn.Module) -> HTP:
         fewest = min(self.sizes)
         size = min(self.validation_size, fewest)
-        return HTP.of_network(network, coarse_size=size, candidates=fewest, deflated=False, sweep="additive")
+        return HTP.of_network(network, coarse_size=size, candidates=fewest, sweep="additive")
 
     def validation(self) -> list[tuple[str, tuple[int, ...], float | None]]:
         if self.network.dimension == 3:

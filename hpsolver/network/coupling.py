@@ -28,7 +28,7 @@ import torch
 from .operator import Operator
 
 SHIFT = 1e-3
-"""Of the diagonal, in the inverse step of the basis (``kernels/native/leaf_factor.h``)."""
+"""Of the diagonal, in the inverse step of the basis (``kernels/native/leaves/factor.h``)."""
 
 ROUNDED = 1e-6
 """A diagonal in single precision is the sum of its conductances within this; what is beyond belongs to open sides."""

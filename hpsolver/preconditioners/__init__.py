@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from .base import Preconditioner
+from .block_jacobi import BlockJacobi
 from .dd_attention import DDAttention
 from .diagonal import Identity, Jacobi
 from .dilu import DILU
 from .htp import HTP
 from .htp_paper import HTPaper
 from .multigrid import Multigrid
-from .schwarz import BlockJacobi, Schwarz
+from .schwarz import Schwarz
 from .spai import NeuralSPAI
 
 

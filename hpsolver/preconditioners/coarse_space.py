@@ -1,149 +1,157 @@
-"""The matrix of a coarse space, and its exact solution."""
+"""The coarse space of the grid's leaves: a few functions on each, their Galerkin matrix, and its inverse.
+
+Phi [leaves, R, L] holds R orthonormal functions of each leaf, and E = Phi^T A Phi. Where they come from: *start
+functions* go through one inverse step (A_ii^N + 1e-3 D_i)^-1 D_i of the leaf with closed faces, the constants of the
+leaf's pieces of fluid come first, and all is orthonormalised. Of C such candidates a leaf keeps the R that it needs
+most, if C > R (``selection``). Start functions are Haar functions of the leaf's sub-bricks, or what a network says.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import functools
 
+import numpy as np
 import warp as wp
 
-from hpsolver.bricks import Bricks
 from hpsolver.kernels import coarse as kernels
-from hpsolver.kernels.native import launch
-from hpsolver.lattice import Lattice
+from hpsolver.kernels.building import launch
+from hpsolver.kernels.krylov import krylov
 from hpsolver.system import System
 
-from .constants import Constants, RegionConstants
-from .ranks import Ranks
+from .coarse_matrix import CoarseMatrix, ExactCoarse
+from .constants import Constants
+from .leaves import CoarseArrays, Leaves
+from .nested import NestedCoarse, nests
+from .selection import Selection
 
 
-@dataclass(frozen=True)
-class CoarseMatrix:
-    """A Galerkin matrix on the device: R unknowns for each node of a lattice (``hpsolver.kernels.nested``).
+class CoarseSpace:
+    """Phi, E and E^-1, renewed where leaves changed.
+
+    Args:
+        system: the frame's.
+        leaves: its leaves, whose closed factors make the functions.
+        R: functions of a leaf.
+        C: candidates of a leaf, R or more.
+        start: fp32 start functions, [(C - 1) * L] for all leaves alike, or [leaves * (C - 1) * L].
+        pushed: leaf sweeps push the residual to the neighbours (``kernels/native/leaves/sweep.h``); otherwise the
+            residual is restricted as it is.
+        local: the additive form's leaves need the inverses of their own blocks of E.
+        levels: 2 solves E exactly, more nest it (``nested``); None takes as many as pay.
+        dense: solve with dense inverses instead of banded factors.
 
     Attributes:
-        lattice: the nodes: leaves of the grid, or bricks of nodes.
-        ranks: how many unknowns of each node count.
-        neighbor, side: [nodes, directions] of the lattice.
-        changed: [nodes] int32, 1 where what the node's own block is made of is not last frame's.
-        blocks, mass: [nodes, directions + 1, R, R], [nodes, directions, R, R] (or a dummy).
-        scale: [unknowns] diagonal of the matrix without its couplings, > 0.
-        constants: which unknowns are constants.
+        start: the start functions on the device; who predicts them writes here.
+        functions: [leaves, R, L] Phi, preconditioner type.
+        selection: how the functions were chosen, None if C = R.
+        sweep: what leaf sweeps read and write of it.
+        nested: E is solved by the cycle of ``nested``, not exactly.
     """
 
-    lattice: Bricks | Lattice
-    ranks: Ranks
-    neighbor: wp.array
-    side: wp.array
-    changed: wp.array
-    blocks: wp.array
-    mass: wp.array
-    scale: wp.array
-    constants: Constants
-
-    @property
-    def R(self) -> int:
-        return self.ranks.most
-
-    @property
-    def unknowns(self) -> int:
-        return self.lattice.leaves * self.R
-
-    @property
-    def width(self) -> int:
-        """Of the lower band: diagonal and entries left of it."""
-        return (self.lattice.leaf_reach + 1) * self.R
-
-    @classmethod
-    def allocate(
-        cls,
+    def __init__(
+        self,
         system: System,
-        lattice: Bricks | Lattice,
-        ranks: Ranks,
-        graph: tuple[wp.array, wp.array, wp.array],
-        constants: Constants,
-        mass: bool,
-    ) -> CoarseMatrix:
-        """With zeros for blocks; ``graph``: neighbor, side and changed."""
-        R = ranks.most
-        faces = lattice.leaves * lattice.directions * R * R
-        blocks = system.zeros(faces + lattice.leaves * R * R, wp.float64)
-        masses = system.zeros(faces if mass else 1, wp.float64)
-        scale = system.zeros(lattice.leaves * R, wp.float64)
-        return cls(lattice, ranks, *graph, blocks, masses, scale, constants)
+        leaves: Leaves,
+        R: int,
+        C: int,
+        start: np.ndarray,
+        *,
+        pushed: bool,
+        local: bool,
+        levels: int | None,
+        dense: bool,
+    ):
+        bricks, by, M = system.bricks, leaves.by, system.preconditioner_type
+        self._system, self._leaves, self._pushed, self.R, self.C = system, leaves, pushed, R, C
+        self.nested = nests(bricks, R, dense, levels, system.size)
+        constants = Constants.of_leaves(system, R)
+        count = np.maximum(np.bincount(constants.unknown // R, minlength=system.leaves), 1)
+        self._constant_count = wp.array(count, dtype=wp.int32, device=system.device)
+        self._pieces = wp.array(system.pieces, dtype=wp.uint8, device=system.device)
+        self.start = wp.array(start, dtype=wp.float32, device=system.device)
+        self._raw = system.zeros(by.groups * max(C - 1, 1) * bricks.leaf_size * by.W, wp.float64)
+        self.functions = system.zeros(system.leaves * R * bricks.leaf_size, M)
+        self.selection = Selection(system, leaves, C, R, self._constant_count) if C > R else None
 
+        renewed = leaves.changed if self.selection is None else self.selection.renewed
+        graph = (system.neighbor, system.side, renewed)
+        self._matrix = CoarseMatrix.allocate(system, bricks, R, graph, constants, mass=self.nested)
+        self._local_inverse = system.zeros(self._matrix.unknowns * R if local else 1, wp.float64)
+        self._local = self._local_inverse if local else None
+        faces = system.leaves * bricks.directions * bricks.face_size * R
+        pushes = system.leaves * (bricks.directions + 1 if pushed else 1) * R
+        self.sweep = CoarseArrays(self.functions, system.zeros(faces, M), system.zeros(pushes, wp.float64))
+        self._restricted = system.zeros(self._matrix.unknowns, wp.float64)
+        self._inverse: NestedCoarse | ExactCoarse
+        if self.nested:
+            self._inverse = NestedCoarse(system, self._matrix, bricks.extent, dense, levels)
+        else:
+            self._inverse = ExactCoarse(system, self._matrix, dense)
 
-class ExactCoarse:
-    """E^-1 by a banded factor, or by a dense inverse (``dense``).
-
-    Attributes:
-        result: [unknowns] fp64, the last solution.
-
-    Raises:
-        ValueError: the dense inverse would have too many rows.
-    """
-
-    def __init__(self, system: System, matrix: CoarseMatrix, dense: bool):
-        rows, width, varied = matrix.ranks.rows, matrix.width, matrix.ranks.varied
-        if dense and rows > kernels.DENSE_LIMIT:
-            raise ValueError(
-                f"the dense inverse of this coarse matrix would have {rows} rows, allowed: {kernels.DENSE_LIMIT}; "
-                "use more levels (sweep='redblack', ranks='uniform'), fewer functions a leaf (coarse_size), or larger "
-                "leaves"
-            )
-        self._system, self._matrix, self.dense = system, matrix, dense
-        self._pins = RegionConstants(system, matrix.constants, matrix.lattice.leaves)
-        self._band, self._factor = (system.zeros(rows * width, wp.float64) for _ in range(2))
-        self._column = system.zeros(width, wp.float64)
-        self._inverse = system.zeros(rows * rows if dense else 1, wp.float64)
-        self._nothing = system.zeros(1, wp.float64)
-        self.result = system.zeros(matrix.unknowns, wp.float64)
-        self._rows = rows
-        self._band_rows = kernels.band_rows(system.grid.dimension, matrix.R, varied)
-        self._band_kernels = kernels.banded(varied)
+        coarsening = functools.partial(kernels.coarsening, system.shape, bricks.halfwidth, by.W, M)
+        self._galerkin = coarsening(R, local, self.nested).galerkin
+        self._setup = coarsening(C, local, self.nested) if self.selection is None else self.selection.setup
+        self._transfer = kernels.transfer(system.shape, system.krylov_type, M, R)
+        self._dot = krylov(system.shape, system.krylov_type).dot
 
     @property
     def launches(self) -> int:
-        return 1
+        """Kernels of one solution."""
+        return self._inverse.launches
+
+    @property
+    def correction(self) -> wp.array:
+        """[leaves * R] fp64, the last solution."""
+        return self._inverse.result
 
     def update(self) -> None:
-        """Records: factor, and inverse, of the matrix."""
-        system, matrix, nodes = self._system, self._matrix, self._matrix.lattice.leaves
-        ranks, size = matrix.ranks, [self._rows, matrix.width]
-        moved = matrix.changed if ranks.moved is None else ranks.moved
-        inputs = [
-            *ranks.of_nodes,
-            *ranks.of_rows,
-            *size,
-            moved,
-            matrix.neighbor,
-            matrix.side,
-            matrix.blocks,
-            self._band,
-        ]
-        launch(self._band_rows, nodes, inputs, system.device)
-        self._pins.choose_pins(matrix.scale)
-        shape = [*ranks.of_rows, *size, nodes, matrix.changed]
-        pins = [system.regions.count, self._pins.pins]
-        inputs = [*shape, *pins, matrix.scale, self._band, self._factor, self._column]
-        launch(self._band_kernels.factor, 1, inputs, system.device)
-        if self.dense:
-            blocks = -(-self._rows // kernels.COLUMNS)
-            launch(self._band_kernels.invert, blocks, [*shape, self._factor, self._inverse], system.device)
-
-    def solve(self, rhs: wp.array, *, pushed: bool = False, local_inverse: wp.array | None = None) -> None:
-        """Records: result = E^-1 rhs, less the nodes' own part if their inverses are given.
-
-        Args:
-            rhs: [unknowns], or, if ``pushed``, [nodes, directions + 1, R] as sweeps leave it.
-        """
+        """Records: Phi, E and its inverse; after ``Leaves.find_changes`` and before ``Leaves.update``."""
         system, matrix = self._system, self._matrix
-        local, ranks = local_inverse is not None, matrix.ranks
-        solution = kernels.exact_solution(system.grid.dimension, matrix.R, pushed, local, ranks.varied)
-        own = self._nothing if local_inverse is None else local_inverse
-        graph = [self._rows, matrix.width, matrix.neighbor, matrix.side, rhs]
-        operator = self._inverse if self.dense else self._factor
-        inputs = [*ranks.of_nodes, *ranks.of_rows, *graph, operator, own, self.result]
-        if self.dense:
-            launch(solution.multiply, -(-self._rows // kernels.ROWS), inputs, system.device)
+        self._update_functions()
+        inputs = [system.leaves, matrix.changed, system.neighbor, system.side, system.used]
+        inputs += [system.conductance, system.diagonal, self._leaves.pinned, self.functions]
+        inputs += [matrix.blocks, matrix.mass, matrix.scale, self._local_inverse, self.sweep.face_basis]
+        launch(self._galerkin, system.leaves, inputs, system.device)
+        self._inverse.update()
+
+    def _update_functions(self) -> None:
+        system, leaves, by, C = self._system, self._leaves, self._leaves.by, self.C
+        target = self.functions if self.selection is None else self.selection.candidates
+        if C > 1:
+            closed = leaves.closed_factor()
+            own = int(self.start.size > (C - 1) * system.bricks.leaf_size)
+            inputs = [leaves.changed, by.members, own, self.start, system.diagonal, closed, self._raw]
+            launch(self._setup.inverse_step, by.groups * (C - 1), inputs, system.device)
+        inputs = [leaves.changed, by.places, self._pieces, self._constant_count, self._raw, self._raw, target]
+        launch(self._setup.orthonormalize, system.leaves, inputs, system.device)
+        if self.selection is not None:
+            self.selection.update(self.functions)
+
+    def solve_swept(self) -> None:
+        """Records: ``correction`` = E^-1 of what leaf sweeps left in ``sweep.rhs``."""
+        if isinstance(self._inverse, NestedCoarse):
+            self._inverse.solve(self.sweep.rhs)
         else:
-            launch(solution.substitute, 1, inputs, system.device)
+            self._inverse.solve(self.sweep.rhs, pushed=self._pushed, local_inverse=self._local)
+
+    def solve_restricted(self, r: wp.array) -> None:
+        """Records: ``correction`` = E^-1 Phi^T r. Not for a nested E."""
+        system = self._system
+        launch(self._transfer.restrict, system.leaves, [self.functions, r, self._restricted], system.device)
+        self._inverse.solve(self._restricted)
+
+    def prolong(self, y: wp.array, r: wp.array, z: wp.array, rz: wp.array) -> None:
+        """Records: z = y + Phi correction, and the partial sums of r.z."""
+        system = self._system
+        inputs = [system.slots, system.leaves, self.functions, y, self.correction, r, z, rz]
+        launch(self._transfer.prolong, system.slots, inputs, system.device)
+
+    def prolong_add(self, x: wp.array) -> None:
+        """Records: x += Phi correction, fp64."""
+        inputs = [self.functions, self.correction, x]
+        launch(self._transfer.prolong_add, self._system.leaves, inputs, self._system.device)
+
+    def dot(self, r: wp.array, z: wp.array, rz: wp.array) -> None:
+        """Records: the partial sums of r.z alone."""
+        system = self._system
+        launch(self._dot, system.slots, [system.slots, system.leaves, r, z, rz], system.device)

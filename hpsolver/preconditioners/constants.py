@@ -8,7 +8,7 @@ import numpy as np
 import warp as wp
 
 from hpsolver.kernels import coarse as kernels
-from hpsolver.kernels.native import launch
+from hpsolver.kernels.building import launch
 from hpsolver.lattice import Lattice
 from hpsolver.regions import components, face_pairs
 from hpsolver.system import System

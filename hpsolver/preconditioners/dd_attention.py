@@ -8,8 +8,7 @@ Q and K for one operator; here they come from the frame's, by algebra:
 - R_i, D_i: leaves with ``overlap`` layers of cells around them, one over the number of them that hold the cell.
 - Phi: the coarse functions of ``schwarz``, and Q0 Q0^T = (Phi^T A Phi)^-1.
 - Q_i = L_i^-T, of the Cholesky factor of A on the window, has full rank: Q_i Q_i^T = A_i^-1. Then M is positive
-  definite: two-level overlapping Schwarz, ``Schwarz(deflated=False, sweep="additive", overlap=...)`` on equal leaves
-  with equally many functions, by another name.
+  definite: two-level overlapping Schwarz by another name.
 - With a ``rank``, Q_i is the best of that rank: of A_i u = lambda diag(A_i) u the smallest lambda, u of norm 1 in
   diag(A_i), give its columns u / sqrt(lambda). What that misses is stiff, and diag(A)^-1, added, makes M definite.
 """
@@ -18,31 +17,43 @@ from __future__ import annotations
 
 import warp as wp
 
-from .schwarz import Schwarz
+from hpsolver.kernels.leaves import RESTRICT
+
+from .base import Preconditioner
+from .coarse_space import CoarseSpace
+from .haar import haar
+from .leaves import Leaves
+from .options import check_flag_or_none, check_one_of
+from .schwarz import CANDIDATES, COARSE_SIZES
 from .windows import Windows
 
+OVERLAPS = (0, 1, 2)
 RANKS = (8, 16, 32, 64)
 
 MISSING = 4.0
 """Eigenvalue of the cells that a window lacks: above all others, which end at 3, so that no rank is spent on them."""
 
 
-class DDAttention(Schwarz):
+class DDAttention(Preconditioner):
     """The paper's M, with all factors from the frame's operator.
 
+    It saves iterations on mild densities and costs some where phases are torn, and it never saves time
+    (``bench/FINDINGS.md``): ``schwarz`` is the faster form of the same idea.
+
     Args:
-        coarse_size: functions a leaf, a power of two from 1 to 32.
+        coarse_size: functions a leaf, a power of two from 1 to 32, chosen from 8 candidates where that is more.
         overlap: layers of cells, 0 to 2.
         rank: of the windows' Q_i, 8, 16, 32 or 64; None is full. The low ranks take an eigenvalue problem per window
             and frame, by Torch: hundreds of milliseconds, a target for networks to predict, not for use.
         leaf_size: cells of a leaf, 64 or 128.
-        dense: as in ``Schwarz``.
+        dense: apply windows and coarse space as dense inverses (None: on a GPU) instead of banded factors (on a CPU).
 
     Raises:
-        ValueError: an option is outside its range.
+        TypeError, ValueError: an option is not what it should be; the message names the value and what is allowed.
     """
 
     name = "dd_attention"
+    fallback = "jacobi"
 
     def __init__(
         self,
@@ -53,15 +64,40 @@ class DDAttention(Schwarz):
         leaf_size: int = 128,
         dense: bool | None = None,
     ):
-        if rank is not None and rank not in RANKS:
-            raise ValueError(f"rank must be None or one of {RANKS}, got {rank!r}")
-        options = {"leaf_size": leaf_size, "dense": dense}
-        super().__init__(coarse_size, deflated=False, sweep="additive", overlap=overlap, **options)
+        check_one_of("coarse_size", coarse_size, COARSE_SIZES)
+        check_one_of("overlap", overlap, OVERLAPS)
+        check_one_of("rank", rank, RANKS, or_none=True)
+        check_flag_or_none("dense", dense)
+        self.coarse_size = coarse_size
+        self.overlap = overlap
         self.rank = rank
+        self.leaf_size = leaf_size
         self.graph_safe = rank is None
+        self._dense = dense
 
-    def near_field(self) -> Windows:
-        return Windows(self.system, self.overlap, self.rank, self.dense)
+    def allocate(self) -> None:
+        system, R = self.system, self.coarse_size
+        dense = system.device.is_cuda if self._dense is None else self._dense
+        self.windows = Windows(system, self.overlap, self.rank, dense)
+        self._leaves = Leaves(system, colored=False, mode=RESTRICT, R=R, dense=False)
+        C = max(R, CANDIDATES) if system.bricks.leaf_size > 64 and R > 1 else R
+        start = haar(system.bricks.extent, max(C - 1, 1)).ravel()
+        options = {"pushed": False, "local": False, "dense": dense}
+        self._space = CoarseSpace(system, self._leaves, R, C, start, levels=2, **options)
+
+    @property
+    def launches(self) -> int:
+        return self.windows.launches + self._space.launches + 2
+
+    def update(self) -> None:
+        self._leaves.find_changes()
+        self._space.update()
+        self.windows.update(self._leaves.changed)
+
+    def apply(self, r: wp.array, z: wp.array, rz: wp.array) -> None:
+        self.windows.solve(r)
+        self._space.solve_restricted(r)
+        self._space.prolong(self.windows.y, r, z, rz)
 
     def predict(self) -> None:
         if self.rank is not None:

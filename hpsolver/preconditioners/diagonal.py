@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import warp as wp
 
+from hpsolver.kernels.building import launch
 from hpsolver.kernels.diagonal import reciprocal
 from hpsolver.kernels.krylov import krylov
-from hpsolver.kernels.native import launch
 
 from .base import Preconditioner
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import warp as wp
 
+from hpsolver.kernels.building import launch
 from hpsolver.kernels.dilu import red_black
-from hpsolver.kernels.native import launch
 
 from .base import Preconditioner
 

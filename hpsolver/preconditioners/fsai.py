@@ -9,7 +9,7 @@ import warp as wp
 from warp.optim import linear
 
 from hpsolver.kernels import fsai as kernels
-from hpsolver.kernels.native import launch
+from hpsolver.kernels.building import launch
 
 from .base import Preconditioner
 

@@ -4,12 +4,13 @@ network says, one set of weights for every size of grid."""
 from __future__ import annotations
 
 import copy
-from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import warp as wp
 
+from .options import check_at_least, check_one_of
 from .schwarz import Schwarz
 from .torch_graph import OnStream
 
@@ -32,21 +33,22 @@ class HTP(Schwarz):
 
     Args:
         coarse_size: functions a leaf, 2, 4 or 8.
-        candidates: functions a leaf to choose those from, all but the constant predicted; a power of two, at most one
-            more than the weights have. None: 8 for up to 4 functions, 16 for 8.
+        candidates: functions a leaf to choose those from, all but the constant predicted: 8 or 16, at most one more
+            than the weights have; ``coarse_size`` itself: no choice. None: 8 for up to 4 functions, 16 for 8.
         weights: a file written by ``hpsolver train``; None takes the shipped one for the grid's dimension.
         refresh: frames from one prediction to the next; in between the functions start from the last prediction, which
             the inverse step fits to the new density. ``auto`` predicts anew when the iterations have risen by a quarter
             since, as far as they are known (``observe``), and after ``LONGEST`` frames at the latest; ``PORTION``
             leaves a frame, so that no frame waits for all. Only leaves that changed are predicted. (On a GPU a
             prediction is of all leaves at once: to ask which of them changed would be to wait for the answer.)
-        ranks, deflated, sweep, levels, dense: as in ``Schwarz``; leaves have 128 cells.
+        sweep, levels, dense: as in ``Schwarz``; leaves have 128 cells.
 
     Raises:
         TypeError, ValueError: as ``Schwarz``; when bound, a weight file is not what it should be.
     """
 
     name = "htp"
+    graph_safe = False
 
     LARGEST = 1e4
     LONGEST = 400
@@ -59,22 +61,16 @@ class HTP(Schwarz):
         candidates: int | None = None,
         weights: str | Path | None = None,
         refresh: int | str = 1,
-        ranks: str = "uniform",
-        deflated: bool = True,
         sweep: str = "redblack",
         levels: int | None = None,
         dense: bool | None = None,
     ):
-        if coarse_size not in SIZES or not isinstance(coarse_size, Integral):
-            raise ValueError(f"coarse_size must be one of {SIZES}, got {coarse_size!r}")
+        check_one_of("coarse_size", coarse_size, SIZES)
+        if refresh != "auto":
+            check_at_least("refresh", refresh, 1, or_else="'auto'")
         if candidates is None:
             candidates = max(8, 2 * coarse_size)
-        super().__init__(
-            coarse_size, candidates=candidates, ranks=ranks, deflated=deflated, sweep=sweep, levels=levels, dense=dense
-        )
-        if refresh != "auto" and (not isinstance(refresh, Integral) or isinstance(refresh, bool) or refresh < 1):
-            raise ValueError(f"refresh must be an integer >= 1 or 'auto', got {refresh!r}")
-        self.graph_safe = False
+        super().__init__(coarse_size, candidates=candidates, sweep=sweep, levels=levels, dense=dense)
         self.refresh = refresh
         self._path = weights
         self.network: BasisNetwork | None = None
@@ -85,6 +81,10 @@ class HTP(Schwarz):
         made = cls(**options)
         made.network = network
         return made
+
+    def start_functions(self, candidates: int) -> np.ndarray:
+        """[leaves * (C - 1) * L]: the classical ones for every leaf, until the network has spoken."""
+        return np.tile(super().start_functions(candidates), self.system.leaves)
 
     def allocate(self) -> None:
         import torch
@@ -185,5 +185,5 @@ class HTP(Schwarz):
             classical = torch.eye(*coefficients.shape[1:], device=coefficients.device)
             usable = (coefficients.abs() <= self.LARGEST).flatten(1).all(dim=1)  # NaN fails the comparison
             start = torch.where(usable[:, None, None], coefficients, classical) @ patches.candidates
-            wp.to_torch(self._start_functions).view(self.system.leaves, *start.shape[1:])[leaves] = start
+            wp.to_torch(self._space.start).view(self.system.leaves, *start.shape[1:])[leaves] = start
         self._leaves.forget(leaves)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import warp as wp
 
-from hpsolver.kernels.native import launch
+from hpsolver.kernels.building import launch
 from hpsolver.kernels.tiles import tiling
 
 from .base import Preconditioner

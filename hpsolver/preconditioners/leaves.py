@@ -11,10 +11,8 @@ import warp as wp
 
 from hpsolver.bricks import INTERIOR
 from hpsolver.kernels import leaves as kernels
-from hpsolver.kernels.native import launch
+from hpsolver.kernels.building import launch
 from hpsolver.system import System
-
-from .ranks import Ranks
 
 if TYPE_CHECKING:
     import torch
@@ -72,8 +70,8 @@ class Leaves:
         y: [N] the last sweep's result, Krylov type.
     """
 
-    def __init__(self, system: System, colored: bool, mode: int, ranks: Ranks, dense: bool | None):
-        self.system, self._ranks = system, ranks
+    def __init__(self, system: System, colored: bool, mode: int, R: int, dense: bool | None):
+        self.system = system
         self.dense = system.device.is_cuda if dense is None else dense
         bricks = system.bricks
         self.by = Groups(bricks.colors if colored else (np.arange(bricks.leaves, dtype=np.int32),), system.device)
@@ -91,8 +89,7 @@ class Leaves:
         self.pinned = wp.array(pinned_cells(system), dtype=wp.uint8, device=system.device)
         self._setup = kernels.factorization(system.shape, BW, self.by.W)
         W = 1 if self.dense else self.by.W
-        types, functions = (system.krylov_type, M), (ranks.most, mode, self.dense, ranks.varied)
-        self._sweep = kernels.sweeping(system.shape, BW, W, *types, *functions)
+        self._sweep = kernels.sweeping(system.shape, BW, W, system.krylov_type, M, R, mode, self.dense)
 
     @property
     def launches(self) -> int:
@@ -167,16 +164,7 @@ class Leaves:
         coupled = color > 0 or not first_visit
         flags = [first, int(coupled), int(first_visit), int(last_visit), int(self.by.colors == 1)]
         graph = [self.by.color, system.neighbor, system.side, system.used, system.conductance, system.diagonal]
-        inputs = [
-            *self._ranks.of_nodes,
-            system.leaves,
-            *flags,
-            members,
-            *graph,
-            self._operator,
-            coarse.basis,
-            coarse.face_basis,
-        ]
+        inputs = [system.leaves, *flags, members, *graph, self._operator, coarse.basis, coarse.face_basis]
         inputs += [r, y, coarse.rhs, coarse.rhs if correction is None else correction]
         launch(self._sweep, blocks, inputs, system.device)
 

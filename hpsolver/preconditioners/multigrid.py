@@ -10,7 +10,7 @@ import warp as wp
 
 from hpsolver.grid import Grid
 from hpsolver.kernels import multigrid as kernels
-from hpsolver.kernels.native import launch
+from hpsolver.kernels.building import launch
 
 from .base import Preconditioner
 

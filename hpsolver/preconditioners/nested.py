@@ -22,16 +22,15 @@ import warp as wp
 
 from hpsolver.bricks import Bricks
 from hpsolver.kernels import coarse
-from hpsolver.kernels.native import launch
+from hpsolver.kernels.building import launch
 from hpsolver.kernels.nested import UNKNOWNS, nesting
 from hpsolver.lattice import Lattice, group_nodes
 from hpsolver.system import System
 
-from .coarse_space import CoarseMatrix, ExactCoarse
+from .coarse_matrix import CoarseMatrix, ExactCoarse
 from .constants import RegionConstants
 from .haar import haar
 from .leaves import Groups
-from .ranks import Ranks
 
 FUNCTIONS = 16
 """R2. With 8, one function for two leaves, thin and torn phases need up to twice the iterations."""
@@ -108,8 +107,7 @@ class NestedCoarse:
         self.result = system.zeros(matrix.unknowns, wp.float64)
         self._kernels = nesting(dimension, halfwidth, W, M, R, FUNCTIONS, dense, mass)
 
-        ranks = Ranks(lattice.leaves, FUNCTIONS)
-        self._upper = CoarseMatrix.allocate(system, lattice, ranks, (*graph, self._changed), constants, mass)
+        self._upper = CoarseMatrix.allocate(system, lattice, FUNCTIONS, (*graph, self._changed), constants, mass)
         self._coarse: NestedCoarse | ExactCoarse
         if mass:
             self._coarse = NestedCoarse(system, self._upper, lattice.cells, dense, above)

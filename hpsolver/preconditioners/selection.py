@@ -2,10 +2,10 @@
 
 The slow modes that a coarse space must know are those which a leaf's neighbours do not hold in place. So of C candidate
 functions a leaf keeps the lowest eigenvectors, in energy, of its matrix with the neighbours eliminated: each neighbour
-alone, its faces to everyone else closed, and represented by its own candidates (``kernels/native/select.h``). The Schur
-complement of all other leaves would give the best choice there is in the trace of what deflation leaves
-(``hpsolver.network.oracle``); the neighbours alone give nearly the same (``bench/results/oracle.md``), for one message
-from each of them. GenEO (Spillane et al. 2014) puts closed faces in the place of the neighbours.
+alone, its faces to everyone else closed, and represented by its own candidates
+(``kernels/native/selection/select.h``). The Schur complement of all other leaves would give the best choice there is in
+the trace of what deflation leaves (``hpsolver.network.oracle``). The neighbours alone give nearly the same
+(``bench/FINDINGS.md``), for one message from each of them. GenEO (Spillane et al. 2014) puts closed faces in the place of the neighbours.
 
 The constants of a leaf are always kept, and whatever is chosen the preconditioner is symmetric positive definite.
 """
@@ -15,39 +15,37 @@ from __future__ import annotations
 import warp as wp
 
 from hpsolver.kernels import selection as kernels
+from hpsolver.kernels.building import launch
 from hpsolver.kernels.coarse import coarsening
-from hpsolver.kernels.native import launch
 from hpsolver.system import System
 
 from .leaves import Leaves
-from .ranks import Ranks
 
 
 class Selection:
-    """R of C functions of every leaf, or as many as are worth it.
+    """R of C functions of every leaf.
 
     Args:
         system: the frame's.
         leaves: its leaves.
         C: candidates of a leaf, the constants among them.
-        ranks: how many functions are kept, R or less.
+        R: functions that are kept.
         constants: [leaves] int32, how many of a leaf's functions are constants; they come first.
 
     Attributes:
         setup: kernels that make the candidates.
         candidates: [leaves, C, L] functions to choose from, filled by the caller.
-        renewed: [leaves] int32, 1 where the choice may not be last frame's: the leaf, a neighbour or its rank changed.
+        renewed: [leaves] int32, 1 where the choice may not be last frame's: the leaf or a neighbour changed.
         worth: [leaves, C] fp64 what each is worth, descending; constants 1e300.
     """
 
-    def __init__(self, system: System, leaves: Leaves, C: int, ranks: Ranks, constants: wp.array):
+    def __init__(self, system: System, leaves: Leaves, C: int, R: int, constants: wp.array):
         bricks, by, M = system.bricks, leaves.by, system.preconditioner_type
-        self._system, self._leaves, self._ranks, self._constants = system, leaves, ranks, constants
+        self._system, self._leaves, self._constants = system, leaves, constants
         self._bundles = -(-system.leaves // kernels.TOGETHER)
         faces = system.leaves * bricks.directions
         self.candidates = system.zeros(system.leaves * C * bricks.leaf_size, M)
-        self._affected = system.zeros(system.leaves, wp.int32)
-        self.renewed = self._affected if ranks.touched is None else ranks.touched
+        self.renewed = system.zeros(system.leaves, wp.int32)
         self.worth = system.zeros(system.leaves * C, wp.float64)
         self._blocks = system.zeros((faces + system.leaves) * C * C, wp.float64)
         self._mass = system.zeros(faces * C * C, wp.float64)
@@ -56,8 +54,8 @@ class Selection:
         self._work = system.zeros(self._bundles * kernels.TOGETHER * kernels.WORK * C * C, wp.float64)
         self._choice = system.zeros(system.leaves * C * C, wp.float64)
         self._nothing = system.zeros(1, wp.float64)
-        self.setup = coarsening(system.shape, bricks.halfwidth, by.W, M, C, False, True, ranks.most)
-        self._kernels = kernels.selection(system.shape, M, C, ranks.most, ranks.varied)
+        self.setup = coarsening(system.shape, bricks.halfwidth, by.W, M, C, False, True, R)
+        self._kernels = kernels.selection(system.shape, M, C, R)
 
     def update(self, basis: wp.array) -> None:
         """Records: basis [leaves, R, L], the best of the candidates, best first."""
@@ -67,8 +65,7 @@ class Selection:
         inputs += [self.candidates, self._blocks, self._mass, self._scale, self._nothing, self._face_basis]
         launch(self.setup.galerkin, system.leaves, inputs, system.device)
         inputs = [system.leaves, leaves.changed, system.neighbor, self._constants, self._blocks, self._mass]
-        inputs += [self._work, self._affected, self.worth, self._choice]
+        inputs += [self._work, self.renewed, self.worth, self._choice]
         launch(self._kernels.select, self._bundles, inputs, system.device)
-        self._ranks.assign(self._affected, self.worth)
-        inputs = [*self._ranks.of_nodes, self.renewed, self._choice, self.candidates, basis]
+        inputs = [self.renewed, self._choice, self.candidates, basis]
         launch(self._kernels.combine, system.leaves, inputs, system.device)

@@ -28,7 +28,7 @@ import numpy as np
 import warp as wp
 
 from hpsolver.kernels import spai as kernels
-from hpsolver.kernels.native import launch
+from hpsolver.kernels.building import launch
 
 from .base import Preconditioner
 

@@ -6,7 +6,7 @@ import numpy as np
 import warp as wp
 
 from hpsolver.kernels import windows as kernels
-from hpsolver.kernels.native import Shape, launch
+from hpsolver.kernels.building import Shape, launch
 from hpsolver.system import System
 
 from .leaves import Groups

@@ -1,0 +1,128 @@
+"""The matrix of a coarse space, and its exact solution."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import warp as wp
+
+from hpsolver.bricks import Bricks
+from hpsolver.kernels import coarse as kernels
+from hpsolver.kernels.building import launch
+from hpsolver.lattice import Lattice
+from hpsolver.system import System
+
+from .constants import Constants, RegionConstants
+
+
+@dataclass(frozen=True)
+class CoarseMatrix:
+    """A Galerkin matrix on the device: R unknowns for each node of a lattice (``hpsolver.kernels.nested``).
+
+    Attributes:
+        lattice: the nodes: leaves of the grid, or bricks of nodes.
+        R: unknowns of a node.
+        neighbor, side: [nodes, directions] of the lattice.
+        changed: [nodes] int32, 1 where what the node's own block is made of is not last frame's.
+        blocks, mass: [nodes, directions + 1, R, R], [nodes, directions, R, R] (or a dummy).
+        scale: [unknowns] diagonal of the matrix without its couplings, > 0.
+        constants: which unknowns are constants.
+    """
+
+    lattice: Bricks | Lattice
+    R: int
+    neighbor: wp.array
+    side: wp.array
+    changed: wp.array
+    blocks: wp.array
+    mass: wp.array
+    scale: wp.array
+    constants: Constants
+
+    @property
+    def unknowns(self) -> int:
+        return self.lattice.leaves * self.R
+
+    @property
+    def width(self) -> int:
+        """Of the lower band: diagonal and entries left of it."""
+        return (self.lattice.leaf_reach + 1) * self.R
+
+    @classmethod
+    def allocate(
+        cls,
+        system: System,
+        lattice: Bricks | Lattice,
+        R: int,
+        graph: tuple[wp.array, wp.array, wp.array],
+        constants: Constants,
+        mass: bool,
+    ) -> CoarseMatrix:
+        """With zeros for blocks; ``graph``: neighbor, side and changed."""
+        faces = lattice.leaves * lattice.directions * R * R
+        blocks = system.zeros(faces + lattice.leaves * R * R, wp.float64)
+        masses = system.zeros(faces if mass else 1, wp.float64)
+        scale = system.zeros(lattice.leaves * R, wp.float64)
+        return cls(lattice, R, *graph, blocks, masses, scale, constants)
+
+
+class ExactCoarse:
+    """E^-1 by a banded factor, or by a dense inverse (``dense``).
+
+    Attributes:
+        result: [unknowns] fp64, the last solution.
+
+    Raises:
+        ValueError: the dense inverse would have too many rows.
+    """
+
+    def __init__(self, system: System, matrix: CoarseMatrix, dense: bool):
+        rows, width = matrix.unknowns, matrix.width
+        if dense and rows > kernels.DENSE_LIMIT:
+            raise ValueError(
+                f"the dense inverse of this coarse matrix would have {rows} rows, allowed: {kernels.DENSE_LIMIT}; "
+                "use more levels (sweep='redblack'), fewer functions a leaf (coarse_size), or larger leaves"
+            )
+        self._system, self._matrix, self.dense = system, matrix, dense
+        self._pins = RegionConstants(system, matrix.constants, matrix.lattice.leaves)
+        self._band, self._factor = (system.zeros(rows * width, wp.float64) for _ in range(2))
+        self._column = system.zeros(width, wp.float64)
+        self._inverse = system.zeros(rows * rows if dense else 1, wp.float64)
+        self._nothing = system.zeros(1, wp.float64)
+        self.result = system.zeros(matrix.unknowns, wp.float64)
+        self._rows = rows
+        self._band_rows = kernels.band_rows(system.grid.dimension, matrix.R)
+
+    @property
+    def launches(self) -> int:
+        return 1
+
+    def update(self) -> None:
+        """Records: factor, and inverse, of the matrix."""
+        system, matrix, nodes = self._system, self._matrix, self._matrix.lattice.leaves
+        size, graph = [self._rows, matrix.width], [matrix.changed, matrix.neighbor, matrix.side]
+        launch(self._band_rows, nodes, [*size, *graph, matrix.blocks, self._band], system.device)
+        self._pins.choose_pins(matrix.scale)
+        shape, pins = [*size, nodes, matrix.changed], [system.regions.count, self._pins.pins]
+        inputs = [*shape, *pins, matrix.scale, self._band, self._factor, self._column]
+        launch(kernels.factor_band, 1, inputs, system.device)
+        if self.dense:
+            blocks = -(-self._rows // kernels.COLUMNS)
+            launch(kernels.invert_band, blocks, [*shape, self._factor, self._inverse], system.device)
+
+    def solve(self, rhs: wp.array, *, pushed: bool = False, local_inverse: wp.array | None = None) -> None:
+        """Records: result = E^-1 rhs, less the nodes' own part if their inverses are given.
+
+        Args:
+            rhs: [unknowns], or, if ``pushed``, [nodes, directions + 1, R] as sweeps leave it.
+            local_inverse: [nodes, R, R] inverses of the nodes' own blocks, for the additive form.
+        """
+        system, matrix = self._system, self._matrix
+        solution = kernels.exact_solution(system.grid.dimension, matrix.R, pushed, local_inverse is not None)
+        own = self._nothing if local_inverse is None else local_inverse
+        graph = [self._rows, matrix.width, matrix.neighbor, matrix.side, rhs]
+        inputs = [*graph, self._inverse if self.dense else self._factor, own, self.result]
+        if self.dense:
+            launch(solution.multiply, -(-self._rows // kernels.ROWS), inputs, system.device)
+        else:
+            launch(solution.substitute, 1, inputs, system.device)

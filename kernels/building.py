@@ -1,0 +1,113 @@
+"""Native (C++/CUDA) kernel bodies: one source for the CPU and for CUDA.
+
+A body lives in ``native/NAME.h`` and is pasted, behind the shared prelude ``common/lanes.h`` and a few compile-time
+constants, into a ``wp.func_native``. Every body is written for a *block* of cooperating lanes: on CUDA a thread block
+(``lane``, ``lanes`` are threadIdx.x, blockDim.x), on the CPU a single lane that runs the same loops serially, where
+the compiler vectorises them. So what the tests check on the CPU is the code that runs on a GPU, up to barriers.
+"""
+
+import functools
+import linecache
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import warp as wp
+
+FOLDER = Path(__file__).parent / "native"
+
+BLOCK = 256
+"""Lanes of a block on CUDA. A power of two: reductions are trees."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What the kernels know of the brick at compile time."""
+
+    dimension: int
+    extent: tuple[int, int, int]
+
+    @property
+    def leaf_size(self) -> int:
+        return self.extent[0] * self.extent[1] * self.extent[2]
+
+    def __str__(self) -> str:
+        return "x".join(str(e) for e in self.extent[3 - self.dimension :])
+
+
+@functools.cache
+def _source(name: str) -> str:
+    return (FOLDER / f"{name}.h").read_text()
+
+
+def body(*names: str, shape: Shape | None = None, **constants: int | str | type) -> str:
+    """The C++ text of a native function.
+
+    Args:
+        names: files of ``native/`` pasted in this order.
+        shape: the brick; defines DIMS, BX, BY, BZ and L (cells of a leaf).
+        constants: further compile-time constants; a Warp scalar type becomes a type alias, an int an int.
+    """
+    lines = []
+    if shape is not None:
+        constants = {"DIMS": shape.dimension, "DIRECTIONS": 2 * shape.dimension, "L": shape.leaf_size, **constants}
+        constants |= dict(zip(("BX", "BY", "BZ"), shape.extent, strict=True))
+    for key, value in constants.items():
+        if isinstance(value, type):
+            lines.append(f"using {key} = {C_TYPES[value]};")
+        else:
+            lines.append(f"constexpr int {key} = {int(value)};")
+    return "\n".join([*lines, _source("common/lanes"), *(_source(name) for name in names)])
+
+
+C_TYPES = {wp.float16: "wp::half", wp.bfloat16: "wp::wp_bfloat16", wp.float32: "float", wp.float64: "double"}
+TYPE_NAMES = {wp.float16: "f16", wp.bfloat16: "bf16", wp.float32: "f32", wp.float64: "f64"}
+
+
+def module_name(group: str, *configuration: object) -> str:
+    """One Warp module per kernel group and configuration, so that compiling one never rebuilds another."""
+    words = [TYPE_NAMES.get(c, c) if isinstance(c, type) else c for c in configuration]
+    return "hpsolver." + "_".join([group, *map(str, words)])
+
+
+def array(dtype: type) -> wp.array:
+    """The annotation of a one-dimensional kernel argument."""
+    return wp.array(dtype=dtype)
+
+
+def block_kernel(module: str, name: str, text: str, **arguments: object) -> wp.Kernel:
+    """A kernel whose body is native text (see ``body``), run by each block.
+
+    The text sees the block's number as ``slot`` and every argument by its name; arrays through ``.data``.
+
+    Args:
+        module: name of the Warp module that will hold it.
+        name: the kernel's name.
+        text: its body.
+        arguments: name = Warp type, in the order of launch.
+    """
+    names = ", ".join(arguments)
+    typed = ", ".join(f"{argument}: arguments[{argument!r}]" for argument in arguments)
+    source = (
+        f"def {name}_block(slot: wp.int32, {typed}): ...\n"
+        f"def {name}({typed}):\n"
+        f"    slot, _lane = wp.tid()\n"
+        f"    {name}_block(slot, {names})\n"
+    )
+    # Warp reads a kernel's source back through inspect, which asks linecache for files that do not exist.
+    file = f"<{module}.{name}>"
+    linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
+    namespace = {"wp": wp, "arguments": arguments, "__name__": module}
+    exec(compile(source, file, "exec"), namespace)
+    namespace[f"{name}_block"] = wp.func_native(text)(namespace[f"{name}_block"])
+    return wp.kernel(namespace[name], module=module, enable_backward=False)
+
+
+def launch(kernel: wp.Kernel, blocks: int, inputs: Sequence[object], device: wp.Device) -> None:
+    """Launches ``blocks`` blocks of a kernel made by ``block_kernel``."""
+    wp.launch_tiled(kernel, dim=[blocks], inputs=inputs, block_dim=BLOCK, device=device)
+
+
+def record(kernel: wp.Kernel, blocks: int, inputs: Sequence[object], device: wp.Device) -> wp.Launch:
+    """The same launch kept for repetition, which takes a quarter of the time in Python."""
+    return wp.launch_tiled(kernel, dim=[blocks], inputs=inputs, block_dim=BLOCK, device=device, record_cmd=True)

@@ -1,0 +1,95 @@
+// Prelude of every native body: a block of cooperating lanes. One source serves both devices:
+//
+//                    CUDA: a block of 256 threads                     CPU: one lane, loops that become vectors
+//   lane, lanes      threadIdx.x, 256                                 0, 1
+//   HP_SHARED        __shared__                                       (a local array)
+//   HP_SYNC          __syncthreads()                                  (nothing)
+//   HP_CELLS         cell lane, lane + 256, .. of the brick           three nested loops over x, y, z
+//   HP_ROWS          the same: a row is one cell long                 the same loops, z in steps of 8 cells
+//   HP_PER_LANE      item t belongs to lane begin + t                 a loop over all items
+//
+// So a body is written once, as loops over cells or items, with HP_SYNC between two loops of which the second reads what
+// other lanes wrote in the first.
+#if defined(__CUDA_ARCH__)
+
+// Memory that all lanes of the block share.
+#define HP_SHARED __shared__
+// All lanes arrive here before one goes on: what was written before may be read after.
+#define HP_SYNC __syncthreads()
+// Before a function that must be inlined.
+#define HP_INLINE __device__ __forceinline__
+// HP_CELLS { .. } visits the cells of a brick: number l, coordinates x, y, z.
+#define HP_CELLS                                                                                                   \
+    for (int l = lane; l < L; l += lanes)                                                                          \
+        for (int z = l % BZ, y = l / BZ % BY, x = l / (BZ * BY), once_ = 1; once_; once_ = 0)
+// HP_ROWS { .. } visits the brick by pieces of rows, HP_ROW_LENGTH cells beginning with cell l at (x, y, z).
+#define HP_ROWS HP_CELLS
+#define HP_ROW_LENGTH 1
+// HP_PER_LANE(t, begin, count) { .. } gives item t of `count` to lane begin + t. What the body keeps of an item, from one
+// such loop to the next, is entry HP_MINE(t) of a local array [HP_PRIVATE(count)]: on CUDA a register of the item's lane.
+#define HP_PER_LANE(t, begin, count) if (const int t = lane - (begin); t >= 0 && t < (count))
+#define HP_PRIVATE(count) 1
+#define HP_MINE(t) 0
+// Before a loop that jumps through memory: no vectors, their gathers and scatters are slower.
+#define HP_SCALAR
+constexpr int LANES = 256;                          // kernels.building.BLOCK
+constexpr int STRIP = 1;                            // cells that a loop over a leaf takes at a time
+constexpr int ACCUMULATORS = 1;                     // partial sums of a lane
+const int lane = threadIdx.x;
+constexpr int lanes = LANES;
+
+#else
+
+#define HP_SHARED
+#define HP_SYNC
+#define HP_INLINE inline __attribute__((always_inline))
+#define HP_CELLS                                                                                                   \
+    for (int x = 0; x < BX; ++x)                                                                                   \
+        for (int y = 0; y < BY; ++y)                                                                               \
+            for (int z = 0, l = (x * BY + y) * BZ; z < BZ; ++z, ++l)
+#define HP_ROWS                                                                                                    \
+    for (int x = 0; x < BX; ++x)                                                                                   \
+        HP_SCALAR                                                                                                  \
+        for (int y = 0; y < BY; ++y)                                                                               \
+            for (int z = 0, l = (x * BY + y) * BZ; z < BZ; z += HP_ROW_LENGTH, l += HP_ROW_LENGTH)
+#define HP_ROW_LENGTH (BZ < 8 ? BZ : 8)
+#define HP_PER_LANE(t, begin, count) for (int t = 0; t < (count); ++t)
+#define HP_PRIVATE(count) (count)
+#define HP_MINE(t) t
+#define HP_SCALAR _Pragma("clang loop vectorize(disable)")
+constexpr int LANES = 1;
+constexpr int STRIP = 16;
+constexpr int ACCUMULATORS = 8;                     // independent sums, so that a serial loop becomes a vector
+constexpr int lane = 0, lanes = 1;
+
+#endif
+HP_SHARED double block_scratch[LANES];
+// Sum of one value per lane, in a fixed order, known to every lane.
+auto block_sum = [&](double value) -> double {
+#if defined(__CUDA_ARCH__)
+    block_scratch[lane] = value;
+    HP_SYNC;                                        // each lane wrote its value, half of them read another's
+    for (int half = lanes / 2; half > 0; half /= 2) {
+        if (lane < half) block_scratch[lane] += block_scratch[lane + half];
+        HP_SYNC;                                    // the lower half wrote sums, a quarter reads them
+    }
+    const double total = block_scratch[0];
+    HP_SYNC;                                        // all have read the total; the next sum may overwrite it
+    return total;
+#else
+    return value;
+#endif
+};
+// Sum of an array, in a fixed order, known to every lane.
+auto array_sum = [&](const double* values, int n) -> double {
+    double sum = 0.0;
+    for (int i = lane; i < n; i += lanes) sum += values[i];
+    return block_sum(sum);
+};
+// Sum of a lane's own partial sums.
+auto lane_sum = [&](const double (&accumulator)[ACCUMULATORS]) -> double {
+    double sum = 0.0;
+    for (int a = 0; a < ACCUMULATORS; ++a) sum += accumulator[a];
+    return sum;
+};
+(void)block_scratch; (void)block_sum; (void)array_sum; (void)lane_sum;

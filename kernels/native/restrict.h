@@ -1,4 +1,0 @@
-// c = Phi^T r, one leaf a block.
-const M* phi = basis.data + slot * (R * L);
-each_sum(rank_of(slot), [&](int f, int l) { return phi[f * L + l] * r.data[slot * L + l]; },
-         [&](int f, T sum) { coarse.data[slot * R + f] = sum; });

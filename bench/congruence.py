@@ -33,7 +33,7 @@ import torch
 
 from hpsolver import Solver
 from hpsolver.network.coupling import coarse_basis
-from hpsolver.network.operator import Lattice, assembled_operator
+from hpsolver.network.poisson import Lattice, assembled_operator
 from hpsolver.preconditioners.haar import haar
 
 Product = Callable[[torch.Tensor], torch.Tensor]

@@ -32,7 +32,7 @@ from torch import nn
 from hpsolver import Solver, problems
 from hpsolver.network import weights
 from hpsolver.network.frames import FIRST_SEED, VALIDATION_SEED, FrameSource
-from hpsolver.network.operator import Operator
+from hpsolver.network.poisson import Operator
 from hpsolver.preconditioners import Preconditioner
 
 VALIDATION_TOLERANCE = 1e-8

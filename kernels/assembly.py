@@ -79,17 +79,10 @@ def assembly(shape: Shape, harmonic: bool) -> SimpleNamespace:
 
 ROUND_CHUNK = 4096
 
-_ROUND = """
-const int end = (slot + 1) * CHUNK < n ? (slot + 1) * CHUNK : n;
-const double* __restrict__ from = source.data;
-float* __restrict__ to = target.data;
-for (int i = slot * CHUNK + lane; i < end; i += lanes) to[i] = static_cast<float>(from[i]);
-"""
-
 to_float = block_kernel(
     "hpsolver.round",
     "to_float",
-    body(CHUNK=ROUND_CHUNK) + _ROUND,
+    body("assembly/to_float", CHUNK=ROUND_CHUNK),
     n=wp.int32,
     source=array(wp.float64),
     target=array(wp.float32),

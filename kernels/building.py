@@ -1,9 +1,10 @@
-"""Native (C++/CUDA) kernel bodies: one source for the CPU and for CUDA.
+"""How a kernel is put together: native (C++/CUDA) fragments, pasted into one body for the CPU and for CUDA.
 
-A body lives in ``native/NAME.h`` and is pasted, behind the shared prelude ``common/lanes.h`` and a few compile-time
-constants, into a ``wp.func_native``. Every body is written for a *block* of cooperating lanes: on CUDA a thread block
-(``lane``, ``lanes`` are threadIdx.x, blockDim.x), on the CPU a single lane that runs the same loops serially, where
-the compiler vectorises them. So what the tests check on the CPU is the code that runs on a GPU, up to barriers.
+A fragment lives in ``native/FOLDER/NAME.h``. ``body`` pastes some of them behind compile-time constants and the shared
+prelude ``native/common/lanes.h``; ``block_kernel`` makes a ``wp.func_native`` of the text and a kernel that calls it.
+Every body is written for a *block* of cooperating lanes: on CUDA a thread block, on the CPU a single lane that runs the
+same loops serially, where the compiler vectorises them. So what the tests check on the CPU is the code that runs on a
+GPU, up to barriers. ``native/README.md`` follows one kernel from its Python call to its CUDA source.
 """
 
 import functools
@@ -35,16 +36,20 @@ class Shape:
         return "x".join(str(e) for e in self.extent[3 - self.dimension :])
 
 
+BUILT: dict[str, tuple[wp.Kernel, str]] = {}
+"""Each kernel made by ``block_kernel`` and its native text, by ``MODULE.NAME``, for ``python -m hpsolver.kernels``."""
+
+
 @functools.cache
-def _source(name: str) -> str:
-    return (FOLDER / f"{name}.h").read_text()
+def _fragment(name: str) -> str:
+    return f"// ======== native/{name}.h\n" + (FOLDER / f"{name}.h").read_text()
 
 
 def body(*names: str, shape: Shape | None = None, **constants: int | str | type) -> str:
     """The C++ text of a native function.
 
     Args:
-        names: files of ``native/`` pasted in this order.
+        names: fragments pasted in this order, ``FOLDER/NAME``.
         shape: the brick; defines DIMS, BX, BY, BZ and L (cells of a leaf).
         constants: further compile-time constants; a Warp scalar type becomes a type alias, an int an int.
     """
@@ -57,7 +62,7 @@ def body(*names: str, shape: Shape | None = None, **constants: int | str | type)
             lines.append(f"using {key} = {C_TYPES[value]};")
         else:
             lines.append(f"constexpr int {key} = {int(value)};")
-    return "\n".join([*lines, _source("common/lanes"), *(_source(name) for name in names)])
+    return "\n".join([*lines, *(_fragment(name) for name in ("common/lanes", *names))])
 
 
 C_TYPES = {wp.float16: "wp::half", wp.bfloat16: "wp::wp_bfloat16", wp.float32: "float", wp.float64: "double"}
@@ -100,7 +105,9 @@ def block_kernel(module: str, name: str, text: str, **arguments: object) -> wp.K
     namespace = {"wp": wp, "arguments": arguments, "__name__": module}
     exec(compile(source, file, "exec"), namespace)
     namespace[f"{name}_block"] = wp.func_native(text)(namespace[f"{name}_block"])
-    return wp.kernel(namespace[name], module=module, enable_backward=False)
+    kernel = wp.kernel(namespace[name], module=module, enable_backward=False)
+    BUILT[f"{module}.{name}"] = kernel, text
+    return kernel
 
 
 def launch(kernel: wp.Kernel, blocks: int, inputs: Sequence[object], device: wp.Device) -> None:

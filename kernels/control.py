@@ -23,37 +23,6 @@ STILL = wp.constant(wp.float64(2.0**-40))
 PATIENCE = wp.constant(50)
 ZERO = wp.constant(wp.float64(0.0))
 
-RZ = wp.constant(S.RZ)
-BETA = wp.constant(S.BETA)
-RR = wp.constant(S.RR)
-BEST = wp.constant(S.BEST)
-START = wp.constant(S.START)
-TARGET = wp.constant(S.TARGET)
-TOLERANCE = wp.constant(S.TOLERANCE)
-RHS_NORM = wp.constant(S.RHS_NORM)
-SCALE = wp.constant(S.SCALE)
-REDUCTION = wp.constant(S.REDUCTION)
-FLOOR = wp.constant(S.FLOOR)
-LOWEST = wp.constant(S.LOWEST)
-LOWEST_AT = wp.constant(S.LOWEST_AT)
-LEVEL = wp.constant(S.LEVEL)
-LEVEL_AT = wp.constant(S.LEVEL_AT)
-STATUS = wp.constant(S.STATUS)
-ITERATION = wp.constant(S.ITERATION)
-MAX_ITERATIONS = wp.constant(S.MAX_ITERATIONS)
-CYCLE = wp.constant(S.CYCLE)
-IMPROVED = wp.constant(S.IMPROVED)
-FALLBACK = wp.constant(S.FALLBACK)
-RUNNING = wp.constant(S.RUNNING)
-CONVERGED = wp.constant(S.CONVERGED)
-ITERATION_LIMIT = wp.constant(S.ITERATION_LIMIT)
-STAGNATED = wp.constant(S.STAGNATED)
-BREAKDOWN_OPERATOR = wp.constant(S.BREAKDOWN_OPERATOR)
-BREAKDOWN_PRECONDITIONER = wp.constant(S.BREAKDOWN_PRECONDITIONER)
-NONFINITE_RHS = wp.constant(S.NONFINITE_RHS)
-BAD_DENSITY = wp.constant(S.BAD_DENSITY)
-NONFINITE_STATE = wp.constant(S.NONFINITE_STATE)
-
 
 @wp.func_native(body() + "\nreturn array_sum(values.data, n);")
 def slot_sum(values: wp.array[wp.float64], n: wp.int32) -> wp.float64: ...
@@ -67,7 +36,7 @@ def finite(value: wp.float64) -> bool:
 @wp.func
 def near_floor(state: wp.array[wp.float64]) -> bool:
     """The best iterate is about as good as double precision allows."""
-    return state[BEST] <= NEAR_FLOOR * state[FLOOR]
+    return state[S.BEST] <= NEAR_FLOOR * state[S.FLOOR]
 
 
 @wp.kernel(enable_backward=False)
@@ -86,26 +55,26 @@ def begin(
     bb = slot_sum(bb_slots, slots)
     bad = slot_sum(bad_cells, slots)
     if lane == 0:
-        counter[ITERATION] = 0
-        counter[CYCLE] = 0
-        counter[FALLBACK] = 0
-        state[START] = LIMIT
-        state[BEST] = LIMIT
-        state[RR] = ZERO
-        state[RHS_NORM] = wp.sqrt(bb)
-        state[SCALE] = ZERO
+        counter[S.ITERATION] = 0
+        counter[S.CYCLE] = 0
+        counter[S.FALLBACK] = 0
+        state[S.START] = LIMIT
+        state[S.BEST] = LIMIT
+        state[S.RR] = ZERO
+        state[S.RHS_NORM] = wp.sqrt(bb)
+        state[S.SCALE] = ZERO
         inner[0] = 0
         outer[0] = 0
         rescue[0] = 0
         if not finite(bb):
-            counter[STATUS] = NONFINITE_RHS
+            counter[S.STATUS] = S.NONFINITE_RHS
         elif bad > ZERO:
-            counter[STATUS] = BAD_DENSITY
+            counter[S.STATUS] = S.BAD_DENSITY
         elif bb < TINY:
-            counter[STATUS] = CONVERGED
+            counter[S.STATUS] = S.CONVERGED
         else:
-            counter[STATUS] = RUNNING
-            state[SCALE] = wp.float64(1.0) / wp.sqrt(bb)
+            counter[S.STATUS] = S.RUNNING
+            state[S.SCALE] = wp.float64(1.0) / wp.sqrt(bb)
             outer[0] = 1
 
 
@@ -123,35 +92,35 @@ def check(
     rr = slot_sum(rr_slots, slots)
     terms = slot_sum(terms_slots, slots)
     if lane == 0 and outer[0] != 0:
-        counter[IMPROVED] = 0
+        counter[S.IMPROVED] = 0
         if not finite(rr):
-            counter[STATUS] = NONFINITE_STATE
+            counter[S.STATUS] = S.NONFINITE_STATE
             outer[0] = 0
         else:
-            state[RR] = rr
-            if rr < state[BEST]:
-                state[BEST] = rr
-                state[FLOOR] = UNIT_ROUNDOFF * UNIT_ROUNDOFF * terms
-                counter[IMPROVED] = 1
+            state[S.RR] = rr
+            if rr < state[S.BEST]:
+                state[S.BEST] = rr
+                state[S.FLOOR] = UNIT_ROUNDOFF * UNIT_ROUNDOFF * terms
+                counter[S.IMPROVED] = 1
             # One cycle from near the floor is worth its while, not a second.
-            stuck = rr > PROGRESS * state[START] or state[START] <= NEAR_FLOOR * state[FLOOR]
-            if rr <= state[TOLERANCE]:
-                counter[STATUS] = CONVERGED
+            stuck = rr > PROGRESS * state[S.START] or state[S.START] <= NEAR_FLOOR * state[S.FLOOR]
+            if rr <= state[S.TOLERANCE]:
+                counter[S.STATUS] = S.CONVERGED
                 outer[0] = 0
-            elif counter[ITERATION] >= counter[MAX_ITERATIONS]:
-                counter[STATUS] = ITERATION_LIMIT
+            elif counter[S.ITERATION] >= counter[S.MAX_ITERATIONS]:
+                counter[S.STATUS] = S.ITERATION_LIMIT
                 outer[0] = 0
             elif stuck:
                 # What breaks down near the floor, or p.Ap <= 0 after cycles that made progress, is rounding.
-                late = counter[STATUS] == BREAKDOWN_OPERATOR and counter[CYCLE] > 1
-                if counter[STATUS] == RUNNING or late or near_floor(state):
-                    counter[STATUS] = STAGNATED
+                late = counter[S.STATUS] == S.BREAKDOWN_OPERATOR and counter[S.CYCLE] > 1
+                if counter[S.STATUS] == S.RUNNING or late or near_floor(state):
+                    counter[S.STATUS] = S.STAGNATED
                 outer[0] = 0
             else:
-                counter[STATUS] = RUNNING
-                counter[CYCLE] = counter[CYCLE] + 1
-                state[START] = rr
-                state[TARGET] = wp.max(SAFETY * state[TOLERANCE], state[REDUCTION] * rr)
+                counter[S.STATUS] = S.RUNNING
+                counter[S.CYCLE] = counter[S.CYCLE] + 1
+                state[S.START] = rr
+                state[S.TARGET] = wp.max(SAFETY * state[S.TOLERANCE], state[S.REDUCTION] * rr)
 
 
 @wp.kernel(enable_backward=False)
@@ -166,17 +135,17 @@ def restart(
     _block, lane = wp.tid()
     rz = slot_sum(rz_slots, rz_count)
     if lane == 0:
-        state[RZ] = rz
-        state[BETA] = ZERO
-        state[LOWEST] = state[START]
-        counter[LOWEST_AT] = counter[ITERATION]
-        state[LEVEL] = state[START]
-        counter[LEVEL_AT] = counter[ITERATION]
+        state[S.RZ] = rz
+        state[S.BETA] = ZERO
+        state[S.LOWEST] = state[S.START]
+        counter[S.LOWEST_AT] = counter[S.ITERATION]
+        state[S.LEVEL] = state[S.START]
+        counter[S.LEVEL_AT] = counter[S.ITERATION]
         inner[0] = 0
         if not finite(rz):
-            counter[STATUS] = NONFINITE_STATE
+            counter[S.STATUS] = S.NONFINITE_STATE
         elif rz <= ZERO:
-            counter[STATUS] = BREAKDOWN_PRECONDITIONER
+            counter[S.STATUS] = S.BREAKDOWN_PRECONDITIONER
         else:
             inner[0] = 1
 
@@ -198,31 +167,31 @@ def step(
     rr = slot_sum(rr_slots, slots)
     rz = slot_sum(rz_slots, rz_count)
     if lane == 0 and inner[0] != 0:
-        counter[ITERATION] = counter[ITERATION] + 1
+        counter[S.ITERATION] = counter[S.ITERATION] + 1
         inner[0] = 0
-        if rr < state[LOWEST]:
-            state[LOWEST] = rr
-            counter[LOWEST_AT] = counter[ITERATION]
-        if wp.abs(rr - state[LEVEL]) > STILL * rr:
-            state[LEVEL] = rr
-            counter[LEVEL_AT] = counter[ITERATION]
+        if rr < state[S.LOWEST]:
+            state[S.LOWEST] = rr
+            counter[S.LOWEST_AT] = counter[S.ITERATION]
+        if wp.abs(rr - state[S.LEVEL]) > STILL * rr:
+            state[S.LEVEL] = rr
+            counter[S.LEVEL_AT] = counter[S.ITERATION]
         # Steps too small to alter r.r may go on for ever without a breakdown: r.z > 0 by rounding alone, or M singular.
         # A plateau of a healthy recurrence moves: by 1e-6 or more in each iteration of all that we measured.
-        still = counter[ITERATION] - counter[LEVEL_AT] > PATIENCE
+        still = counter[S.ITERATION] - counter[S.LEVEL_AT] > PATIENCE
         # Rounding has taken over when r.r, once small, grows a millionfold or falls no further: a check is due.
-        waited = counter[ITERATION] - counter[LOWEST_AT]
-        adrift = rr > GROWN * state[LOWEST] or waited > wp.max(PATIENCE, counter[ITERATION] / 2)
-        lost = adrift and (state[LOWEST] < DEEP * state[START] or near_floor(state))
+        waited = counter[S.ITERATION] - counter[S.LOWEST_AT]
+        adrift = rr > GROWN * state[S.LOWEST] or waited > wp.max(PATIENCE, counter[S.ITERATION] / 2)
+        lost = adrift and (state[S.LOWEST] < DEEP * state[S.START] or near_floor(state))
         if not finite(pq) or not finite(rr) or not finite(rz):
-            counter[STATUS] = NONFINITE_STATE
+            counter[S.STATUS] = S.NONFINITE_STATE
         elif pq <= ZERO:
-            counter[STATUS] = BREAKDOWN_OPERATOR
-        elif rr > state[TARGET]:
+            counter[S.STATUS] = S.BREAKDOWN_OPERATOR
+        elif rr > state[S.TARGET]:
             if rz <= ZERO:
-                counter[STATUS] = BREAKDOWN_PRECONDITIONER
-            elif counter[ITERATION] < counter[MAX_ITERATIONS] and not lost and not still:
-                state[BETA] = rz / state[RZ]
-                state[RZ] = rz
+                counter[S.STATUS] = S.BREAKDOWN_PRECONDITIONER
+            elif counter[S.ITERATION] < counter[S.MAX_ITERATIONS] and not lost and not still:
+                state[S.BETA] = rz / state[S.RZ]
+                state[S.RZ] = rz
                 inner[0] = 1
 
 
@@ -236,11 +205,11 @@ def arm_fallback(
 
     A residual that stopped falling is the preconditioner's failure only if rounding does not explain it.
     """
-    status = counter[STATUS]
-    failed = status == BREAKDOWN_PRECONDITIONER or status == BREAKDOWN_OPERATOR or status == NONFINITE_STATE
-    if status == STAGNATED and not near_floor(state):
+    status = counter[S.STATUS]
+    failed = status == S.BREAKDOWN_PRECONDITIONER or status == S.BREAKDOWN_OPERATOR or status == S.NONFINITE_STATE
+    if status == S.STAGNATED and not near_floor(state):
         failed = True
-    if failed and counter[ITERATION] < counter[MAX_ITERATIONS]:
+    if failed and counter[S.ITERATION] < counter[S.MAX_ITERATIONS]:
         rescue[0] = 1
 
 
@@ -253,31 +222,17 @@ def start_fallback(
 ):
     """Opens the loop once more, from the best iterate. One thread."""
     if rescue[0] != 0:
-        counter[STATUS] = RUNNING
-        counter[FALLBACK] = 1
-        state[START] = LIMIT
+        counter[S.STATUS] = S.RUNNING
+        counter[S.FALLBACK] = 1
+        state[S.START] = LIMIT
         outer[0] = 1
         rescue[0] = 0
 
 
-_PREPARE = """
-const double scale = state.data[SCALE];
-const double* __restrict__ last = pressure.data;
-double* __restrict__ to_b = b.data;
-double* __restrict__ to_x = x.data;
-double* __restrict__ to_best = x_best.data;
-const bool starts = warm_start != 0 && scale > 0.0;
-for (int i = slot * lanes + lane; i < n; i += slots * lanes) {
-    to_b[i] *= scale > 0.0 ? scale : 1.0;
-    to_x[i] = starts ? last[i] * scale : 0.0;
-    to_best[i] = 0.0;
-}
-"""
-
 prepare = block_kernel(
     __name__,
     "prepare",
-    body(SCALE=S.SCALE) + _PREPARE,
+    body("control/prepare", SCALE=S.SCALE),
     slots=wp.int32,
     n=wp.int32,
     state=F64,
@@ -289,16 +244,10 @@ prepare = block_kernel(
 )
 """b [n] *= 1 / ||b||; x = 0, or the last pressure in the same units. Blocks: slots."""
 
-_KEEP_BEST = """
-const double* __restrict__ from = counter.data[IMPROVED] != 0 ? x.data : x_best.data;
-double* __restrict__ to = counter.data[IMPROVED] != 0 ? x_best.data : x.data;
-for (int i = slot * lanes + lane; i < n; i += slots * lanes) to[i] = from[i];
-"""
-
 keep_best = block_kernel(
     __name__,
     "keep_best",
-    body(IMPROVED=S.IMPROVED) + _KEEP_BEST,
+    body("control/keep_best", IMPROVED=S.IMPROVED),
     slots=wp.int32,
     n=wp.int32,
     counter=I32,
@@ -307,20 +256,16 @@ keep_best = block_kernel(
 )
 """After a check: remembers x [n], or returns to the best iterate when x got worse. Blocks: slots."""
 
-_FINISH = """
-const int status = counter.data[STATUS];
-const bool bad = status == NONFINITE_RHS || status == BAD_DENSITY;
-if (bad && keep_last != 0) return;
-const double norm = state.data[RHS_NORM];
-const double* __restrict__ from = x.data;
-double* __restrict__ to = pressure.data;
-for (int i = slot * lanes + lane; i < n; i += slots * lanes) to[i] = bad ? 0.0 : from[i] * norm;
-"""
-
 finish = block_kernel(
     __name__,
     "finish",
-    body(STATUS=S.STATUS, RHS_NORM=S.RHS_NORM, NONFINITE_RHS=S.NONFINITE_RHS, BAD_DENSITY=S.BAD_DENSITY) + _FINISH,
+    body(
+        "control/finish",
+        STATUS=S.STATUS,
+        RHS_NORM=S.RHS_NORM,
+        NONFINITE_RHS=S.NONFINITE_RHS,
+        BAD_DENSITY=S.BAD_DENSITY,
+    ),
     slots=wp.int32,
     n=wp.int32,
     state=F64,

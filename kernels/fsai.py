@@ -12,43 +12,6 @@ from .building import Shape, array, block_kernel, body, module_name
 
 F64, I32 = array(wp.float64), array(wp.int32)
 
-_FILL = """
-for (int i = slot * LANES + lane; i < n; i += slots * LANES) {
-    for (int d = 0; d < DIRECTIONS; ++d)
-        if (place.data[d * n + i] >= 0) values.data[place.data[d * n + i]] = 0.0;
-    for (int d = 0; d < DIRECTIONS; ++d)                      // a periodic axis of two cells: two faces, one entry
-        if (place.data[d * n + i] >= 0) values.data[place.data[d * n + i]] -= conductance.data[d * n + i];
-    values.data[place.data[DIRECTIONS * n + i]] = diagonal.data[i];
-}
-"""
-
-_ROW = """
-const int* __restrict__ begin = offsets.data;
-const int* __restrict__ column = columns.data;
-const M* __restrict__ value = values.data;
-const T* __restrict__ from_x = x.data;
-auto row = [&](int i) -> T {
-    T sum = 0;
-    for (int e = begin[i]; e < begin[i + 1]; ++e) sum += T(value[e]) * from_x[column[e]];
-    return sum;
-};
-"""
-
-_MULTIPLY = """
-for (int i = slot * LANES + lane; i < n; i += slots * LANES) y_.data[i] = row(i);
-"""
-
-_MULTIPLY_DOT = """
-double product = 0.0;
-for (int i = slot * LANES + lane; i < n; i += slots * LANES) {
-    const T y = row(i);
-    y_.data[i] = y;
-    product += double(u.data[i]) * double(y);
-}
-const double total = block_sum(product);
-if (lane == 0) uy_slots.data[slot] = total;
-"""
-
 
 @functools.cache
 def fill(shape: Shape) -> wp.Kernel:
@@ -59,7 +22,7 @@ def fill(shape: Shape) -> wp.Kernel:
     return block_kernel(
         module_name("fsai_fill", shape),
         "fill",
-        body(shape=shape) + _FILL,
+        body("fsai/fill", shape=shape),
         slots=wp.int32,
         n=wp.int32,
         place=I32,
@@ -85,8 +48,8 @@ def products(T: type, M: type) -> SimpleNamespace:
     matrix = {"slots": wp.int32, "n": wp.int32, "offsets": I32, "columns": I32, "values": array(M)}
     vectors = {"x": array(T), "y_": array(T)}
     dot = {"u": array(T), "uy_slots": F64}
-    text = body(T=T, M=M) + _ROW
+    multiply, multiply_dot = (body("fsai/row", f"fsai/{name}", T=T, M=M) for name in ("multiply", "multiply_dot"))
     return SimpleNamespace(
-        multiply=block_kernel(module, "multiply", text + _MULTIPLY, **matrix, **vectors),
-        multiply_dot=block_kernel(module, "multiply_dot", text + _MULTIPLY_DOT, **matrix, **vectors, **dot),
+        multiply=block_kernel(module, "multiply", multiply, **matrix, **vectors),
+        multiply_dot=block_kernel(module, "multiply_dot", multiply_dot, **matrix, **vectors, **dot),
     )

@@ -14,22 +14,10 @@ from .building import array, block_kernel, body
 
 CHUNK = 1024
 
-_SUM = """
-const int g = region.data[cells.data[start.data[slot]]];
-const double shift = vector.data[cells.data[start.data[first.data[g]]]];
-const int end = start.data[slot + 1];
-double sums[ACCUMULATORS] = {};
-for (int k = start.data[slot] + lane; k < end; k += ACCUMULATORS * lanes)
-    for (int a = 0; a < ACCUMULATORS; ++a)
-        if (k + a * lanes < end) sums[a] += vector.data[cells.data[k + a * lanes]] - shift;
-const double total = block_sum(lane_sum(sums));
-if (lane == 0) chunk_sum.data[slot] = total;
-"""
-
 chunk_sums = block_kernel(
     "hpsolver.regions",
     "chunk_sums",
-    body() + _SUM,
+    body("regions/chunk_sums"),
     vector=array(wp.float64),
     region=array(wp.int32),
     cells=array(wp.int32),

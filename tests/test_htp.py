@@ -20,9 +20,9 @@ from hpsolver.network.coupling import (
     leaf_matrices,
 )
 from hpsolver.network.frames import FrameConfig, FrameSource
-from hpsolver.network.operator import Operator, assembled_operator
 from hpsolver.network.oracle import gains, optimal_functions, optimal_start
 from hpsolver.network.patches import HAAR_FUNCTIONS, TOKENS, patch_boxes
+from hpsolver.network.poisson import Operator, assembled_operator
 from hpsolver.preconditioners import Schwarz
 from hpsolver.preconditioners.haar import haar, sub_bricks
 from hpsolver.preconditioners.htp import HTP

@@ -9,7 +9,7 @@ from hpsolver.kernels.nested import UNKNOWNS
 from hpsolver import Solver, Status, problems
 from hpsolver.bricks import make_bricks
 from hpsolver.grid import make_grid
-from hpsolver.lattice import group_nodes
+from hpsolver.node_bricks import group_nodes
 from hpsolver.preconditioners import Schwarz
 from hpsolver.preconditioners.nested import NestedCoarse, nests
 

@@ -9,8 +9,8 @@ import warp as wp
 from hpsolver import Solver, problems
 from hpsolver.grid import make_grid
 from hpsolver.network.frames import FrameConfig, FrameSource
-from hpsolver.network.operator import Lattice, assembled_operator, read_operator
 from hpsolver.network.partition import make_partition, morton_order
+from hpsolver.network.poisson import Lattice, assembled_operator, read_operator
 from hpsolver.network.tiles import TileMap
 from hpsolver.network.transformer import HierarchicalTransformer, TransformerConfig
 from hpsolver.preconditioners.htp_paper import HTPaper

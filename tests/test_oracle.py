@@ -11,8 +11,8 @@ from scipy.linalg import eigh
 from bench import oracle, selections
 from bench.congruence import Skeleton
 from hpsolver import Solver, problems
-from hpsolver.network.operator import Lattice, assembled_operator
 from hpsolver.network.oracle import gains
+from hpsolver.network.poisson import Lattice, assembled_operator
 from hpsolver.preconditioners import Schwarz
 from hpsolver.preconditioners.haar import haar
 

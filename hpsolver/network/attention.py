@@ -11,7 +11,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from .operator import Lattice
+from .poisson import Lattice
 
 EDGE_FEATURES = 4
 EDGE_WIDTH = 16

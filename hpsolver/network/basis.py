@@ -18,8 +18,8 @@ from torch.nn import functional as F
 
 from .attention import LeafEdges
 from .mixers import Mixer
-from .operator import Operator
 from .patches import HAAR_FUNCTIONS, TOKENS, PatchLattice, cell_features
+from .poisson import Operator
 from .trunk import Trunk
 
 

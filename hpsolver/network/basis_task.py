@@ -15,9 +15,9 @@ from .basis import BasisConfig, BasisNetwork
 from .coupling import additive_product, coarse_basis, coupling_matrix, determinant_objective
 from .frames import FrameConfig, FrameSource
 from .objectives import cosine_hutchinson, probes
-from .operator import Lattice, Operator
 from .oracle import Gains, gains
 from .patches import PatchLattice
+from .poisson import Lattice, Operator
 
 MIX = FrameConfig(
     shapes=((32, 32), (48, 32), (48, 40), (64, 48), (33, 50), (64, 32), (64, 64), (16, 64)),

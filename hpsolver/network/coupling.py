@@ -25,7 +25,7 @@ from collections.abc import Callable
 
 import torch
 
-from .operator import Operator
+from .poisson import Operator
 
 SHIFT = 1e-3
 """Of the diagonal, in the inverse step of the basis (``kernels/native/leaves/factor.h``)."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import torch
 
-from .operator import Operator
+from .poisson import Operator
 from .tiles import TileMap
 
 

@@ -13,7 +13,7 @@ from hpsolver import problems
 from hpsolver.grid import make_grid
 from hpsolver.system import System
 
-from .operator import Lattice, Operator, assembled_operator, stack
+from .poisson import Lattice, Operator, assembled_operator, stack
 
 FIRST_SEED = 1_000_000
 """Seed of the first training frame, and so on upwards. Tables use 10,000 and up, validation 500,000 and up."""

@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 import torch
 
-from .operator import Operator
+from .poisson import Operator
 
 SMOOTHING_STEPS = 2
 SMOOTHING_WEIGHT = 0.6

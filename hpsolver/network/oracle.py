@@ -24,8 +24,8 @@ from hpsolver.preconditioners.haar import haar
 from hpsolver.system import System
 
 from .coupling import coupling_matrix, inverse_step, normalized, whitened
-from .operator import Lattice, Operator, assembled_operator
 from .patches import HAAR_FUNCTIONS
+from .poisson import Lattice, Operator, assembled_operator
 
 CANDIDATES = HAAR_FUNCTIONS + 1
 """Classical functions per leaf to choose from, the constant included: those the network combines."""

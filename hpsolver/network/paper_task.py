@@ -12,8 +12,8 @@ from hpsolver.preconditioners.htp_paper import ARCHITECTURE, HTPaper
 
 from . import objectives
 from .frames import FrameConfig, FrameSource
-from .operator import Lattice, Operator
 from .partition import make_partition
+from .poisson import Lattice, Operator
 from .tiles import TileMap
 from .transformer import HierarchicalTransformer, TransformerConfig
 

@@ -10,7 +10,7 @@ import torch
 
 from hpsolver.preconditioners.haar import haar
 
-from .operator import Lattice, Operator
+from .poisson import Lattice, Operator
 
 TOKENS = 16
 """Patches of a leaf: 4 x 4 of 4 x 2 cells in 2D, 4 x 2 x 2 of 2 x 2 x 2 in 3D, for leaves of 128."""

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 
 from .attention import REACH
-from .operator import Lattice, Operator
 from .partition import Partition
+from .poisson import Lattice, Operator
 
 
 class TileMap:

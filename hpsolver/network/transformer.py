@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from .attention import LeafEdges
 from .factors import Factors
 from .mixers import Highways, Mixer
-from .operator import GLOBAL_FEATURES, NODE_FEATURES, Operator
+from .poisson import GLOBAL_FEATURES, NODE_FEATURES, Operator
 from .tiles import TileMap
 from .trunk import Trunk
 

@@ -9,7 +9,7 @@ import warp as wp
 from hpsolver.bricks import Bricks
 from hpsolver.kernels import coarse as kernels
 from hpsolver.kernels.building import launch
-from hpsolver.lattice import Lattice
+from hpsolver.node_bricks import NodeBricks
 from hpsolver.system import System
 
 from .constants import Constants, RegionConstants
@@ -29,7 +29,7 @@ class CoarseMatrix:
         constants: which unknowns are constants.
     """
 
-    lattice: Bricks | Lattice
+    lattice: Bricks | NodeBricks
     R: int
     neighbor: wp.array
     side: wp.array
@@ -52,7 +52,7 @@ class CoarseMatrix:
     def allocate(
         cls,
         system: System,
-        lattice: Bricks | Lattice,
+        lattice: Bricks | NodeBricks,
         R: int,
         graph: tuple[wp.array, wp.array, wp.array],
         constants: Constants,

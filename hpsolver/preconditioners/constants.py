@@ -9,7 +9,7 @@ import warp as wp
 
 from hpsolver.kernels import coarse as kernels
 from hpsolver.kernels.building import launch
-from hpsolver.lattice import Lattice
+from hpsolver.node_bricks import NodeBricks
 from hpsolver.regions import components, face_pairs
 from hpsolver.system import System
 
@@ -50,7 +50,7 @@ class Constants:
         link = np.stack([np.concatenate(ends) for ends in zip(*faces, strict=True)])
         return cls(R, unknown, cells, region, member, _distinct(link))
 
-    def merged(self, lattice: Lattice, R: int) -> tuple[np.ndarray, Constants]:
+    def merged(self, lattice: NodeBricks, R: int) -> tuple[np.ndarray, Constants]:
         """Of what is connected inside each brick: [constants] the piece, 1 to R, of each one here; the bricks' own."""
         brick = lattice.places[self.unknown // self.R] // lattice.size
         inside = brick[self.link[0]] == brick[self.link[1]]
@@ -98,7 +98,7 @@ class RegionConstants:
         pinned: [unknowns] uint8, 1 at the pins of regions inside one brick of ``lattice``, if there is one.
     """
 
-    def __init__(self, system: System, host: Constants, nodes: int, lattice: Lattice | None = None):
+    def __init__(self, system: System, host: Constants, nodes: int, lattice: NodeBricks | None = None):
         self.host = host
         self._system = system
         device, regions = system.device, system.regions.count

@@ -91,8 +91,8 @@ class HTP(Schwarz):
 
         from hpsolver.network import weights
         from hpsolver.network.basis import BasisConfig, BasisNetwork
-        from hpsolver.network.operator import Lattice
         from hpsolver.network.patches import PatchLattice
+        from hpsolver.network.poisson import Lattice
 
         super().allocate()
         system = self.system
@@ -173,7 +173,7 @@ class HTP(Schwarz):
         """The network on the system's arrays, its numbers into the start functions of some leaves."""
         import torch
 
-        from hpsolver.network.operator import assembled_operator
+        from hpsolver.network.poisson import assembled_operator
 
         patches = self._patches
         with torch.no_grad():

@@ -16,7 +16,7 @@ from .base import Preconditioner
 from .torch_graph import OnStream
 
 if TYPE_CHECKING:
-    from hpsolver.network.operator import Operator
+    from hpsolver.network.poisson import Operator
     from hpsolver.network.transformer import HierarchicalTransformer
 
 ARCHITECTURE = "hpsolver.htp_paper/1"
@@ -61,8 +61,8 @@ class HTPaper(Preconditioner):
 
     def allocate(self) -> None:
         from hpsolver.network import weights
-        from hpsolver.network.operator import Lattice
         from hpsolver.network.partition import make_partition
+        from hpsolver.network.poisson import Lattice
         from hpsolver.network.tiles import TileMap
         from hpsolver.network.transformer import HierarchicalTransformer, TransformerConfig
 
@@ -116,7 +116,7 @@ class HTPaper(Preconditioner):
 
     def operator(self) -> Operator:
         """A / s of the assembled system, as the network sees it."""
-        from hpsolver.network.operator import assembled_operator
+        from hpsolver.network.poisson import assembled_operator
 
         return assembled_operator(self._lattice, self.system)
 

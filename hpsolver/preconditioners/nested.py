@@ -24,7 +24,7 @@ from hpsolver.bricks import Bricks
 from hpsolver.kernels import coarse
 from hpsolver.kernels.building import launch
 from hpsolver.kernels.nested import UNKNOWNS, nesting
-from hpsolver.lattice import Lattice, group_nodes
+from hpsolver.node_bricks import NodeBricks, group_nodes
 from hpsolver.system import System
 
 from .coarse_matrix import CoarseMatrix, ExactCoarse
@@ -40,7 +40,7 @@ BAND_WORK = 1500
 cost fewer iterations: they are kept for as long as the factorisation is a fair part of the frame."""
 
 
-def nests(lattice: Bricks | Lattice, R: int, dense: bool, levels: int | None, size: int) -> bool:
+def nests(lattice: Bricks | NodeBricks, R: int, dense: bool, levels: int | None, size: int) -> bool:
     """Whether the coarse matrix of these nodes is nested; ``levels`` counts them as the first. One node never is.
 
     Args:
@@ -166,7 +166,7 @@ class NestedCoarse:
         return [self._nodes, self._inside, matrix.neighbor, matrix.side, self._places, upper.neighbor, upper.side]
 
 
-def _in_brick_order(matrix: CoarseMatrix, lattice: Lattice, pieces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _in_brick_order(matrix: CoarseMatrix, lattice: NodeBricks, pieces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """[bricks * 128] the piece of each unknown, 0 where there is none, and its coefficient in the constant."""
     constants, R = matrix.constants, matrix.R
     piece = np.repeat((lattice.members.ravel() >= 0).astype(np.uint8), R)
@@ -177,7 +177,7 @@ def _in_brick_order(matrix: CoarseMatrix, lattice: Lattice, pieces: np.ndarray) 
     return piece, weight
 
 
-def _start_functions(lattice: Lattice, R: int, weight: np.ndarray) -> np.ndarray:
+def _start_functions(lattice: NodeBricks, R: int, weight: np.ndarray) -> np.ndarray:
     """[bricks * 15 * 128] fp32: Haar functions of the constants; where the nodes are few, their next functions too."""
     size, count = lattice.size, FUNCTIONS - 1
     order = np.ravel_multi_index(lattice.local.T, lattice.extent)

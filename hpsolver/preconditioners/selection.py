@@ -5,7 +5,8 @@ functions a leaf keeps the lowest eigenvectors, in energy, of its matrix with th
 alone, its faces to everyone else closed, and represented by its own candidates
 (``kernels/native/selection/select.h``). The Schur complement of all other leaves would give the best choice there is in
 the trace of what deflation leaves (``hpsolver.network.oracle``). The neighbours alone give nearly the same
-(``bench/FINDINGS.md``), for one message from each of them. GenEO (Spillane et al. 2014) puts closed faces in the place of the neighbours.
+(``bench/FINDINGS.md``), for one message from each of them. GenEO (Spillane et al. 2014) puts closed faces in the place
+of the neighbours.
 
 The constants of a leaf are always kept, and whatever is chosen the preconditioner is symmetric positive definite.
 """

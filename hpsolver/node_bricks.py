@@ -13,7 +13,7 @@ from .bricks import Bricks, color_nodes, folded
 
 
 @dataclass(frozen=True)
-class Lattice:
+class NodeBricks:
     """Bricks of ``size`` nodes of a lower lattice (``Bricks``: its nodes are the leaves), partial at the ends of axes.
 
     Attributes:
@@ -69,7 +69,7 @@ class Lattice:
         return color_nodes(self.coordinates, self.neighbor)
 
 
-def group_nodes(lower: Bricks | Lattice, size: int, cells: Sequence[int], periodic: Sequence[bool]) -> Lattice:
+def group_nodes(lower: Bricks | NodeBricks, size: int, cells: Sequence[int], periodic: Sequence[bool]) -> NodeBricks:
     """Groups the nodes of ``lower``, of ``cells`` cells each, in bricks of ``size`` nodes, a power of two."""
     directions, counts = lower.directions, lower.counts
     extent = _extent(size, cells, counts, range(3 - directions // 2, 3))
@@ -100,7 +100,7 @@ def group_nodes(lower: Bricks | Lattice, size: int, cells: Sequence[int], period
             within[:] = True
         neighbor[within, direction] = number[tuple(moved[within].T)]
         side[~within, direction] = lower.side[:, direction].max()
-    return Lattice(
+    return NodeBricks(
         cells=tuple(c * e for c, e in zip(cells, extent, strict=True)),
         counts=upper,
         coordinates=coordinates,

@@ -8,6 +8,8 @@ import copy
 import warp as wp
 
 from hpsolver.grid import Grid
+from hpsolver.kernels.building import launch
+from hpsolver.kernels.krylov import krylov
 from hpsolver.system import System
 
 
@@ -78,6 +80,12 @@ class Preconditioner(abc.ABC):
             z: [N] result, Krylov type.
             rz: [``products``] fp64 partial sums of r.z.
         """
+
+    def dot(self, r: wp.array, z: wp.array, rz: wp.array) -> None:
+        """Records the partial sums of r.z, for an ``apply`` whose own kernels do not form them."""
+        system = self.system
+        inputs = [system.slots, system.leaves, r, z, rz]
+        launch(krylov(system.shape, system.krylov_type).dot, system.slots, inputs, system.device)
 
     def start(self, r: wp.array, x: wp.array) -> None:
         """Records x += Q r, the correction a deflated method needs before its first iteration (``starts``)."""

@@ -15,7 +15,6 @@ import warp as wp
 
 from hpsolver.kernels import coarse as kernels
 from hpsolver.kernels.building import launch
-from hpsolver.kernels.krylov import krylov
 from hpsolver.system import System
 
 from .coarse_matrix import CoarseMatrix, ExactCoarse
@@ -92,7 +91,6 @@ class CoarseSpace:
         self._galerkin = coarsening(R, local, self.nested).galerkin
         self._setup = coarsening(C, local, self.nested) if self.selection is None else self.selection.setup
         self._transfer = kernels.transfer(system.shape, system.krylov_type, M, R)
-        self._dot = krylov(system.shape, system.krylov_type).dot
 
     @property
     def launches(self) -> int:
@@ -150,8 +148,3 @@ class CoarseSpace:
         """Records: x += Phi correction, fp64."""
         inputs = [self.functions, self.correction, x]
         launch(self._transfer.prolong_add, self._system.leaves, inputs, self._system.device)
-
-    def dot(self, r: wp.array, z: wp.array, rz: wp.array) -> None:
-        """Records: the partial sums of r.z alone."""
-        system = self._system
-        launch(self._dot, system.slots, [system.slots, system.leaves, r, z, rz], system.device)

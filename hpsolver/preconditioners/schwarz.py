@@ -139,7 +139,7 @@ class Schwarz(Preconditioner):
             leaves.ascend(r, z, space.sweep)
             space.solve_swept()
             leaves.descend(r, z, space.sweep, space.correction)
-            space.dot(r, z, rz)
+            self.dot(r, z, rz)
         else:
             leaves.solve(r, space.sweep)
             space.solve_swept()

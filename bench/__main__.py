@@ -14,7 +14,8 @@ from time import perf_counter
 
 import warp as wp
 
-from . import command, cuda_report, fps, iterations, paper_table, readme_table, scaling
+from . import cuda_report, fps, iterations, paper_table, readme_table, scaling
+from .harness import command
 
 SCRIPTS = {"fps": fps.main, "iterations": iterations.main, "scaling": scaling.main, "paper_table": paper_table.main}
 CUDA_SCRIPTS = {"cuda_report": cuda_report.main}

@@ -25,9 +25,9 @@ from time import perf_counter
 
 import warp as wp
 
-from . import command, cuda_parts, machine, model, report, rivals
-from .engine import Engine
-from .published import SIZES
+from .harness import command, cuda_parts, machine, model, report, rivals
+from .harness.engine import Engine
+from .harness.published import SIZES
 
 ROOT = Path(__file__).parent.parent
 CASES = [("panel", shape) for shape in SIZES.values()] + [("bubbles", (32, 16, 16)), ("bubbles", (128, 128))]

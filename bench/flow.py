@@ -13,7 +13,7 @@ from hpsolver import Solver
 from hpsolver.examples.rising_bubbles import TOLERANCE, Contestant, Flow
 from hpsolver.preconditioners import HTP, Schwarz
 
-from . import command, machine, report
+from .harness import command, machine, report
 
 CONTRAST = 1000.0
 SCALES = {

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import math
 
-from . import command, frames, machine, measure, report, rivals
-from .bare import BareLoop
+from . import frames
+from .harness import command, machine, measure, report, rivals
+from .harness.bare import BareLoop
 
 TOLERANCE = 1e-6
 REFERENCE = "schwarz"

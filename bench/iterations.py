@@ -18,9 +18,10 @@ import scipy.sparse as sp
 
 from hpsolver import problems
 
-from . import check, command, frames, machine, report, rivals
+from . import frames
 from .external import PyAmg
-from .rival import Rival
+from .harness import check, command, machine, report, rivals
+from .harness.rival import Rival
 
 TOLERANCES = (1e-6, 1e-8)
 CONTRASTS = (1e1, 1e2, 1e3, 1e4, 1e5)

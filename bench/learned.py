@@ -20,8 +20,8 @@ from hpsolver.preconditioners import Preconditioner, Schwarz
 from hpsolver.preconditioners.htp import HTP
 from hpsolver.preconditioners.htp_paper import HTPaper
 
-from . import command, machine, report
 from .frames import SEED, Frame
+from .harness import command, machine, report
 
 TOLERANCE = 1e-8
 MAX_ITERATIONS = 5000
@@ -43,9 +43,9 @@ SCALES = {
 }
 SCALES["full"] = {**SCALES["default"], "frames": 20}
 VARIANTS = {
-    "additive": {"deflated": False, "sweep": "additive"},
-    "deflated": {"deflated": True, "sweep": "additive"},
-    "deflated red-black": {"deflated": True, "sweep": "redblack"},
+    "additive": {"sweep": "additive"},
+    "deflated": {"sweep": "deflated"},
+    "deflated red-black": {"sweep": "redblack"},
 }
 FAMILIES = (("panel", None), ("bubbles", 1e3), ("film", 1e3), ("noise", 1e3))
 UNSEEN = (("dam", 1e3), ("tank", 1e3))
@@ -157,7 +157,7 @@ def generalisation(plan: dict, step: Callable[[str], None]) -> list[dict]:
 
 def coarse_space(plan: dict, step: Callable[[str], None]) -> list[dict]:
     """Learned beside classical start functions, everything else equal: the first classical ones, the best of as many
-    classical candidates as there are learned ones, the best of the learned, and as many of them as are worth it."""
+    classical candidates as there are learned ones, and the best of the learned."""
     rows = []
     cases = [(f, c, s) for f, c in (*FAMILIES, *UNSEEN) for s in plan["sizes"]]
     cases += [(f, c, s) for f, c in FAMILIES for s in plan["large"]]
@@ -169,11 +169,9 @@ def coarse_space(plan: dict, step: Callable[[str], None]) -> list[dict]:
                 classical = count(Schwarz(R, candidates=R, leaf_size=128, **options), frames)
                 chosen = count(Schwarz(R, candidates=CANDIDATES, **options), frames)
                 learned = count(HTP(R, candidates=CANDIDATES, **options), frames)
-                adaptive = count(HTP(R, candidates=CANDIDATES, ranks="adaptive", **options), frames)
                 rows.append({"family": family, "shape": shape, "functions": R, "variant": name})
-                rows[-1] |= {"classical": classical, "chosen": chosen, "learned": learned, "adaptive": adaptive}
+                rows[-1] |= {"classical": classical, "chosen": chosen, "learned": learned}
                 rows[-1] |= {"classical / learned": classical.mean / learned.mean}
-                rows[-1] |= {"classical / adaptive": classical.mean / adaptive.mean}
                 rows[-1] |= {"chosen / learned": chosen.mean / learned.mean}
         step(f"coarse space, {family} {shape}")
     return rows

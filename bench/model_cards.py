@@ -10,7 +10,7 @@ from pathlib import Path
 
 from hpsolver.network import weights
 
-from . import command, report
+from .harness import command, report
 
 FOLDER = Path(__file__).parents[1] / "trained_models"
 WHAT = {

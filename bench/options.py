@@ -16,7 +16,8 @@ import numpy as np
 from hpsolver import Solver
 from hpsolver.preconditioners import Schwarz
 
-from . import command, learned, machine, report
+from . import learned
+from .harness import command, machine, report
 
 TOLERANCE = 1e-6
 BASE = "8 on 128"

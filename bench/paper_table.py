@@ -10,9 +10,10 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from . import command, frames, machine, measure, model, published, report, rivals
-from .engine import Engine
-from .rival import Rival
+from . import frames
+from .harness import command, machine, measure, model, published, report, rivals
+from .harness.engine import Engine
+from .harness.rival import Rival
 
 TOLERANCE = 1e-8
 SCALES = {

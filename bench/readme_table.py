@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from . import report
+from .harness import report
 
 ROOT = Path(__file__).parent.parent
 COLUMNS = (

@@ -15,8 +15,9 @@ from time import perf_counter
 
 import numpy as np
 
-from . import check, command, frames, machine, measure, memory, report, rivals
-from .rival import Rival
+from . import frames
+from .harness import check, command, machine, measure, memory, report, rivals
+from .harness.rival import Rival
 
 TOLERANCE = 1e-6
 FIT_FROM = 4096

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from bench import __main__ as everything
-from bench import command, external, fps, options, readme_table, report, rivals
+from bench import external, fps, options, readme_table
+from bench.harness import command, report, rivals
 from hpsolver import preconditioners
 
 FOUND = {

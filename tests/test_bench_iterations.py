@@ -8,7 +8,7 @@ import oracle
 import pytest
 
 from bench import frames, iterations
-from bench.rival import Rival
+from bench.harness.rival import Rival
 from hpsolver import problems
 
 

@@ -7,8 +7,9 @@ import numpy as np
 import oracle
 import pytest
 
-from bench import check, frames, measure
-from bench.rival import Rival
+from bench import frames
+from bench.harness import check, measure
+from bench.harness.rival import Rival
 from hpsolver import problems
 
 SHAPE = (6, 4)

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from bench import model, paper_table, published, rivals
+from bench import paper_table
+from bench.harness import model, published, rivals
 from hpsolver import Solver
 
 

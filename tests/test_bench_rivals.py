@@ -6,10 +6,11 @@ import numpy as np
 import oracle
 import pytest
 
-from bench import check, external, rivals
+from bench import external
 from bench.external.amgx import Amgx, configuration
 from bench.external.scipy import cg_to_true_residual
 from bench.external.stencil import Stencil
+from bench.harness import check, rivals
 from hpsolver import problems
 
 HERE = [rival for rival in rivals.everyone() if rival.available() is None]

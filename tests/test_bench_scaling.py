@@ -7,7 +7,8 @@ import pytest
 import torch
 import warp as wp
 
-from bench import memory, scaling
+from bench import scaling
+from bench.harness import memory
 
 
 def rows(times: dict[int, float]) -> list[dict]:

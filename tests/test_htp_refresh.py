@@ -1,8 +1,7 @@
 """When the learned coarse space predicts, and which leaves."""
 
-from test_htp import TINY, network
+from test_htp import network
 
-from bench.leaf_mixers import make_mixer
 from hpsolver import Solver, problems
 from hpsolver.network.basis import BasisNetwork
 from hpsolver.preconditioners.htp import HTP
@@ -55,17 +54,6 @@ def test_a_leaf_is_known_by_the_rows_that_its_own_portion_saw():
     while len(preconditioner._due):
         solver.step(*one)
     assert len(preconditioner._changed_leaves()) == 3
-
-
-def test_a_network_that_looks_at_neighbours_predicts_every_leaf():
-    counted = BasisNetwork(TINY, [make_mixer("neighbors", TINY.width, TINY.heads, 4)]).eval().requires_grad_(False)
-    calls = _counting(counted)
-    solver = Solver((32, 32), preconditioner=HTP.of_network(counted))
-    density, rhs = problems.frame("noise", (32, 32), seed=0)
-    for _ in range(2):
-        solver.step(density, rhs)
-        density[0, 0] *= 2.0
-    assert calls == [8, 8]
 
 
 def test_automatic_refresh_predicts_in_portions_when_iterations_rise_and_at_the_latest_after_a_while():

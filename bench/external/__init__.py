@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ..rival import Rival
+from bench.harness.rival import Rival
+
 from .amgx import Amgx
 from .cholespy import Cholespy
 from .cudss import CuDss

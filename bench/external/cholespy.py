@@ -7,7 +7,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..rival import Rival
+from bench.harness.rival import Rival
+
 from .stencil import Stencil
 
 

@@ -7,7 +7,7 @@ import importlib
 import numpy as np
 import warp as wp
 
-from ..rival import Rival
+from bench.harness.rival import Rival
 
 
 class GpuRival(Rival):

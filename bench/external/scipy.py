@@ -10,7 +10,8 @@ import numpy as np
 import scipy.sparse as sp
 import scipy.sparse.linalg as spla
 
-from ..rival import Rival
+from bench.harness.rival import Rival
+
 from .stencil import Stencil
 
 CYCLES = 5

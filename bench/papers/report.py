@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from bench import machine
+from bench.harness import machine
 
 ROOT = Path(__file__).parents[2]
 

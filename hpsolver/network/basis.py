@@ -9,7 +9,6 @@ are.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -45,24 +44,20 @@ class BasisConfig:
 class BasisNetwork(nn.Module):
     """Operator of B frames -> [B, K, functions, C] coefficients in the C candidates of ``PatchLattice``.
 
+    A leaf's functions depend on its own rows of A and on nothing else.
+
     Args:
         config: its size.
-        mixers: what tells a leaf of the others, one for each layer; None for nothing.
-
-    Attributes:
-        local: a leaf's functions depend on its own rows of A and on nothing else.
     """
 
-    def __init__(self, config: BasisConfig, mixers: Sequence[Mixer] | None = None):
+    def __init__(self, config: BasisConfig):
         super().__init__()
         d, self.config = config.width, config
         patch = config.leaf_size // TOKENS
         features = patch * cell_features(config.dimension)
         self.embed = nn.Sequential(nn.Linear(features, 2 * d), nn.GELU(), nn.Linear(2 * d, d))
         self.position = nn.Parameter(0.3 * torch.randn(TOKENS, d))
-        self.local = mixers is None
-        mixers = [Mixer() for _ in range(config.layers)] if mixers is None else mixers
-        self.trunk = Trunk(d, config.heads, mixers, tile_stream=False)
+        self.trunk = Trunk(d, config.heads, [Mixer() for _ in range(config.layers)], tile_stream=False)
         self.head = nn.Linear(TOKENS * d, config.functions * HAAR_FUNCTIONS)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)

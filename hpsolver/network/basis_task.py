@@ -28,7 +28,7 @@ MIX = FrameConfig(
     distinct=6000,
 )
 """2D: all but two families of the gallery (``dam`` and ``tank`` stay unseen), every kind of side, some solids. Small
-grids: a leaf's best functions depend on its neighbours and hardly on what is beyond (``bench/results/oracle.md``)."""
+grids: a leaf's best functions depend on its neighbours and hardly on what is beyond (``bench/FINDINGS.md``)."""
 
 SPACE = FrameConfig(
     shapes=((16, 12, 12), (16, 8, 8), (24, 12, 8), (13, 10, 17)),

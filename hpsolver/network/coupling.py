@@ -1,5 +1,5 @@
 """The algebra of a coarse space in Torch, and an objective that needs no more: a determinant. (The shipped weights were
-trained on a trace, ``oracle``; ``bench/mixers.py`` compares.)
+trained on a trace, ``oracle``; ``bench/FINDINGS.md`` compares.)
 
 With Phi a basis of a few functions per leaf, the additive two-level preconditioner
 

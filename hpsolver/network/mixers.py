@@ -1,5 +1,5 @@
 """What carries information between leaves: vectors of width d that every token's feed-forward part is given besides
-the token itself. The published network has highways; the learned coarse space, nothing (``bench/mixers.py``)."""
+the token itself. The published network has highways; the learned coarse space, nothing (``bench/FINDINGS.md``)."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ second is a sum over leaves: best are, leaf by leaf, the leading eigenvectors of
 (W^T A W)^-1. Its eigenvalues are >= 1 (unless a leaf is its own neighbour across a periodic side): what the far field
 adds to what the leaf itself knows. The leaf's constant is always kept, so the others are taken orthogonal to it. Here W
 is restricted to ``CANDIDATES`` classical functions per leaf; all 128 would be worth 1 % of the iterations more with 4
-functions and 8 % with 8 (``bench/results/oracle.md``).
+functions and 8 % with 8 (``bench/FINDINGS.md``).
 """
 
 from __future__ import annotations

@@ -155,9 +155,8 @@ class HTP(Schwarz):
         return torch.cat([wp.to_torch(a).view(-1, system.leaves, system.bricks.leaf_size) for a in arrays])
 
     def _changed_leaves(self) -> torch.Tensor:
-        """Numbers of the leaves whose rows of A are not what their last prediction saw, or all of them if the network
-        tells a leaf of others."""
-        if self._seen is None or not self.network.local:
+        """Numbers of the leaves whose rows of A differ from those last predicted for; at first, all."""
+        if self._seen is None:
             return self._everything
         return self._everything[(self._rows() != self._seen).any(dim=-1).any(dim=0)]
 

@@ -33,8 +33,8 @@ ON_GPU: dict[str, Callable[[], Preconditioner]] = {
     "multigrid": lambda: Multigrid(block_cells=BLOCK_CELLS),
     "schwarz": lambda: Schwarz(dense=True),
     "dd_attention": lambda: DDAttention(dense=True),
-    "schwarz, all leaves at once": lambda: Schwarz(sweep="additive", dense=True),
-    "schwarz, additive": lambda: Schwarz(deflated=False, sweep="additive", dense=True),
+    "schwarz, all leaves at once": lambda: Schwarz(sweep="deflated", dense=True),
+    "schwarz, additive": lambda: Schwarz(sweep="additive", dense=True),
 }
 """What takes another form on a GPU, in that form."""
 

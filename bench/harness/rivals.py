@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from bench import external
 from hpsolver import preconditioners
 from hpsolver.preconditioners import Preconditioner, Schwarz
 
-from . import external
 from .engine import Engine
 from .rival import Rival
 
 VARIANTS: dict[str, Callable[[], Preconditioner]] = {
-    "schwarz, all leaves at once": lambda: Schwarz(sweep="additive"),
-    "schwarz, additive": lambda: Schwarz(deflated=False, sweep="additive"),
+    "schwarz, all leaves at once": lambda: Schwarz(sweep="deflated"),
+    "schwarz, additive": lambda: Schwarz(sweep="additive"),
 }
 """Shown beside the registry: what the default's sweep and its deflation are worth."""
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from time import perf_counter
 from typing import TextIO
 
-RESULTS = Path(__file__).parent / "results"
-REHEARSED = Path(__file__).parents[1] / "out" / "bench"
+RESULTS = Path(__file__).parents[1] / "results"
+REHEARSED = Path(__file__).parents[2] / "out" / "bench"
 """Where quick runs go: what they find is not for the record."""
 
 Script = Callable[[list[str]], int]

@@ -12,8 +12,9 @@ from time import perf_counter
 import numpy as np
 import scipy.sparse as sp
 
+from bench.frames import Frame
+
 from . import check
-from .frames import Frame
 from .rival import Rival
 
 MAX_ITERATIONS = 20000

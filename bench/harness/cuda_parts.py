@@ -12,11 +12,12 @@ import numpy as np
 import torch
 import warp as wp
 
+from bench import frames
 from hpsolver import Solver
 from hpsolver import solver as solver_module
 from hpsolver.capture import capture_pieces
 
-from . import check, frames, machine, measure, memory, model, rivals
+from . import check, machine, measure, memory, model, rivals
 from .engine import Engine
 
 TOLERANCE = 1e-8

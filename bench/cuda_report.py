@@ -24,8 +24,9 @@ from pathlib import Path
 from time import perf_counter
 
 import warp as wp
+from matplotlib.figure import Figure
 
-from .harness import command, cuda_parts, machine, model, report, rivals
+from .harness import command, cuda_parts, curves, machine, model, report, rivals
 from .harness.engine import Engine
 from .harness.published import SIZES
 
@@ -225,7 +226,7 @@ def _times(rows: Sequence[Mapping]) -> str:
     return report.table(heads, lines)
 
 
-def _plot(found: Mapping) -> report.Figure:
+def _plot(found: Mapping) -> Figure:
     panels: dict[str, dict] = {}
     for part in found["parts"]:
         if part["kind"] != "times" or part["failed"]:
@@ -236,7 +237,7 @@ def _plot(found: Mapping) -> report.Figure:
                 xs, ys = series.setdefault(row["name"], ([], []))
                 xs.append(math.prod(part["shape"]))
                 ys.append(row["p50"])
-    return report.plot(panels or {"no times": {}}, "cells", "ms per frame")
+    return curves.plot(panels or {"no times": {}}, "cells", "ms per frame")
 
 
 if __name__ == "__main__":

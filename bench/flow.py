@@ -66,7 +66,7 @@ def main(argv: list[str] | None = None) -> int:
     frames = list(range(1, plan["frames"] + 1))
     curves = {c.name: (frames, c.iterations) for c in contestants}
     report.write(
-        options.out, "flow", found, text, report.plot({"rising bubbles 1000:1": curves}, "frame", "iterations")
+        options.out, "flow", found, text, curves.plot({"rising bubbles 1000:1": curves}, "frame", "iterations")
     )
     print(text)
     return 0

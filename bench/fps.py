@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import math
 
+from matplotlib.figure import Figure
+
 from . import frames
-from .harness import command, machine, measure, report, rivals
+from .harness import command, curves, machine, measure, report, rivals
 from .harness.bare import BareLoop
 
 TOLERANCE = 1e-6
@@ -91,7 +93,7 @@ def markdown(found: dict) -> str:
     return "\n\n".join([*parts, report.participants(found["rivals"], found["absent"])])
 
 
-def _plot(found: dict) -> report.Figure:
+def _plot(found: dict) -> Figure:
     panels: dict[str, dict] = {}
     for case in found["cases"]:
         series = panels.setdefault(f"{case['flow']} {len(case['shape'])}D, contrast {case['contrast']}", {})
@@ -102,7 +104,7 @@ def _plot(found: dict) -> report.Figure:
                 xs.append(cells)
                 ys.append(row["p50"])
     lines = {title: series for title, series in panels.items() if any(len(xs) > 1 for xs, _ in series.values())}
-    return report.plot(lines or panels, "cells", "ms per frame")
+    return curves.plot(lines or panels, "cells", "ms per frame")
 
 
 if __name__ == "__main__":

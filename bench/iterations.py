@@ -15,12 +15,13 @@ from time import perf_counter
 
 import numpy as np
 import scipy.sparse as sp
+from matplotlib.figure import Figure
 
 from hpsolver import problems
 
 from . import frames
 from .external import PyAmg
-from .harness import check, command, machine, report, rivals
+from .harness import check, command, curves, machine, report, rivals
 from .harness.rival import Rival
 
 TOLERANCES = (1e-6, 1e-8)
@@ -202,7 +203,7 @@ def _reasons(cells: Sequence[Mapping]) -> str:
     return "## Failures\n\n" + report.table(["preconditioner", "reason", "frames"], rows)
 
 
-def _plot(found: Mapping) -> report.Figure:
+def _plot(found: Mapping) -> Figure:
     panels: dict[str, dict] = {}
     tightest = min(found["settings"]["tolerances"])
     for shape in found["settings"]["shapes"]:
@@ -215,7 +216,7 @@ def _plot(found: Mapping) -> report.Figure:
                     xs, ys = series.setdefault(name, ([], []))
                     xs.append(contrast)
                     ys.append(float(np.mean(tally.counts)))
-    return report.plot(panels, "density contrast", "mean iterations")
+    return curves.plot(panels, "density contrast", "mean iterations")
 
 
 if __name__ == "__main__":

@@ -10,8 +10,10 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from matplotlib.figure import Figure
+
 from . import frames
-from .harness import command, machine, measure, model, published, report, rivals
+from .harness import command, curves, machine, measure, model, published, report, rivals
 from .harness.engine import Engine
 from .harness.rival import Rival
 
@@ -139,7 +141,7 @@ def _table(case: Mapping, on_gpu: Mapping[str, float]) -> str:
     return report.table(heads, rows)
 
 
-def _plot(found: Mapping) -> report.Figure:
+def _plot(found: Mapping) -> Figure:
     sizes = found["settings"]["sizes"]
     series: dict[str, tuple[list, list]] = {}
     for quote in published.QUOTES:
@@ -150,7 +152,10 @@ def _plot(found: Mapping) -> report.Figure:
                 xs, ys = series.setdefault(row["name"], ([], []))
                 xs.append(case["cells"])
                 ys.append(row["iterations"])
-    return report.plot({f"iterations, panel, {found['settings']['tolerance']:g}": series}, "cells", "iterations")
+    names = [f"{published.QUOTES[0].name}, published", "htp_paper", *curves.COLORS]
+    return curves.plot(
+        {f"iterations, panel, {found['settings']['tolerance']:g}": series}, "cells", "iterations", names=names
+    )
 
 
 if __name__ == "__main__":

@@ -14,9 +14,10 @@ from collections.abc import Mapping, Sequence
 from time import perf_counter
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from . import frames
-from .harness import check, command, machine, measure, memory, report, rivals
+from .harness import check, command, curves, machine, measure, memory, report, rivals
 from .harness.rival import Rival
 
 TOLERANCE = 1e-6
@@ -172,7 +173,7 @@ def _absences(rows: Sequence[Mapping]) -> str:
     return report.table(["solver", "grid", "reason"], lines) if lines else "None."
 
 
-def _plot(found: Mapping) -> report.Figure:
+def _plot(found: Mapping) -> Figure:
     panels: dict[str, dict] = {}
     for quantity, title in (("p50", "ms per frame"), ("iterations", "iterations")):
         for row in found["rows"]:
@@ -181,7 +182,7 @@ def _plot(found: Mapping) -> report.Figure:
                 xs, ys = series.setdefault(row["name"], ([], []))
                 xs.append(row["cells"])
                 ys.append(row[quantity])
-    return report.plot(panels, "cells", "")
+    return curves.plot(panels, "cells", "")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ from matplotlib.figure import Figure
 
 from . import machine
 
-Series = Mapping[str, tuple[Sequence[float], Sequence[float]]]
 """Points (x, y) by name."""
 
 NO_CONTEST = ("dropped", "cannot run")
@@ -128,21 +127,3 @@ def plain(value: object) -> object:
     if isinstance(value, np.generic):
         value = value.item()
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def plot(panels: Mapping[str, Series], x: str, y: str) -> Figure:
-    """Double-logarithmic lines, one panel beside the other, one legend; a name has one colour throughout."""
-    names = list(dict.fromkeys(name for series in panels.values() for name in series))
-    figure = Figure(figsize=(5.2 * len(panels), 4.4))
-    axes = figure.subplots(1, len(panels), squeeze=False)[0]
-    for axis, (title, series) in zip(axes, panels.items(), strict=True):
-        for name, (xs, ys) in series.items():
-            style = {"color": f"C{names.index(name) % 10}", "linestyle": ["-", "--", ":"][names.index(name) // 10 % 3]}
-            axis.plot(xs, ys, marker="o", markersize=3, linewidth=1.2, label=name, **style)
-        axis.set(xscale="log", yscale="log", xlabel=x, ylabel=y, title=title)
-        axis.grid(which="both", linewidth=0.3)
-    handles = {}
-    for axis in axes:
-        handles |= {text: line for line, text in zip(*axis.get_legend_handles_labels(), strict=True)}
-    figure.legend(handles.values(), handles.keys(), loc="center left", bbox_to_anchor=(0.92, 0.5), fontsize=8)
-    return figure

@@ -10,7 +10,8 @@ from __future__ import annotations
 import numpy as np
 
 from hpsolver import Solver
-from hpsolver.examples.rising_bubbles import TOLERANCE, Contestant, Flow
+from hpsolver.examples.rising_bubbles import TOLERANCE, Contestant
+from hpsolver.examples.two_phase_flow import Flow
 from hpsolver.preconditioners import HTP, Schwarz
 
 from .harness import command, machine, report

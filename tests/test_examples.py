@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from hpsolver import Solver
-from hpsolver.examples import plug_in, rising_bubbles
+from hpsolver.examples import plug_in, rising_bubbles, two_phase_flow
 
 TINY = ["--shape", "32x32", "--frames", "8"]
 PICTURES = ("rising_bubbles.gif", "frame.png", "convergence.png")
@@ -16,7 +16,7 @@ PICTURES = ("rising_bubbles.gif", "frame.png", "convergence.png")
 @pytest.fixture(scope="module")
 def late_flow():
     """A 1000:1 flow half way up, torn bubbles and all, and its solver."""
-    flow, solver = rising_bubbles.Flow((32, 32), 1000.0), Solver((32, 32), max_iterations=5000)
+    flow, solver = two_phase_flow.Flow((32, 32), 1000.0), Solver((32, 32), max_iterations=5000)
     for _ in range(80):
         flow.advance()
         flow.project(solver.step(flow.density, flow.rhs))
@@ -96,7 +96,7 @@ def test_divergence_left_by_the_projection_is_the_solvers_residual(late_flow):
 
 def test_the_fraction_keeps_its_mass_and_its_edge(late_flow):
     flow, _ = late_flow
-    start, now = rising_bubbles.bubbles(flow.shape), flow.fraction.numpy()
+    start, now = two_phase_flow.bubbles(flow.shape), flow.fraction.numpy()
     assert 0.0 <= now.min() and now.max() <= 1.0
     assert now.sum() == pytest.approx(start.sum(), rel=1e-6)
     assert ((now > 0.01) & (now < 0.99)).mean() < 0.2
@@ -108,7 +108,7 @@ def test_the_fraction_keeps_its_mass_and_its_edge(late_flow):
 def test_a_disc_drawn_out_by_a_vortex_comes_back_without_loss():
     """Pure transport in a velocity free of divergence, then in its reverse (Rider and Kothe's single vortex)."""
     n, steps = 64, 150
-    flow = rising_bubbles.Flow((n, n), 10.0)
+    flow = two_phase_flow.Flow((n, n), 10.0)
     x, z = np.meshgrid(np.arange(n) + 0.5, np.arange(n) + 0.5, indexing="ij")
     disc = np.clip(0.5 + np.hypot(x - 0.5 * n, z - 0.75 * n) - 0.15 * n, 0.0, 1.0)
     flow.fraction.assign(disc)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +13,26 @@ if TYPE_CHECKING:
 
 LIGHT, HEAVY = (250, 240, 215), (20, 65, 115)  # told apart by brightness alone
 COLORS = ("#0072B2", "#D55E00")  # Okabe and Ito: safe for the colour-blind
+WIDTH = 512
+"""Width of the film, in pixels, unless the grid has more cells."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A frame of the flow as the pictures show it.
+
+    Attributes:
+        fraction: [shape] heavy fraction, 0 to 1.
+        caption: one line of text, or none.
+    """
+
+    fraction: np.ndarray
+    caption: str = ""
 
 
 def write_pictures(
     folder: Path,
-    fractions: list[np.ndarray],
+    film: list[Picture],
     snapshot: dict[str, Any],
     contestants: list[Contestant],
     tolerance: float,
@@ -26,18 +41,20 @@ def write_pictures(
 
     Args:
         folder: where to.
-        fractions: heavy fraction [shape] of each picture of the film.
-        snapshot: ``frame`` (its number) and ``density``, ``pressure``, ``divergence`` after projection, each [shape].
+        film: the pictures of the film.
+        snapshot: ``caption``, and ``density``, ``pressure``, ``divergence`` after projection, each [shape].
         contestants: the solvers with their records.
         tolerance: what they solved to.
     """
     try:
         from matplotlib.figure import Figure  # not pyplot: the caller's backend stays as it is
-        from PIL import Image
+        from PIL import Image, ImageDraw, ImageFont
     except ModuleNotFoundError as error:
         print(f"pictures skipped: {error.name} is not installed (pip install 'hpsolver[bench]')")
         return
-    _film(Image, fractions, folder / "rising_bubbles.gif")
+    pictures = [_film_picture(Image, ImageDraw, ImageFont, picture) for picture in film]
+    path = folder / "rising_bubbles.gif"
+    pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=50, loop=0)
     figure = Figure(figsize=(7, 9.4), layout="constrained")
     _frame(figure, snapshot)
     figure.savefig(folder / "frame.png", dpi=110)
@@ -47,19 +64,18 @@ def write_pictures(
     print(f"pictures in {folder}: rising_bubbles.gif, frame.png, convergence.png")
 
 
-def _film(image: Any, fractions: Iterable[np.ndarray], path: Path) -> None:
+def _film_picture(image: Any, draw: Any, font: Any, picture: Picture) -> Any:
     """Light fluid pale, heavy fluid dark blue, up is up; a fraction is a palette entry, so nothing is dithered."""
+    levels = np.ascontiguousarray(np.rint(255 * picture.fraction.T[::-1]).astype(np.uint8))
+    height, width = levels.shape
+    scale = max(1, WIDTH // width)
+    drawn = image.fromarray(levels).resize((scale * width, scale * height), image.Resampling.BICUBIC)
+    if picture.caption:
+        place = (0.02 * scale * width, 0.02 * scale * width)
+        draw.Draw(drawn).text(place, picture.caption, fill=0, font=font.load_default(size=scale * width // 36))
     blend = np.linspace(0, 1, 256)[:, None]
-    palette = (LIGHT + blend * np.subtract(HEAVY, LIGHT)).astype(np.uint8).ravel().tolist()
-    pictures = []
-    for fraction in fractions:
-        levels = np.ascontiguousarray(np.rint(255 * fraction.T[::-1]).astype(np.uint8))
-        height, width = levels.shape
-        scale = max(1, 640 // width)
-        picture = image.fromarray(levels).resize((scale * width, scale * height), image.Resampling.BICUBIC)
-        picture.putpalette(palette)
-        pictures.append(picture)
-    pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=50, loop=0)
+    drawn.putpalette((LIGHT + blend * np.subtract(HEAVY, LIGHT)).astype(np.uint8).ravel().tolist())
+    return drawn
 
 
 def _frame(figure: Any, snapshot: dict[str, Any]) -> None:
@@ -74,14 +90,15 @@ def _frame(figure: Any, snapshot: dict[str, Any]) -> None:
     ]
     axes = figure.subplots(len(panels), sharex=True)
     for axis, (title, values, label, colors, interface) in zip(axes, panels, strict=True):
-        image = axis.imshow(values.T, origin="lower", extent=(0, width, 0, height), **colors)
+        smooth = {"origin": "lower", "extent": (0, width, 0, height), "interpolation": "bicubic"}
+        image = axis.imshow(values.T, **smooth, **colors)
         if interface and heavy > light:
             cells = np.arange(width) + 0.5, np.arange(height) + 0.5
-            axis.contour(*cells, density.T, [0.5 * (light + heavy)], colors=interface, linewidths=0.7)
+            axis.contour(*cells, density.T, [0.5 * (light + heavy)], colors=interface, linewidths=0.9)
         axis.set(title=title, ylabel="height [cells]")
         figure.colorbar(image, ax=axis, label=label)
     axes[-1].set_xlabel("x [cells]")
-    figure.suptitle(f"frame {snapshot['frame']}, density {heavy / light:.0f}:1")
+    figure.suptitle(snapshot["caption"])
 
 
 def _convergence(figure: Any, contestants: list[Contestant], tolerance: float) -> None:

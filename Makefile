@@ -28,6 +28,7 @@ bench: env
 lint: env
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 
 clean:
 	rm -rf build dist out *.egg-info .pytest_cache .ruff_cache .hypothesis

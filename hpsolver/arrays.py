@@ -109,7 +109,7 @@ def check_writable(value: Array, name: str) -> None:
         raise ValueError(f"{name}: the array is read-only")
 
 
-def caller_stream(kind: str, device: wp.Device) -> contextlib.AbstractContextManager:
+def caller_stream(kind: str, device: wp.Device) -> contextlib.AbstractContextManager[Any]:
     """Puts Warp's launches on the stream the caller's library uses, so that no synchronisation is needed."""
     if not device.is_cuda or kind not in ("torch", "cupy"):
         return contextlib.nullcontext()
@@ -120,7 +120,8 @@ def caller_stream(kind: str, device: wp.Device) -> contextlib.AbstractContextMan
         import cupy
 
         stream = wp.Stream(device, cuda_stream=cupy.cuda.get_current_stream().ptr)
-    return wp.ScopedStream(stream, sync_enter=False, sync_exit=False)
+    scope: contextlib.AbstractContextManager[Any] = wp.ScopedStream(stream, sync_enter=False, sync_exit=False)
+    return scope
 
 
 @functools.cache
@@ -143,7 +144,7 @@ def _wrap(value: Array, kind: str, dtype: type, device: wp.Device) -> wp.array:
     return wp.from_dlpack(value, dtype=dtype)
 
 
-def _torch():
+def _torch() -> Any:
     import torch
 
     return torch

@@ -85,7 +85,8 @@ class Bricks:
     def to_bricks(self, field: np.ndarray, padding: float = 0.0) -> np.ndarray:
         """A [grid shape] array in brick order, [leaves * leaf_size]."""
         flat = np.append(np.asarray(field).ravel(), np.asarray(padding, dtype=np.asarray(field).dtype))
-        return flat[self.cell]
+        ordered: np.ndarray = flat[self.cell]
+        return ordered
 
     def from_bricks(self, vector: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
         """The inverse of ``to_bricks``."""
@@ -118,7 +119,8 @@ def make_bricks(grid: Grid, leaf_size: int | None = 128) -> Bricks:
     walls = ("wall", "wall")
     alone = [n == 1 and "periodic" in pair for n, pair in zip(grid.shape, grid.boundary, strict=True)]
     boundary = (walls,) * lead + tuple(walls if a else pair for a, pair in zip(alone, grid.boundary, strict=True))
-    counts = tuple(-(-n // e) for n, e in zip(shape, extent, strict=True))
+    x, y, z = (-(-n // e) for n, e in zip(shape, extent, strict=True))
+    counts = (x, y, z)
 
     periodic = [pair[0] == "periodic" for pair in boundary]
     axis_orders = [folded(n) if wraps else np.arange(n) for n, wraps in zip(counts, periodic, strict=True)]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
+from typing import Any
 
 import warp as wp
 
@@ -30,7 +31,7 @@ def capture_frame(frame: Frame, device: wp.Device) -> Callable[[], None]:
     return lambda: wp.capture_launch(graph)
 
 
-def _own_stream(device: wp.Device) -> contextlib.AbstractContextManager:
+def _own_stream(device: wp.Device) -> contextlib.AbstractContextManager[Any]:
     """A stream to capture on: the caller's, on which graphs are launched, may be CUDA's default stream, which cannot be
     captured."""
     return wp.ScopedStream(wp.Stream(device)) if device.is_cuda else contextlib.nullcontext()

@@ -9,8 +9,8 @@ from __future__ import annotations
 import argparse
 import platform
 import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import numpy as np
@@ -150,7 +150,7 @@ def _solve(*, density: str, rhs: str, pressure: str, **options: object) -> int:
     return OK
 
 
-def _make_solver(shape: tuple[int, ...], options: dict[str, object]) -> Solver:
+def _make_solver(shape: tuple[int, ...], options: dict[str, Any]) -> Solver:
     from hpsolver import Solver
 
     try:
@@ -243,4 +243,4 @@ def _print_table(lines: dict[str, object], indent: int = 0) -> None:
         print(f"{'':{indent}}{name:<{width}}  {value}")
 
 
-_COMMANDS = {"solve": _solve, "train": _train, "info": _info}
+_COMMANDS: dict[str, Callable[..., int]] = {"solve": _solve, "train": _train, "info": _info}

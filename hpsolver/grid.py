@@ -9,11 +9,15 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from numbers import Integral, Real
+from typing import Any
 
 BOUNDARIES = ("wall", "open", "periodic")
 FACE_AVERAGES = ("harmonic", "arithmetic")
 
 Boundary = tuple[tuple[str, str], ...]
+
+BoundaryLike = str | tuple[str | tuple[str, str], ...]
+"""What a user may write: one word for all sides, or per axis a word or a (low, high) pair."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,7 @@ class Grid:
 def make_grid(
     shape: tuple[int, ...],
     spacing: float | tuple[float, ...] = 1.0,
-    boundary: str | tuple = "wall",
+    boundary: BoundaryLike = "wall",
     face_average: str = "harmonic",
 ) -> Grid:
     """Checks a user's description of the grid and completes it.
@@ -68,7 +72,7 @@ def make_grid(
     return Grid(shape, _spacing(spacing, len(shape)), _boundary(boundary, len(shape)), _face_average(face_average))
 
 
-def _shape(shape) -> tuple[int, ...]:
+def _shape(shape: Any) -> tuple[int, ...]:
     try:
         axes = tuple(shape)
     except TypeError:
@@ -85,7 +89,7 @@ def _shape(shape) -> tuple[int, ...]:
     return tuple(int(n) for n in axes)
 
 
-def _spacing(spacing, dimension: int) -> tuple[float, ...]:
+def _spacing(spacing: Any, dimension: int) -> tuple[float, ...]:
     try:
         steps = (spacing,) * dimension if isinstance(spacing, Real) else tuple(spacing)
     except TypeError:
@@ -93,12 +97,12 @@ def _spacing(spacing, dimension: int) -> tuple[float, ...]:
     if len(steps) != dimension:
         raise ValueError(f"spacing needs one number, or {dimension} for this shape, got {spacing!r}")
     for h in steps:
-        if not isinstance(h, Real) or isinstance(h, bool) or not (1e-30 < h < 1e30):
+        if not isinstance(h, Real) or isinstance(h, bool) or not 1e-30 < float(h) < 1e30:
             raise ValueError(f"spacing must be a finite positive number (1e-30 to 1e30), got {h!r}")
     return tuple(float(h) for h in steps)
 
 
-def _boundary(boundary, dimension: int) -> Boundary:
+def _boundary(boundary: Any, dimension: int) -> Boundary:
     try:
         axes = (boundary,) * dimension if isinstance(boundary, str) else tuple(boundary)
         sides = tuple((axis, axis) if isinstance(axis, str) else tuple(axis) for axis in axes)

@@ -53,7 +53,7 @@ class Status(enum.IntEnum):
 
     advice: str
 
-    def __new__(cls, value: int, advice: str) -> Status:
+    def __new__(cls, value: int, advice: str = "") -> Status:
         member = int.__new__(cls, value)
         member._value_ = value
         member.advice = advice

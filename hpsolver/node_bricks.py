@@ -29,7 +29,7 @@ class NodeBricks:
     coordinates: np.ndarray
     neighbor: np.ndarray
     side: np.ndarray
-    extent: tuple[int, ...]
+    extent: tuple[int, int, int]
     local: np.ndarray
     members: np.ndarray
     inside: np.ndarray
@@ -40,11 +40,11 @@ class NodeBricks:
 
     @property
     def size(self) -> int:
-        return self.members.shape[1]
+        return int(self.members.shape[1])
 
     @property
     def directions(self) -> int:
-        return self.neighbor.shape[1]
+        return int(self.neighbor.shape[1])
 
     @functools.cached_property
     def places(self) -> np.ndarray:
@@ -113,13 +113,14 @@ def group_nodes(lower: Bricks | NodeBricks, size: int, cells: Sequence[int], per
     )
 
 
-def _extent(size: int, cells: Sequence[int], counts: Sequence[int], axes: range) -> tuple[int, ...]:
+def _extent(size: int, cells: Sequence[int], counts: Sequence[int], axes: range) -> tuple[int, int, int]:
     """Nodes per axis: the shortest side is doubled, of those that have more nodes if there are any."""
     extent = [1, 1, 1]
     while math.prod(extent) < size:
         axis = min(axes, key=lambda a: (extent[a] >= counts[a], cells[a] * extent[a]))
         extent[axis] *= 2
-    return tuple(extent)
+    x, y, z = extent
+    return x, y, z
 
 
 def _lexicographic(axis_orders: list[np.ndarray], slowest_first: list[int]) -> np.ndarray:

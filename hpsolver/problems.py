@@ -101,9 +101,9 @@ def _panel(shape: Shape, rng: np.random.Generator, contrast: float | None = None
         wall = abs(fractions[normal] - centre) < thickness / 2
         along = [fraction for axis, fraction in enumerate(fractions) if axis != normal]
         # `p` looks idle, but with it NumPy draws a double where it would draw an integer: the seeds depend on it.
-        first = rng.choice(len(_GAPS) + 1, p=[0.25] * 4)
+        first = int(rng.choice(len(_GAPS) + 1, p=[0.25] * 4))
         if first < len(_GAPS):  # otherwise closed
-            gaps = [first, *(rng.integers(len(_GAPS)) for _ in along[1:])]
+            gaps = [first, *(int(rng.integers(len(_GAPS))) for _ in along[1:])]
             for gap, fraction in zip(gaps, along, strict=True):
                 wall = wall & _GAPS[gap](fraction)
         heavy |= wall
@@ -182,7 +182,7 @@ def _tank(shape: Shape, rng: np.random.Generator, contrast: float = 1000.0) -> F
     """
     horizontal = len(shape) - 1
     centres = _cell_centres(shape)
-    surface = rng.uniform(0.35, 0.65)  # as a fraction of the height
+    surface: float | Field = rng.uniform(0.35, 0.65)  # as a fraction of the height
     for x, size in zip(centres[:-1], shape[:-1], strict=True):
         tilt, amplitude, mode = rng.uniform(-0.3, 0.3), rng.uniform(0, 0.1), rng.integers(1, 5)
         displacement = tilt * (x / size - 0.5) + amplitude * np.cos(np.pi * mode * x / size)
@@ -226,7 +226,7 @@ def _divergence(rho: Field, rng: np.random.Generator) -> Field:
 
 def _normalised(field: Field) -> Field:
     """`field` with its mean removed, scaled to unit 2-norm; zeros where only rounding is left of it."""
-    centred = field - field.mean()
+    centred: Field = field - field.mean()
     norm = np.linalg.norm(centred)
     if norm <= 1e-12 * np.linalg.norm(field):
         return np.zeros(field.shape)

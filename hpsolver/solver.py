@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from numbers import Integral, Real
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import numpy as np
 import warp as wp
@@ -15,7 +15,7 @@ from hpsolver.kernels.building import record
 from . import arrays
 from .arrays import Array
 from .capture import capture_frame
-from .grid import make_grid
+from .grid import BoundaryLike, make_grid
 from .info import StepInfo, read_info
 from .pcg import ConjugateGradients, Loop
 from .preconditioners import Preconditioner, make, make_fallback
@@ -24,6 +24,9 @@ from .system import PRECISIONS, System
 
 if TYPE_CHECKING:
     import scipy.sparse
+
+Kind = TypeVar("Kind")
+"""An array comes back as the kind of array that went in."""
 
 
 class Solver:
@@ -58,7 +61,7 @@ class Solver:
         shape: tuple[int, ...],
         *,
         spacing: float | tuple[float, ...] = 1.0,
-        boundary: str | tuple = "wall",
+        boundary: BoundaryLike = "wall",
         face_average: str = "harmonic",
         preconditioner: str | Preconditioner = "schwarz",
         tolerance: float = 1e-6,
@@ -68,20 +71,12 @@ class Solver:
         device: wp.Device | str | None = None,
     ):
         self.grid = make_grid(shape, spacing, boundary, face_average)
-        if not isinstance(tolerance, Real) or not 0.0 < tolerance < 1.0:
-            raise ValueError(f"tolerance must be a number in (0, 1), got {tolerance!r}")
-        if (
-            not isinstance(max_iterations, Integral)
-            or isinstance(max_iterations, bool)
-            or not 0 <= max_iterations < 2**31
-        ):
-            raise ValueError(f"max_iterations must be an integer in [0, 2**31), got {max_iterations!r}")
         if precision not in tuple(PRECISIONS):
             raise ValueError(f"unknown precision {precision!r}; allowed: {', '.join(PRECISIONS)}")
         if not isinstance(warm_start, bool | np.bool_):
             raise TypeError(f"warm_start must be True or False, got {warm_start!r}")
-        self.tolerance = float(tolerance)
-        self.max_iterations = int(max_iterations)
+        self.tolerance = _tolerance(tolerance)
+        self.max_iterations = _max_iterations(max_iterations)
         self.warm_start = bool(warm_start)
         self.device = _find_device(device)
 
@@ -95,6 +90,12 @@ class Solver:
         self._replay: Callable[[], None] | None = None
         self._staging: dict[tuple[str, str, tuple[int, ...], int], wp.Launch] = {}
         self._info: StepInfo | None = None
+
+    @overload
+    def step(self, density: Array, rhs: Kind, *, out: None = None) -> Kind: ...
+
+    @overload
+    def step(self, density: Array, rhs: Array, *, out: Kind) -> Kind: ...
 
     def step(self, density: Array, rhs: Array, *, out: Array | None = None) -> Array:
         """Solves one frame.
@@ -247,3 +248,15 @@ def _find_device(device: wp.Device | str | None) -> wp.Device:
     except ValueError:
         known = ", ".join(known.alias for known in wp.get_devices())
         raise ValueError(f"unknown device {device!r}; available here: {known}") from None
+
+
+def _tolerance(value: Any) -> float:
+    if not isinstance(value, Real) or not 0.0 < float(value) < 1.0:
+        raise ValueError(f"tolerance must be a number in (0, 1), got {value!r}")
+    return float(value)
+
+
+def _max_iterations(value: Any) -> int:
+    if not isinstance(value, Integral) or isinstance(value, bool) or not 0 <= int(value) < 2**31:
+        raise ValueError(f"max_iterations must be an integer in [0, 2**31), got {value!r}")
+    return int(value)

@@ -19,12 +19,12 @@ marks.data[which] = (long long)now;
 """
 
 
-@wp.func_native(_CLOCK)
-def write_clock(which: wp.int32, marks: wp.array[wp.int64]): ...
+@wp.func_native(_CLOCK)  # type: ignore[untyped-decorator]  # Warp's
+def write_clock(which: wp.int32, marks: wp.array[wp.int64]) -> None: ...
 
 
-@wp.kernel(enable_backward=False)
-def set_mark(which: wp.int32, marks: wp.array[wp.int64]):
+@wp.kernel(enable_backward=False)  # type: ignore[untyped-decorator]  # Warp's
+def set_mark(which: wp.int32, marks: wp.array[wp.int64]) -> None:
     write_clock(which, marks)
 
 

@@ -23,7 +23,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import torch
@@ -41,6 +41,8 @@ COLUMNS = ("step", "seconds", "rate", "loss", "gradient", "iterations", "worst",
 
 class Task(Protocol):
     """What the loop needs to know of what it trains (``hpsolver.network.paper_task``, ``basis_task``)."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
 
     architecture: str
     network: Any
@@ -106,8 +108,8 @@ class _Training:
     def __init__(self, task: Task, run: Run, out: Path, rank: int, processes: int, quiet: bool):
         self.task, self.run, self.out, self.rank, self.processes = task, run, out, rank, processes
         self.quiet = quiet or rank > 0
-        self.device = torch.device("cuda", rank % torch.cuda.device_count()) if torch.cuda.is_available() else "cpu"
-        self.device = torch.device(self.device)
+        on_gpu = torch.cuda.is_available()
+        self.device = torch.device("cuda", rank % torch.cuda.device_count()) if on_gpu else torch.device("cpu")
         torch.manual_seed(run.seed)
         self.network = task.make_network().to(self.device)
         if run.start:
@@ -152,7 +154,7 @@ class _Training:
             prediction = task.predict(self.model, operator)
         loss = task.loss(prediction, operator, generator)
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]  # Torch's
         gradient = float(nn.utils.clip_grad_norm_(self.network.parameters(), run.clip))
         if math.isfinite(gradient):
             self.optimizer.step()
@@ -195,7 +197,7 @@ class _Training:
             found["failed"] == self.best.get("failed") and found["iterations"] < self.best["iterations"]
         ):
             self.best = {"step": self.step, **found}
-            about = {"task": dataclasses.asdict(self.task), "run": dataclasses.asdict(self.run), "best": self.best}
+            about: dict[str, Any] = {**self._asdict(), "best": self.best}
             about |= {"seconds": round(self.seconds), "threads": torch.get_num_threads(), "torch": torch.__version__}
             path = self.out / "best.safetensors"
             weights.save(path, self.average, self.task.architecture, self.task.network, about)
@@ -208,9 +210,12 @@ class _Training:
 
     # --- stopping and going on --------------------------------------------------------------------------------------
 
+    def _asdict(self) -> dict[str, Any]:
+        return {"task": dataclasses.asdict(self.task), "run": dataclasses.asdict(self.run)}
+
     def _described(self) -> dict[str, Any]:
-        described = {"task": dataclasses.asdict(self.task), "run": dataclasses.asdict(self.run)}
-        return json.loads(json.dumps(described))
+        plain: dict[str, Any] = json.loads(json.dumps(self._asdict()))
+        return plain
 
     def _save(self) -> None:
         from safetensors.torch import save_file

@@ -7,7 +7,7 @@ import importlib.resources
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
@@ -16,6 +16,9 @@ from torch import nn
 def shipped(name: str) -> Path:
     """Path of a weight file that comes with the package."""
     return Path(str(importlib.resources.files("hpsolver.trained_models"))) / name
+
+
+Network = TypeVar("Network", bound=nn.Module)
 
 
 def save(path: str | Path, network: nn.Module, architecture: str, config: Any, about: Mapping[str, Any]) -> None:
@@ -35,7 +38,7 @@ def save(path: str | Path, network: nn.Module, architecture: str, config: Any, a
     save_file(tensors, str(path), metadata=metadata)
 
 
-def load(path: str | Path, architecture: str, make: Callable[..., nn.Module], config_type: type) -> nn.Module:
+def load(path: str | Path, architecture: str, make: Callable[..., Network], config_type: type) -> Network:
     """The network of a weight file, in single precision, for inference.
 
     Args:

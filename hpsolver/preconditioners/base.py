@@ -32,10 +32,11 @@ class Preconditioner(abc.ABC):
         starts: it implements ``start``.
         pointwise: [N], Krylov type, M's diagonal if it has no other entries (once bound): an iteration then applies it
             in passing, and calls no ``apply``.
-        launches: kernels that an iteration launches for it.
+        system: what it is bound to.
     """
 
     name: str
+    system: System
     symmetric = True
     positive = True
     graph_safe = True
@@ -43,7 +44,6 @@ class Preconditioner(abc.ABC):
     leaf_size: int | None = 128
     starts = False
     pointwise: wp.array | None = None
-    launches: int
 
     def leaf_cells(self, grid: Grid) -> int | None:
         """Cells of a leaf that its ``System`` is to have; None: no use for leaves."""
@@ -92,6 +92,11 @@ class Preconditioner(abc.ABC):
         raise RuntimeError(f"{self.name} has no start correction")
 
     @property
+    @abc.abstractmethod
+    def launches(self) -> int:
+        """Kernels that an iteration launches for it."""
+
+    @property
     def products(self) -> int:
         """How many partial sums of r.z ``apply`` writes."""
-        return self.system.slots
+        return int(self.system.slots)

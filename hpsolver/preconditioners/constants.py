@@ -71,7 +71,8 @@ class Constants:
         lowest, highest = np.full(regions, len(brick)), np.full(regions, -1)
         np.minimum.at(lowest, self.region, brick[self.member])
         np.maximum.at(highest, self.region, brick[self.member])
-        return (lowest == highest).astype(np.int32)
+        alone: np.ndarray = (lowest == highest).astype(np.int32)
+        return alone
 
 
 def _pairs(label: np.ndarray, place: np.ndarray, where: np.ndarray | slice) -> tuple[np.ndarray, np.ndarray]:

@@ -6,6 +6,7 @@ from numbers import Integral
 
 import numpy as np
 import warp as wp
+import warp.sparse as sparse
 from warp.optim import linear
 
 from hpsolver.kernels import fsai as kernels
@@ -49,7 +50,7 @@ class FSAI(Preconditioner):
     def __init__(self, row_size: int = 8):
         if not isinstance(row_size, Integral) or isinstance(row_size, bool) or not 1 <= row_size <= MAX_ROW_SIZE:
             raise ValueError(f"row_size must be an integer from 1 to {MAX_ROW_SIZE}, got {row_size!r}")
-        self.row_size = int(row_size)
+        self.row_size: int = int(row_size)
 
     def allocate(self) -> None:
         system = self.system
@@ -73,7 +74,7 @@ class FSAI(Preconditioner):
         system.density.assign(density)
         system.assemble()
 
-    def _pattern(self) -> tuple[wp.sparse.BsrMatrix, wp.array]:
+    def _pattern(self) -> tuple[sparse.BsrMatrix, wp.array]:
         """A's entries in brick order, sorted by row, and where each face and diagonal is among them (-1: nowhere)."""
         system = self.system
         N = system.size
@@ -86,7 +87,7 @@ class FSAI(Preconditioner):
         place[-1] = number[-N:]
         lists = [wp.array(part, dtype=wp.int32, device=system.device) for part in np.divmod(entries, N)]
         ones = wp.ones(len(entries), dtype=wp.float64, device=system.device)
-        matrix = wp.sparse.bsr_from_triplets(N, N, *lists, ones, prune_numerical_zeros=False)
+        matrix = sparse.bsr_from_triplets(N, N, *lists, ones, prune_numerical_zeros=False)
         return matrix, wp.array(place.ravel(), dtype=wp.int32, device=system.device)
 
     def _refill(self) -> None:
@@ -103,7 +104,7 @@ class FSAI(Preconditioner):
         self._multiply(self._products.multiply, G, r, self._product)
         self._multiply(self._products.multiply_dot, GT, self._product, z, r, rz)
 
-    def _multiply(self, kernel: wp.Kernel, matrix: wp.sparse.BsrMatrix, *vectors: wp.array) -> None:
+    def _multiply(self, kernel: wp.Kernel, matrix: sparse.BsrMatrix, *vectors: wp.array) -> None:
         system = self.system
         inputs = [system.slots, system.size, matrix.offsets, matrix.columns, matrix.values, *vectors]
         launch(kernel, system.slots, inputs, system.device)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import copy
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import warp as wp
@@ -71,12 +71,12 @@ class HTP(Schwarz):
         if candidates is None:
             candidates = max(8, 2 * coarse_size)
         super().__init__(coarse_size, candidates=candidates, sweep=sweep, levels=levels, dense=dense)
-        self.refresh = refresh
+        self.refresh = refresh if isinstance(refresh, str) else int(refresh)
         self._path = weights
         self.network: BasisNetwork | None = None
 
     @classmethod
-    def of_network(cls, network: BasisNetwork, **options: object) -> HTP:
+    def of_network(cls, network: BasisNetwork, **options: Any) -> HTP:
         """With a network at hand instead of a file, as training does."""
         made = cls(**options)
         made.network = network
@@ -97,10 +97,11 @@ class HTP(Schwarz):
         super().allocate()
         system = self.system
         dimension = system.grid.dimension
-        if self.network is None:
+        network = self.network
+        if network is None:
             path = self._path or weights.shipped(f"htp_{dimension}d.safetensors")
-            self.network = weights.load(path, ARCHITECTURE, BasisNetwork, BasisConfig)
-        config, needed = self.network.config, self.candidates - 1
+            network = weights.load(path, ARCHITECTURE, BasisNetwork, BasisConfig)
+        config, needed = network.config, self._space.C - 1
         if config.dimension != dimension or config.leaf_size != system.bricks.leaf_size:
             raise ValueError(
                 f"weights for {config.dimension}D grids and leaves of {config.leaf_size} cells, this is a {dimension}D "
@@ -112,7 +113,7 @@ class HTP(Schwarz):
                 f"{config.functions}"
             )
         device = wp.device_to_torch(system.device)
-        self.network = copy.deepcopy(self.network).to(device)
+        self.network = self._network = copy.deepcopy(network).to(device)
         self._patches = PatchLattice(Lattice(system, device))
         self._forward = OnStream(system.device)
         self._everything = torch.arange(system.leaves, device=device)
@@ -125,16 +126,18 @@ class HTP(Schwarz):
     def predict(self) -> None:
         """Goes on with a round of predictions, or begins one where it is time. On a GPU a round is one captured graph
         of all leaves."""
-        first, on_gpu = self._due is None, self.system.device.is_cuda
-        longest = self.LONGEST if self.refresh == "auto" else self.refresh
-        if first or (not len(self._due) and (self._tired or self._age >= longest)):
-            self._due = self._everything if on_gpu else self._changed_leaves()
+        due, on_gpu = self._due, self.system.device.is_cuda
+        first = due is None
+        longest = self.refresh if isinstance(self.refresh, int) else self.LONGEST
+        if due is None or (not len(due) and (self._tired or self._age >= longest)):
+            due = self._everything if on_gpu else self._changed_leaves()
             self._age, self._fresh_iterations, self._tired = 0, None, False
         self._age += 1
-        if len(self._due):
+        self._due = due
+        if len(due):
             at_once = first or on_gpu or self.refresh != "auto"
-            portion = len(self._due) if at_once else self.PORTION
-            leaves, self._due = self._due[:portion], self._due[portion:]
+            portion = len(due) if at_once else self.PORTION
+            leaves, self._due = due[:portion], due[portion:]
             if not on_gpu:
                 self._remember(leaves)
             self._forward(lambda: self._fill(leaves))
@@ -180,7 +183,7 @@ class HTP(Schwarz):
             if len(leaves) < self.system.leaves:
                 patches = patches.of_leaves(leaves)
                 operator = operator.of_leaves(leaves, patches.lattice)
-            coefficients = self.network(operator, patches)[0, :, : self.candidates - 1]
+            coefficients = self._network(operator, patches)[0, :, : self._space.C - 1]
             classical = torch.eye(*coefficients.shape[1:], device=coefficients.device)
             usable = (coefficients.abs() <= self.LARGEST).flatten(1).all(dim=1)  # NaN fails the comparison
             start = torch.where(usable[:, None, None], coefficients, classical) @ patches.candidates

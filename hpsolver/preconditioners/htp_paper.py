@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import warp as wp
@@ -44,7 +44,7 @@ class HTPaper(Preconditioner):
     graph_safe = False
     launches = 3
 
-    STORAGE: ClassVar = {"float32": wp.float32, "float16": wp.float16, "bfloat16": wp.bfloat16}
+    STORAGE: ClassVar[dict[str, Any]] = {"float32": wp.float32, "float16": wp.float16, "bfloat16": wp.bfloat16}
 
     def __init__(self, weights: str | Path | None = None, *, storage: str = "float32"):
         if storage not in self.STORAGE:
@@ -53,7 +53,7 @@ class HTPaper(Preconditioner):
         self.network: HierarchicalTransformer | None = None
 
     @classmethod
-    def of_network(cls, network: HierarchicalTransformer, **options: object) -> HTPaper:
+    def of_network(cls, network: HierarchicalTransformer, **options: Any) -> HTPaper:
         """With a network at hand instead of a file, as training does."""
         made = cls(**options)
         made.network = network
@@ -67,10 +67,11 @@ class HTPaper(Preconditioner):
         from hpsolver.network.transformer import HierarchicalTransformer, TransformerConfig
 
         system, bricks = self.system, self.system.bricks
-        if self.network is None:
+        network = self.network
+        if network is None:
             path = self._path or self.shipped(system.grid.dimension, system.grid.cells)
-            self.network = weights.load(path, ARCHITECTURE, HierarchicalTransformer, TransformerConfig)
-        config = self.network.config
+            network = weights.load(path, ARCHITECTURE, HierarchicalTransformer, TransformerConfig)
+        config = network.config
         if config.leaf_size != bricks.leaf_size:
             raise ValueError(f"weights for leaves of {config.leaf_size} cells, this grid has {bricks.leaf_size}")
         K, L, R, S = system.leaves, bricks.leaf_size, 2 * config.rank, self.STORAGE[self.storage]
@@ -92,7 +93,7 @@ class HTPaper(Preconditioner):
         self._kernels = tiling(system.shape, system.krylov_type, S, config.rank)
 
         device = wp.device_to_torch(system.device)
-        self.network = copy.deepcopy(self.network).to(device)
+        self.network = self._network = copy.deepcopy(network).to(device)
         self._lattice = Lattice(system, device)
         self.tiles = TileMap(self._lattice, partition, L // config.rank)
         self._forward = OnStream(system.device)
@@ -132,7 +133,7 @@ class HTPaper(Preconditioner):
 
         with torch.no_grad():
             operator = self.operator()
-            factors = self.network(operator, self.tiles)
+            factors = self._network(operator, self.tiles)
             block = factors.leaf[0] @ factors.leaf[0].transpose(-1, -2)
             block.diagonal(dim1=-2, dim2=-1).add_(factors.gate[0] / operator.diagonal[0])
             basis = torch.cat([factors.left[0], factors.right[0]], dim=-1).transpose(-1, -2)

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import warp as wp
+
+if TYPE_CHECKING:
+    import torch
 
 
 class OnStream:
@@ -17,7 +21,7 @@ class OnStream:
 
     def __init__(self, device: wp.Device):
         self._device = device
-        self._graph = None
+        self._graph: torch.cuda.CUDAGraph | None = None
 
     def __call__(self, run: Callable[[], None]) -> None:
         """Runs ``run``, the same function each time."""
@@ -32,7 +36,7 @@ class OnStream:
         # Handle 0 is the default stream, which Torch would take for the wish for a new one.
         stream = wp.stream_to_torch(current) if current.cuda_stream else torch.cuda.default_stream(device)
         if self._graph is None:
-            side = torch.cuda.Stream(device)
+            side = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]  # Torch's
             side.wait_stream(stream)
             side.wait_stream(torch.cuda.current_stream(device))  # where weights and index tensors were made
             with torch.cuda.stream(side):

@@ -120,7 +120,8 @@ def window_cells(system: System, overlap: int) -> tuple[tuple[int, int, int], np
     real = np.flatnonzero(bricks.cell >= 0)
     number[bricks.cell[real]] = real
     cells = number[np.ravel_multi_index(np.moveaxis(position % shape, -1, 0), shape)]
-    return tuple(int(e) for e in extent), np.where(inside.all(axis=-1), cells, -1)
+    x, y, z = (int(e) for e in extent)
+    return (x, y, z), np.where(inside.all(axis=-1), cells, -1)
 
 
 def pinned_places(system: System, cells: np.ndarray) -> np.ndarray:

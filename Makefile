@@ -1,5 +1,5 @@
 # Everything runs in .venv, which `make env` fills; a fresh clone needs only Python >= 3.10 with venv.
-# Extra arguments: make test ARGS="-k packaging", make demo ARGS="--shape 256x128".
+# Extra arguments: make test ARGS="-k packaging", make demo ARGS="--shape 128x64".
 
 PYTHON ?= python3
 ARGS ?=

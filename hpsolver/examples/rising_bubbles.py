@@ -64,6 +64,7 @@ def run(options: argparse.Namespace, contestants: list[Contestant]) -> int:
     """Runs flow and contestants, reports and draws; returns 0 when the frames pass the check, else 1."""
     flow = Flow(options.shape, options.contrast, options.device)
     first = flow.fraction.numpy().copy()
+    size = "x".join(map(str, flow.shape))
     film, milliseconds, snapshot = [Picture(first)], [], {}
     worst = np.zeros(3)  # largest |div u| before and after projection, and ratio of their 2-norms
     print("first frame: loads the kernels, and compiles them once per machine", flush=True)
@@ -82,11 +83,9 @@ def run(options: argparse.Namespace, contestants: list[Contestant]) -> int:
         if frame == math.ceil(0.6 * options.frames):  # the bubbles are on their way
             fields = {"density": flow.density.numpy(), "pressure": pressure.numpy(), "divergence": after}
             snapshot = {name: values.copy() for name, values in fields.items()}
-            size = "x".join(map(str, flow.shape))
             snapshot["caption"] = f"{size} cells, {options.contrast:g}:1\n{caption(frame, contestants[0])}"
         report_progress(frame, options.frames, time.perf_counter() - begun)
 
-    size = "x".join(map(str, flow.shape))
     print(f"\n{options.frames} frames of {size} cells, density {options.contrast:g}:1, on {flow.device}")
     print(table(contestants))
     print(f"whole simulation with {contestants[0].name}: {1e3 / np.nanmedian(milliseconds):.0f} fps (p50)")

@@ -20,7 +20,7 @@ from hpsolver.system import System
 from .coarse_matrix import CoarseMatrix, ExactCoarse
 from .constants import Constants
 from .leaves import CoarseArrays, Leaves
-from .nested import NestedCoarse, nests
+from .nested import NestedCoarse
 from .selection import Selection
 
 
@@ -36,7 +36,7 @@ class CoarseSpace:
         pushed: leaf sweeps push the residual to the neighbours (``kernels/native/leaves/sweep.h``); otherwise the
             residual is restricted as it is.
         local: the additive form's leaves need the inverses of their own blocks of E.
-        levels: 2 solves E exactly, more nest it (``nested``); None takes as many as pay.
+        nested: E is solved by a cycle (``nested``) of ``levels`` levels, None as many as pay; otherwise exactly.
         dense: solve with dense inverses instead of banded factors.
 
     Attributes:
@@ -57,12 +57,13 @@ class CoarseSpace:
         *,
         pushed: bool,
         local: bool,
+        nested: bool,
         levels: int | None,
         dense: bool,
     ):
         bricks, by, M = system.bricks, leaves.by, system.preconditioner_type
         self._system, self._leaves, self._pushed, self.R, self.C = system, leaves, pushed, R, C
-        self.nested = nests(bricks, R, dense, levels, system.size)
+        self.nested = nested
         constants = Constants.of_leaves(system, R)
         count = np.maximum(np.bincount(constants.unknown // R, minlength=system.leaves), 1)
         self._constant_count = wp.array(count, dtype=wp.int32, device=system.device)

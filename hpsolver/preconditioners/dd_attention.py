@@ -82,8 +82,8 @@ class DDAttention(Preconditioner):
         self._leaves = Leaves(system, colored=False, mode=RESTRICT, R=R, dense=False)
         C = max(R, CANDIDATES) if system.bricks.leaf_size > 64 and R > 1 else R
         start = haar(system.bricks.extent, max(C - 1, 1)).ravel()
-        options = {"pushed": False, "local": False, "dense": dense}
-        self._space = CoarseSpace(system, self._leaves, R, C, start, levels=2, **options)
+        form = {"pushed": False, "local": False, "nested": False}
+        self._space = CoarseSpace(system, self._leaves, R, C, start, levels=None, dense=dense, **form)
 
     @property
     def launches(self) -> int:

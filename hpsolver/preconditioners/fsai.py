@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from numbers import Integral
-
 import numpy as np
 import warp as wp
 import warp.sparse as sparse
@@ -13,6 +11,7 @@ from hpsolver.kernels import fsai as kernels
 from hpsolver.kernels.building import launch
 
 from .base import Preconditioner
+from .options import is_integer
 
 MAX_ROW_SIZE = 64
 """What ``warp.optim.linear.FSAI`` allows."""
@@ -48,9 +47,9 @@ class FSAI(Preconditioner):
     launches = 2
 
     def __init__(self, row_size: int = 8):
-        if not isinstance(row_size, Integral) or isinstance(row_size, bool) or not 1 <= row_size <= MAX_ROW_SIZE:
+        if not is_integer(row_size) or not 1 <= row_size <= MAX_ROW_SIZE:
             raise ValueError(f"row_size must be an integer from 1 to {MAX_ROW_SIZE}, got {row_size!r}")
-        self.row_size: int = int(row_size)
+        self.row_size = int(row_size)
 
     def allocate(self) -> None:
         system = self.system

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from numbers import Integral
+from typing import TypeGuard
 
 import numpy as np
 
 
-def is_integer(value: object) -> bool:
+def is_integer(value: object) -> TypeGuard[int]:
     """Whether a value is an integer, Python's or NumPy's; True and 8.0 are not."""
     return isinstance(value, Integral) and not isinstance(value, bool)
 
@@ -34,7 +35,7 @@ def check_at_least(name: str, value: object, least: int, *, or_else: str | None 
     Raises:
         ValueError: the value is something else.
     """
-    if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
+    if not is_integer(value) or value < least:
         choices = f"an integer >= {least}" + (f" or {or_else}" if or_else else "")
         raise ValueError(f"{name} must be {choices}, got {value!r}")
 

@@ -103,8 +103,7 @@ class Schwarz(Preconditioner):
             self.candidates = max(R, CANDIDATES) if chooses else R
         self.dense = system.device.is_cuda if self._dense is None else self._dense
         redblack, additive = self.sweep == "redblack", self.sweep == "additive"
-        levels = self.levels if redblack else 2
-        nested = nests(system.bricks, R, self.dense, levels, system.size)
+        nested = redblack and nests(system.bricks, R, self.dense, self.levels, system.size)
         self.starts = not additive and not nested
         mode = CYCLE if nested else RESTRICT if additive else PUSH
         self._leaves = Leaves(system, redblack, mode, R, self.dense)
@@ -116,7 +115,8 @@ class Schwarz(Preconditioner):
             self.start_functions(self.candidates),
             pushed=not additive,
             local=additive,
-            levels=levels,
+            nested=nested,
+            levels=self.levels,
             dense=self.dense,
         )
 

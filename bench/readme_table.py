@@ -1,4 +1,7 @@
-"""Writes README.md's tables from ``results/fps.json`` and ``learned.json``; ``--check`` only says if they differ."""
+"""Writes the tables of ``README.md`` and ``trained_models/README.md`` from ``results/fps.json`` and ``learned.json``.
+
+``--check`` only says whether they differ.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,6 @@ from .harness import report
 
 ROOT = Path(__file__).parent.parent
 COLUMNS = (
-    ("panel", [64, 64]),
-    ("panel", [128, 64]),
     ("panel", [128, 128]),
     ("bubbles", [128, 128]),
     ("film", [128, 128]),
@@ -20,6 +21,8 @@ COLUMNS = (
     ("bubbles", [32, 16, 16]),
 )
 """The cases of ``fps`` that README shows; all of those there are where it has none of them."""
+ROWS = ("jacobi", "schwarz", "multigrid", "htp", "PyAMG Ruge-Stuben + CG")
+"""The solvers that a user compares first; all of those there are where the results have none of them."""
 
 
 def table(found: Mapping) -> str:
@@ -27,7 +30,8 @@ def table(found: Mapping) -> str:
     cases = [case for case in found["cases"] if (case["flow"], case["shape"]) in COLUMNS] or found["cases"]
     heads = [f"{case['flow']} {report.shape_text(case['shape'])}, {case['contrast']}:1" for case in cases]
     lines = []
-    for name in [row["name"] for row in cases[0]["rows"]]:
+    names = [row["name"] for row in cases[0]["rows"]]
+    for name in [name for name in names if name in ROWS] or names:
         lines.append([name, *(_cell(name, case["rows"]) for case in cases)])
     about, settings = found["machine"], found["settings"]
     rules = (
@@ -91,39 +95,39 @@ def learned_table(found: Mapping) -> str:
     )
 
 
-SECTIONS = {"bench": ("fps", table), "learned": ("learned", learned_table)}
-"""What stands between README's markers: the result file, and the table made of it."""
+SECTIONS = {"README.md": ("bench", "fps", table), "trained_models/README.md": ("learned", "learned", learned_table)}
+"""A file's markers, and what stands between them: the result file, and the table made of it."""
 
 
-def updated(readme: str, section: str, text: str) -> str:
-    """README with ``text`` between the markers of ``section``.
+def updated(page: str, section: str, text: str) -> str:
+    """A page with ``text`` between the markers of ``section``.
 
     Raises:
         ValueError: a marker is missing.
     """
     begin, end = f"<!-- {section}:begin -->", f"<!-- {section}:end -->"
-    if begin not in readme or end not in readme:
-        raise ValueError(f"README.md needs the markers {begin} and {end}")
-    head, rest = readme.split(begin, 1)
+    if begin not in page or end not in page:
+        raise ValueError(f"the page needs the markers {begin} and {end}")
+    head, rest = page.split(begin, 1)
     return f"{head}{begin}\n{text}\n{end}{rest.split(end, 1)[1]}"
 
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.readme_table", description=__doc__)
-    parser.add_argument("--check", action="store_true", help="change nothing; exit 1 when README.md is out of date")
+    parser.add_argument("--check", action="store_true", help="change nothing; exit 1 when a page is out of date")
     options = parser.parse_args(argv)
-    path = ROOT / "README.md"
-    before = after = path.read_text()
-    for section, (stem, make) in SECTIONS.items():
+    stale = []
+    for name, (section, stem, make) in SECTIONS.items():
         found = json.loads((ROOT / "bench" / "results" / f"{stem}.json").read_text())
-        after = updated(after, section, make(found))
-    if options.check:
-        print(
-            "README.md is up to date" if before == after else "README.md differs from bench/results: run this command"
-        )
-        return int(before != after)
-    path.write_text(after)
-    return 0
+        before = (ROOT / name).read_text()
+        after = updated(before, section, make(found))
+        if after != before:
+            stale.append(name)
+            if not options.check:
+                (ROOT / name).write_text(after)
+    if options.check and stale:
+        print(f"{' and '.join(stale)} differ from bench/results: run this command without --check")
+    return int(bool(options.check and stale))
 
 
 if __name__ == "__main__":

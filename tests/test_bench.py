@@ -67,7 +67,7 @@ def test_readme_table_marks_the_fastest_and_names_failures():
     assert "2026-01-02, A CPU, one thread, median of 10 frames" in lines[-1]
 
 
-def test_readme_shows_the_committed_results():
+def test_the_pages_show_the_committed_results():
     assert readme_table.main(["--check"]) == 0
 
 

@@ -1,4 +1,4 @@
-"""Every benchmark there is, one after the other, in less than ten minutes on two cores; then the tables of the pages that show them.
+"""Every benchmark there is, one after the other, in less than ten minutes on two cores, then the tables made of it.
 
 A script that fails does not stop the next. Where there is a CUDA device its report is made too.
 """

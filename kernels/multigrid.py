@@ -1,7 +1,7 @@
-"""The kernels of geometric multigrid.
+"""The kernels of black-box multigrid.
 
-Levels are row-major, each half as long along every axis as the one before, and coloured red and black. How a level's
-numbers lie in ``numbers``, and what ``table`` says of the levels, is at the head of ``native/multigrid.h``.
+Levels are row-major. How a level's numbers lie in ``numbers``, and what ``table`` says of the levels, is at the head of
+``native/multigrid/levels.h``.
 """
 
 import functools
@@ -11,60 +11,58 @@ import warp as wp
 
 from .building import Shape, array, block_kernel, body, module_name
 
-BLACK, RESIDUAL, PROLONG, POST_BLACK, POST_RED = range(1, 6)
-RESTRICT = 0
-"""Steps of the cycle on one level, ``step``; what they do: ``native/multigrid_step.h``."""
+FIELDS, ALIGN, GHOSTS = 5, 16, 2
+"""Entries of a level in ``table``, numbers that its arrays are a multiple of, ghost cells at either end of a row."""
 
-FIELDS = 5
-"""Entries of a level in ``table``."""
+OVERHANG = 128
+"""Numbers behind the last array: the setup reads that far beyond a row's end, and drops what it makes of them."""
 
-OVERHANG = 4
-"""Numbers behind the last array: the ghosts of its last row may be read beyond its end."""
+DIRECT_CELLS = 64
+"""Cells of the largest level that is solved exactly."""
 
 
-def roles(dimension: int) -> int:
-    """Arrays that a level has in ``numbers``."""
-    return 6 * dimension + 10
+def arrays(dimension: int, finest: bool) -> int:
+    """Arrays that a level has in ``numbers``: four, and couplings; coarser ones interpolation and a right-hand side."""
+    block = 3**dimension
+    return 4 + (dimension if finest else block // 2 + block + 1)
 
 
 @functools.cache
 def setup(shape: Shape, M: type) -> SimpleNamespace:
-    """From A to the levels' coefficients, once per frame.
+    """From A to the levels' operators, interpolation and the coarsest inverse, once per frame.
 
-    ``faces``: the finest level's face conductances. Blocks: slots.
-    ``coarsen``: those of one coarser level. Blocks: slots.
-    ``coarsen_rest``: those of levels ``first`` and coarser. Blocks: 1.
-    ``split``: what the cycle needs, for all levels. Blocks: slots.
+    ``fine``: the finest level's operator. Blocks: slots.
+    ``phase``: one ``phase`` of ``level``, 0 to dimension for interpolation, then the next operator. Blocks: slots.
+    ``rest``: all phases from level ``first`` on, and ``inverse`` [n, n] of the coarsest with n cells, through ``work``
+    [n, n]. Blocks: 1.
     """
     module = module_name("multigrid_setup", shape, M)
     F64, I32 = array(wp.float64), array(wp.int32)
-    levels = {"table": I32, "total": wp.int64, "numbers": array(M)}
+    levels = {"table": I32, "numbers": array(M)}
 
     def kernel(name: str, *texts: str, **arguments: object) -> wp.Kernel:
-        return block_kernel(module, name, body("multigrid", *texts, shape=shape, M=M), **arguments, **levels)
+        texts = ("multigrid/levels", *(f"multigrid/{text}" for text in texts))
+        text = body(*texts, shape=shape, M=M, DIRECT_CELLS=DIRECT_CELLS)
+        return block_kernel(module, name, text, **arguments, **levels)
 
     bricks = {"slots": wp.int32, "leaves": wp.int32, "side": I32, "used": I32, "origin": I32}
     scales = {f"scale_{axis}": wp.float64 for axis in "xyz"}
+    assembled = {"density": F64, "fluid": array(wp.uint8), "conductance": F64, "diagonal": F64}
+    solve = {"work": F64, "inverse": array(M)}
     return SimpleNamespace(
-        faces=kernel(
-            "faces",
-            "multigrid_faces",
-            **bricks,
-            **scales,
-            density=F64,
-            fluid=array(wp.uint8),
-            conductance=F64,
-        ),
-        coarsen=kernel("coarsen", "multigrid_coarsen", "multigrid_coarsen_one", slots=wp.int32, level=wp.int32),
-        coarsen_rest=kernel(
-            "coarsen_rest",
-            "multigrid_coarsen",
-            "multigrid_coarsen_rest",
+        fine=kernel("fine", "fine", **bricks, **scales, **assembled),
+        phase=kernel("phase", "weights", "galerkin", "phase", slots=wp.int32, level=wp.int32, phase=wp.int32),
+        rest=kernel(
+            "setup_rest",
+            "weights",
+            "galerkin",
+            "inverse",
+            "setup_rest",
             slots=wp.int32,
             first=wp.int32,
             levels=wp.int32,
+            **solve,
         ),
-        split=kernel("split", "multigrid_split", slots=wp.int32, levels=wp.int32),
     )
 
 
@@ -73,21 +71,26 @@ def cycle(shape: Shape, T: type, M: type) -> SimpleNamespace:
     """A V-cycle, in the levels' type M.
 
     ``pack``: r, type T, in brick order -> the finest level. Blocks: slots.
-    ``step``: one step on one level. Blocks: slots.
-    ``coarse``: the whole cycle on levels ``first`` and coarser. Blocks: 1.
+    ``down``, ``up``: the two passes over ``level``. Blocks: slots.
+    ``rest``: the whole cycle on levels ``first`` and coarser. Blocks: 1.
     ``unpack``: the finest level -> z, type T, in brick order, and r.z. Blocks: slots.
     """
     module = module_name("multigrid", shape, T, M)
     I32, VEC = array(wp.int32), array(T)
-    levels = {"table": I32, "total": wp.int64, "numbers": array(M)}
+    levels = {"table": I32, "numbers": array(M)}
     bricks = {"slots": wp.int32, "leaves": wp.int32, "used": I32, "origin": I32}
 
     def kernel(name: str, *texts: str, **arguments: object) -> wp.Kernel:
-        return block_kernel(module, name, body("multigrid", *texts, shape=shape, T=T, M=M), **arguments, **levels)
+        texts = ("multigrid/levels", *(f"multigrid/{text}" for text in texts))
+        text = body(*texts, shape=shape, T=T, M=M, DIRECT_CELLS=DIRECT_CELLS)
+        return block_kernel(module, name, text, **arguments, **levels)
 
+    one = {"slots": wp.int32, "level": wp.int32}
+    rest = {"slots": wp.int32, "first": wp.int32, "levels": wp.int32, "inverse": array(M)}
     return SimpleNamespace(
-        pack=kernel("pack", "multigrid_pack", **bricks, r=VEC),
-        step=kernel("step", "multigrid_cycle", "multigrid_step", slots=wp.int32, level=wp.int32, step=wp.int32),
-        coarse=kernel("coarse", "multigrid_cycle", "multigrid_coarse", slots=wp.int32, first=wp.int32, levels=wp.int32),
-        unpack=kernel("unpack", "multigrid_unpack", **bricks, r=VEC, z_=VEC, rz_slots=array(wp.float64)),
+        pack=kernel("pack", "pack", **bricks, r=VEC),
+        down=kernel("down", "passes", "down", **one),
+        up=kernel("up", "passes", "up", **one),
+        rest=kernel("rest", "passes", "coarsest", "rest", **rest),
+        unpack=kernel("unpack", "unpack", **bricks, r=VEC, z_=VEC, rz_slots=array(wp.float64)),
     )

@@ -18,6 +18,7 @@ from hpsolver.kernels import (
     diagonal,
     dilu,
     fsai,
+    geometric,
     krylov,
     leaves,
     multigrid,
@@ -72,6 +73,8 @@ def configured(dimension: int, T: type, M: type) -> list[wp.Kernel]:
         spai.application(shape, T, M),
         tiles.tiling(shape, T, wp.float32, TILE_RANK),
     ]
+    if dimension == 3:
+        groups += [geometric.setup(shape, M), geometric.cycle(shape, T, M)]
     if T is wp.float64:
         groups += [tiles.tiling(shape, T, storage, TILE_RANK) for storage in HTPaper.STORAGE.values()]
     singles = [diagonal.reciprocal(T), fsai.fill(shape)]

@@ -25,7 +25,7 @@ for (int l = 0; l < levels; ++l) {
     auto conductance_across = [&](const M* face, const Child& c, M& within) -> M {
         const M outer = face[c.outer], next = c.pair ? face[c.next] : M(0), beyond = c.pair ? face[c.beyond] : M(0);
         within += c.within ? face[c.inner] : M(0);
-        const bool alone = !(next > M(0)) && !(beyond > M(0));          // in the coarse cell across (see multigrid_coarsen.h)
+        const bool alone = !(next > M(0)) && !(beyond > M(0));          // in the coarse cell across (see coarsen.h)
         return !c.across ? M(0) : alone || outer == M(0) ? outer : M(2) * outer * next / (M(2) * next + outer);
     };
     // Ghosts included: a face to the outside may be a black cell's.

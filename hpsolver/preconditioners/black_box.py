@@ -18,8 +18,8 @@ point smoother leaves errors rough there."""
 class BlackBox:
     """M = one V-cycle with a damped Jacobi sweep before and after the coarse correction.
 
-    The method of Alcouffe, Brandt, Dendy and Painter (SIAM J. Sci. Stat. Comput. 2, 1981) and Dendy (J. Comput. Phys. 48,
-    1982), with the smoother chosen for devices that do everything at once:
+    The method of Alcouffe, Brandt, Dendy and Painter (SIAM J. Sci. Stat. Comput. 2, 1981) and of Dendy (J. Comput.
+    Phys. 48, 1982), with a smoother for devices that do everything at once:
 
     - A coarse level keeps every second cell of each axis. Other cells take their value from A x = 0 in their own row,
       with the couplings along other axes collapsed, so interpolation follows interfaces between densities.

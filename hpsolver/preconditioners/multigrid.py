@@ -16,10 +16,10 @@ BLOCK_CELLS = 4096
 class Multigrid(Preconditioner):
     """M = one symmetric V-cycle on a hierarchy of grids, for a density that jumps.
 
-    In 2D it is black-box multigrid (``BlackBox``): interpolation and coarse operators come from A, and its iterations
-    hardly grow with the contrast or the grid. In 3D its coarse operators have 27 points and cost more than they save. So
-    there the cycle has 7 points on every level (``Geometric``), unless cells are flat, with spacings more than 1.5 apart:
-    only the first coarsens those as they need it. ``bench/FINDINGS.md`` has the figures.
+    In 2D it is black-box multigrid (``BlackBox``): interpolation and coarse operators come from A, and iterations
+    hardly grow with the contrast or the grid. In 3D its coarse operators have 27 points and cost more than they save,
+    so the cycle has 7 points on every level (``Geometric``). Flat cells, with spacings more than 1.5 apart, take
+    ``BlackBox`` in 3D too, which coarsens their short axes first. ``bench/FINDINGS.md`` has the figures.
 
     Args:
         block_cells: cells of the largest level that one block takes over, with all coarser ones, in one kernel. None:

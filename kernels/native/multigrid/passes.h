@@ -7,7 +7,7 @@ constexpr int TX = DIMS == 3 ? 4 : 1, TY = DIMS == 3 ? 4 : 8, TZ = DIMS == 3 ? 1
 constexpr int TX = DIMS == 3 ? 4 : 1, TY = DIMS == 3 ? 4 : 16, TZ = DIMS == 3 ? 32 : 64;
 #endif
 constexpr int AROUND = 2, TILE_Z = 2 * TZ + 2 * AROUND, TILE_Y = 2 * TY + AROUND, TILE_X = DIMS == 3 ? 2 * TX + AROUND : 1;
-constexpr int ODD_CELLS = TZ + AROUND, LINE = LANES == 1 ? TILE_Z : 1;        // place of even cells in a split row; a lane's part
+constexpr int ODD_CELLS = TZ + AROUND, LINE = TILE_Z;                             // place of even cells in a split row; a row of the tile
 HP_SHARED M tile[TILE_X * TILE_Y * TILE_Z];
 auto tile_row = [&](int i, int j) -> M* { return tile + (i * TILE_Y + j) * TILE_Z + AROUND; };
 
@@ -73,34 +73,34 @@ auto pass_down = [&](const Level& f, const Level& g) {
         const int i0 = sx * now.first[0] - (sx - 1), j0 = sy * now.first[1] - (sy - 1), l0 = sz * now.first[2] - (sz - 1);
         BLOCK_LINE(sx * now.count[0] + sx - 1, sy * now.count[1] + sy - 1, sz * now.count[2] + sz - 1) {
             const int i = i0 + x, j = j0 + y;
-            M* to = tile_row(x, y);
-#if defined(__CUDA_ARCH__)
-            M one = 0, *line = &one;
+            M* to = tile_row(x, y);                                            // odd cells, then even ones
+#if defined(HP_BY_LANE)
+            auto store = [=](int z, M value) { to[sz == 1 ? z - l0 : (z - l0) % 2 * ODD_CELLS + (z - l0) / 2] = value; };
 #else
-            M line[LINE] = {};
+            M line[LINE] = {}, *from = line - l0;
+            auto store = [=](int z, M value) { from[z] = value; };
 #endif
-            if (f.inside(i, j)) {
+            if (!f.inside(i, j)) {
+                for (int k = k0; k < k1; ++k) store(l0 + k, M(0));
+            } else {
                 const M* v[9];
 #pragma unroll
                 for (int a = 0; a < 9; ++a) v[a] = f.part(Y) + f.row(i + a / 3 - 1, j + a % 3 - 1);
-                M* from = line - l0 - k0;
                 if (f.finest) {                                                // b = all / DAMPING y
                     constexpr M REST = M((1.0 - DAMPING) / DAMPING);
-                    finest_row(f, i, j, v, l0 + k0, l0 + k1, [=](int z, M y, M sum, M all) { from[z] = sum + REST * all * y; });
+                    finest_row(f, i, j, v, l0 + k0, l0 + k1, [=](int z, M y, M sum, M all) { store(z, sum + REST * all * y); });
                 } else {
                     const M* b = f.part(B) + f.row(i, j);
-                    coarse_row(f, i, j, v, l0 + k0, l0 + k1, [=](int z, M, M product) { from[z] = b[z] + product; });
+                    coarse_row(f, i, j, v, l0 + k0, l0 + k1, [=](int z, M, M product) { store(z, b[z] + product); });
                 }
             }
+#if !defined(HP_BY_LANE)
             if (sz == 1) {
-                for (int k = k0; k < k1; ++k) to[k] = line[k - k0];
-            } else {                                                           // odd cells, then even ones
-#if defined(HP_BY_LANE)
-                for (int k = k0; k < k1; ++k) to[k % 2 * ODD_CELLS + k / 2] = line[k - k0];
-#else
+                for (int k = k0; k < k1; ++k) to[k] = line[k];
+            } else {
                 HP_VECTOR for (int k = 0; k < TZ + 1; ++k) to[k] = line[2 * k], to[ODD_CELLS + k] = line[2 * k + 1];
-#endif
             }
+#endif
         }
         HP_SYNC;                                                               // residuals of the tile: written, read next
         BLOCK_LINE(now.count[0], now.count[1], now.count[2]) {
@@ -207,7 +207,8 @@ auto pass_up = [&](const Level& f, const Level& g) {
                 continue;
             }
             const int row_x = DIMS == 3 ? f.wrap(i, f.x, 2) : 0, row_y = f.wrap(j, f.y, 1);
-            correct(row_x, row_y, z0 < 0 ? 0 : z0, z1 > f.z ? f.z : z1, to);
+            const int inner0 = z0 < 0 ? 0 : z0, inner1 = z1 > f.z ? f.z : z1;
+            if (inner0 < inner1) correct(row_x, row_y, inner0, inner1, to);
             for (int end = 0; end < 2; ++end) {                                // beyond the ends of the row
                 const int z = end ? f.z : -1, across = end ? 0 : f.z - 1;
                 if (z < z0 || z >= z1) continue;

@@ -13,7 +13,9 @@ from typing import Any
 
 import warp as wp
 
+from . import arrays
 from .pcg import Loop
+from .preconditioners import NAMES, Preconditioner, make
 
 CHUNK = 25
 """Iterations per replay of a cut frame."""
@@ -29,6 +31,36 @@ def capture_frame(frame: Frame, device: wp.Device) -> Callable[[], None]:
         frame(wp.capture_while)
     graph = capture.graph
     return lambda: wp.capture_launch(graph)
+
+
+def check_recordable(
+    preconditioner: Preconditioner, loaded: bool, out: arrays.Array | None, kinds: list[str], device: wp.Device
+) -> None:
+    """Whether a frame can be recorded into a capture of the caller's.
+
+    Args:
+        preconditioner: the solver's.
+        loaded: a frame has run, so that all kernels are there.
+        out: where the caller wants the pressure.
+        kinds: of the caller's other arrays, see ``arrays.Adopted``.
+        device: the solver's.
+
+    Raises:
+        RuntimeError, ValueError: it cannot; the message says why, and what to do.
+    """
+    where = "step inside a capture:"
+    if not loaded:
+        raise RuntimeError(f"{where} call step once outside first, which compiles and loads the kernels")
+    if not preconditioner.graph_safe:
+        able = ", ".join(name for name in NAMES if make(name).graph_safe)
+        reason = f"{preconditioner.name!r} predicts on the host in every frame, which no graph can record"
+        raise RuntimeError(f"{where} {reason}; preconditioners that can be recorded: {able}")
+    if device.is_cuda and not wp.is_conditional_graph_supported():
+        raise RuntimeError(f"{where} loops in a CUDA graph need a driver and a toolkit from 12.4")
+    if out is None:
+        raise ValueError(f"{where} out must be given, since each replay writes to the same array")
+    if device.is_cuda and "numpy" in (arrays.kind_of(out), *kinds):
+        raise ValueError(f"{where} NumPy arrays are on the host; pass arrays on the solver's device")
 
 
 def _own_stream(device: wp.Device) -> contextlib.AbstractContextManager[Any]:

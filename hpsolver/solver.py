@@ -10,11 +10,11 @@ import numpy as np
 import warp as wp
 
 from hpsolver.kernels.assembly import staging
-from hpsolver.kernels.building import record
+from hpsolver.kernels.building import launch, record
 
 from . import arrays
 from .arrays import Array
-from .capture import capture_frame
+from .capture import capture_frame, check_recordable
 from .grid import BoundaryLike, make_grid
 from .info import StepInfo, read_info
 from .pcg import ConjugateGradients, Loop
@@ -54,6 +54,10 @@ class Solver:
 
     A Solver is for one thread at a time. Several, each in its own thread, may run at once, but not while one of them
     does its first ``step``, or the first after ``set_solid``: a capture records what any thread launches.
+
+    After a first ``step``, further ones may be recorded into a graph of the caller's (``wp.ScopedCapture``, also inside
+    ``wp.capture_while`` and ``wp.capture_if``): there ``step`` records the frame, and ``info`` reads the state that the
+    last replay left. The solver, and the arrays it was given, must outlive that graph.
     """
 
     def __init__(
@@ -90,6 +94,7 @@ class Solver:
         self._replay: Callable[[], None] | None = None
         self._staging: dict[tuple[str, str, tuple[int, ...], int], wp.Launch] = {}
         self._info: StepInfo | None = None
+        self._recorded: list[object] = []  # what the caller's graphs need of us
 
     @overload
     def step(self, density: Array, rhs: Kind, *, out: None = None) -> Kind: ...
@@ -104,7 +109,7 @@ class Solver:
             density: [shape] > 0, float32 or float64; ignored in solid cells.
             rhs: [shape], right-hand side b; ignored in solid cells. Its 2-norm over the fluid may be up to 1e150; below
                 1e-150 it counts as zero.
-            out: [shape], where to write the pressure; may be of any accepted kind.
+            out: [shape], where to write the pressure; may be of any accepted kind. Required inside a capture.
 
         Returns:
             The pressure [shape], ``out`` or a new array of the kind and dtype of ``rhs`` on the solver's device;
@@ -113,15 +118,24 @@ class Solver:
         Raises:
             TypeError, ValueError: an array of another kind, dtype, shape or device. Unusable *values* do not raise:
             see ``info``.
+            RuntimeError: called inside a capture, and the frame cannot be recorded; the message says why.
         """
         shape = self.grid.shape
         sources = [arrays.adopt(a, name, shape, self.device) for a, name in ((density, "density"), (rhs, "rhs"))]
+        recording = self._recording(sources[1].kind)
+        if recording:
+            kinds = [source.kind for source in sources]
+            check_recordable(self.preconditioner, self._replay is not None, out, kinds, self.device)
         if out is None:
             out = arrays.like(sources[1], shape, self.device)
         arrays.check_writable(out, "out")
         target = arrays.adopt(out, "out", shape, self.device)
         if 0 in (stride for stride, n in zip(target.strides, shape, strict=True) if n > 1):
             raise ValueError(f"out: cells share memory (strides {target.strides}); pass an array with a place for each")
+        if recording:
+            with arrays.caller_stream(sources[1].kind, self.device):
+                self._record(sources, target)
+            return out
         with arrays.caller_stream(sources[1].kind, self.device):
             self._stopwatch.start()
             self._pack(sources[0], self.system.density)
@@ -147,6 +161,8 @@ class Solver:
             if mask.shape != self.grid.shape:
                 raise ValueError(f"solid mask: shape must be {self.grid.shape}, got {mask.shape}")
         self._info = self.info  # of the last frame, while its means are there
+        if self._recorded:  # graphs of the caller's keep the solids they were recorded with
+            self._recorded.append((dict(vars(self.system)), self.preconditioner, self.fallback))
         self.system.set_solid(mask)
         self._pressure.assign(self._pressure.numpy() * self.system.fluid.numpy())  # a warm start's
         self.preconditioner = self.preconditioner.bind(self.system)
@@ -158,7 +174,7 @@ class Solver:
     @property
     def info(self) -> StepInfo:
         """The report of the last frame; reading it waits for the device."""
-        if self._info is None:
+        if self._info is None or self._recorded:  # a caller's graph may have been replayed since
             pcg, names = self._pcg, (self.preconditioner.name, self.fallback.name if self.fallback else "")
             timings = self._stopwatch.read()
             self._info = read_info(pcg.state, pcg.counter, self.system.mean, names, timings)
@@ -176,6 +192,18 @@ class Solver:
             raise RuntimeError("no frame has been solved yet, or none since set_solid: call step() first")
         return self.system.matrix()
 
+    def _recording(self, kind: str) -> bool:
+        with arrays.caller_stream(kind, self.device):
+            return bool(self.device.is_capturing)
+
+    def _record(self, sources: list[arrays.Adopted], target: arrays.Adopted) -> None:
+        """Records the frame, staging included, into the capture that is going on."""
+        self._recorded.append(target.owner)
+        for source, vector in zip(sources, (self.system.density, self.system.rhs), strict=True):
+            self._stage("pack", source, [self.system.fluid, vector], again=False)
+        self._frame(wp.capture_while)
+        self._stage("unpack", target, [self._pressure], again=False)
+
     def _pack(self, source: arrays.Adopted, vector: wp.array) -> None:
         self._stage("pack", source, [self.system.fluid, vector])
 
@@ -184,14 +212,17 @@ class Solver:
         if target.kind == "numpy" and self.device.is_cuda:
             np.copyto(out, target.owner.numpy())
 
-    def _stage(self, name: str, theirs: arrays.Adopted, ours: list[wp.array]) -> None:
+    def _stage(self, name: str, theirs: arrays.Adopted, ours: list[wp.array], again: bool = True) -> None:
         """Runs ``pack`` or ``unpack`` between a caller's array and ours: recorded once, only the address varies."""
+        system = self.system
+        kernel = getattr(staging(system.shape, arrays.DTYPES[theirs.dtype]), name)
+        strides = (0,) * (3 - system.grid.dimension) + theirs.strides
+        inputs = [theirs.pointer, *strides, system.origin, system.used, *ours]
+        if not again:
+            launch(kernel, system.leaves, inputs, self.device)
+            return
         key = name, theirs.dtype, theirs.strides, ours[-1].ptr
         if key not in self._staging:
-            system = self.system
-            kernel = getattr(staging(system.shape, arrays.DTYPES[theirs.dtype]), name)
-            strides = (0,) * (3 - system.grid.dimension) + theirs.strides
-            inputs = [theirs.pointer, *strides, system.origin, system.used, *ours]
             self._staging[key] = record(kernel, system.leaves, inputs, self.device)
         command = self._staging[key]
         command.set_param_at_index_from_ctype(0, theirs.pointer)

@@ -65,7 +65,7 @@ def adopt(value: Array, name: str, shape: tuple[int, ...], device: wp.Device) ->
         device: where it must be; NumPy arrays are accepted for any device.
 
     Raises:
-        TypeError: not an array, or of another dtype.
+        TypeError: not an array, or of another dtype, or a Torch tensor that requires gradients.
         ValueError: of another shape, or on another device.
     """
     try:
@@ -76,6 +76,8 @@ def adopt(value: Array, name: str, shape: tuple[int, ...], device: wp.Device) ->
         value = wp.from_dlpack(value)
     if kind == "torch" and value.layout is not _torch().strided:
         raise TypeError(f"{name}: expected a dense Torch tensor, got layout {value.layout}")
+    if kind == "torch" and value.requires_grad:
+        raise TypeError(f"{name}: the tensor requires gradients, and step does not give them; pass {name}.detach()")
     dtype = _dtype_name(value.dtype)
     if dtype not in DTYPES:
         raise TypeError(f"{name}: dtype must be float32 or float64, got {dtype}")

@@ -44,7 +44,7 @@ for (int b = slot; b < leaves; b += slots) {
 #pragma unroll 1
         for (int v = 0; v < V; ++v) to_diagonal[i + v] = valid[v] && sum[v] > 0.0 ? sum[v] : 1.0;
     }
-    HP_SYNC;
+    HP_SYNC;                                        // the tile was read; the next brick's is written
 }
 const double total = block_sum(lane_sum(bad));
 if (lane == 0) bad_cells.data[slot] = total;

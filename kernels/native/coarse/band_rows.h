@@ -7,7 +7,7 @@ if (!stale) return;
 const double* block = blocks.data + (long long)b * ((DIRECTIONS + 1) * R * R);
 double* own = band.data + (long long)here * width;
 for (int t = lane; t < R * width; t += lanes) own[t] = 0.0;
-HP_SYNC;
+HP_SYNC;                                            // rows are zeroed; blocks are added to them
 for (int d = 0; d <= DIRECTIONS; ++d) {
     const int j = d < DIRECTIONS ? neighbor.data[b * DIRECTIONS + d] : b;
     const int there = j * R;
@@ -17,5 +17,5 @@ for (int d = 0; d <= DIRECTIONS; ++d) {
         if (j < b || g <= f)
             band.data[at_of(here + f) + there + g] += block[d * R * R + t];
     }
-    HP_SYNC;
+    HP_SYNC;                                        // two blocks may share a row: in turn
 }

@@ -8,7 +8,7 @@ for (int t = first.data[slot] + lane; t < first.data[slot + 1]; t += lanes)
         best[lane] = scale.data[unknowns.data[t]];
         place[lane] = unknowns.data[t];
     }
-HP_SYNC;
+HP_SYNC;                                            // each lane wrote its best; all read all
 int winner = 0;
 for (int other = 1; other < lanes; ++other) winner = best[other] > best[winner] ? other : winner;
 if (lane == 0) pins.data[slot] = place[winner];

@@ -32,16 +32,16 @@ for (int g = 0; g < R; ++g) {
         for (int v = 0; v < V; ++v) row[v] = stencil(tile, h + v, tile[h + v], diagonal.data, conductance.data, n, i + v);
         for (int v = 0; v < V; ++v) image[l + v] = row[v];
     }
-    HP_SYNC;
+    HP_SYNC;                                        // A phi_g is written; lanes form products with it
     for (int f = lane; f < R; f += lanes)
         block[f * R + g] = f >= g ? dot(f, [&](int l) { return image[l]; }) : block[g * R + f];
-    HP_SYNC;
+    HP_SYNC;                                        // products are done; the next function overwrites image
 }
 for (int f = lane; f < R; f += lanes) {
     const double sum = dot(f, [&](int l) { return double(phi[f * L + l]) * diagonal.data[b * L + l]; });
     scale.data[b * R + f] = sum > 0.0 ? sum : 1.0;
 }
-HP_SYNC;
+HP_SYNC;                                            // block and scale are written; lane 0 inverts them
 if (LOCAL && lane == 0) {                                             // Gauss-Jordan on a copy, pivots guarded
     double* inverse = local_inverse.data + b * (R * R);
     HP_SHARED double a[R * R];
@@ -65,7 +65,7 @@ if (LOCAL && lane == 0) {                                             // Gauss-J
     for (int f = 0; f < R; ++f)
         for (int g = 0; g < R; ++g) inverse[f * R + g] = 0.5 * (a[f * R + g] + a[g * R + f]);
 }
-HP_SYNC;
+HP_SYNC;                                            // lane 0 has read block, which stays; own_block comes next
 for (int t = lane; t < R * R; t += lanes) {
     const int f = t / R, g = t % R;
     if (f >= R || g >= R) continue;
@@ -73,7 +73,7 @@ for (int t = lane; t < R * R; t += lanes) {
     if (f == g && value <= LOST * scale.data[b * R + f]) value = scale.data[b * R + f];
     own_block[t] = value;
 }
-HP_SYNC;
+HP_SYNC;                                            // own_block is written; faces follow
 #pragma unroll
 for (int d = 0; d < DIRECTIONS; ++d) {
     const int j = neighbor.data[b * DIRECTIONS + d];
@@ -85,7 +85,7 @@ for (int d = 0; d < DIRECTIONS; ++d) {
         across[t] = basis.data[(j * R + g) * L + face.there(s)];
         mine[t] = double(phi[g * L + face.here(s)]);
     }
-    HP_SYNC;
+    HP_SYNC;                                        // both sides of the face are in shared memory; read next
     double* __restrict__ to = blocks.data + ((long long)b * (DIRECTIONS + 1) + d) * (R * R);
     double* __restrict__ closed = mass.data + (MASS ? (long long)(b * DIRECTIONS + d) * (R * R) : 0);
     for (int f = 0; f < R; ++f) {
@@ -99,5 +99,5 @@ for (int d = 0; d < DIRECTIONS; ++d) {
         HP_PER_LANE(g, 0, R) to[f * R + g] = coupled[HP_MINE(g)];
         if (MASS) HP_PER_LANE(g, 0, R) closed[f * R + g] = taken[HP_MINE(g)];
     }
-    HP_SYNC;
+    HP_SYNC;                                        // the face was read; the next one is written
 }

@@ -23,4 +23,4 @@ for (int t = lane; t < ROWS; t += lanes) {
         for (int g = 0; g < R; ++g) sum -= local_inverse.data[i * R + g] * c[i / R * R + g];
     result.data[i] = sum;
 }
-HP_SYNC;
+HP_SYNC;                                            // c and partial were read; a loop around this may write them

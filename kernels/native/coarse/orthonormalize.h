@@ -19,16 +19,16 @@ for (int function = 0; function < R; ++function) {
         const int piece = pieces.data[slot * L + l] < PIECES ? pieces.data[slot * L + l] : PIECES;
         v[l] = function < constants ? (piece == function + 1 ? one(l) : 0.0) : (piece ? source[l * W] : 0.0);
     }
-    HP_SYNC;
+    HP_SYNC;                                        // v is written; products read all of it
     const double before = dot(current, current);
     for (int e = 0; e < function; ++e) {
         const M* earlier = phi + e * L;
         const double along = dot(current, [&](int l) { return double(earlier[l]); });
         for (int l = lane; l < L; l += lanes) v[l] -= along * double(earlier[l]);
-        HP_SYNC;
+        HP_SYNC;                                    // v has lost that part; the next product reads it
     }
     const double after = dot(current, current);
     const double scale = after > DEPENDENT * DEPENDENT * before ? 1.0 / sqrt(after) : 0.0;
     for (int l = lane; l < L; l += lanes) phi[function * L + l] = M(scale > 0.0 ? scale * v[l] : 0.0);
-    HP_SYNC;
+    HP_SYNC;                                        // phi is written; later functions read it, v is reused
 }

@@ -12,7 +12,7 @@ auto cell = [](int x, int y, int z) { return (x * BY + y) * BZ + z; };
 // so that what they read is finite.
 auto clear_tile = [&](auto* tile) {
     for (int t = lane; t < TILE; t += lanes) tile[t] = 0;
-    HP_SYNC;
+    HP_SYNC;                                        // cleared; load_tile writes
 };
 // value(i, d): the quantity at cell i, read across side d of the brick (d = -1: the brick itself). Where the domain ends,
 // the leaf across is the leaf itself: what is read there is finite and multiplied by zero, or told apart by d.
@@ -25,7 +25,7 @@ auto load_tile = [&](auto* tile, int b, const int* neighbor, const int* used, au
         for (int v = 0; v < V; ++v) tile[t + v] = row[v];
     };
     HP_ROWS load_row(at(x, y, z), b * L + l, -1);
-    HP_SYNC;
+    HP_SYNC;                                        // the brick is written; layers may overwrite its padding
     const int* across = neighbor + b * DIRECTIONS;
     const int last_z = used[3 * across[0] + 2] - 1, last_y = used[3 * across[2] + 1] - 1;
     for (int u = lane; u < BX * BY; u += lanes) {
@@ -46,7 +46,7 @@ auto load_tile = [&](auto* tile, int b, const int* neighbor, const int* used, au
             load_row(at(ux - 1 + HX, y, z), across[DIRECTIONS - 1] * L + cell(0, y, z), DIRECTIONS - 1);
         }
     }
-    HP_SYNC;
+    HP_SYNC;                                        // the tile is written; all lanes read across cells
 };
 // Row i of A times the tile around h: diagonal and conductances are [N] and [DIRECTIONS, N]. The row's own value is given
 // apart, since a padding cell next to the last real one has its place in the tile taken by the layer.

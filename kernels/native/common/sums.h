@@ -8,13 +8,13 @@ auto each_sum = [&](auto value, auto store) {
     T sum = 0;
     for (int l = t; l < L; l += PER) sum += value(f, l);
     sums_scratch[lane] = sum;
-    HP_SYNC;
+    HP_SYNC;                                        // each lane wrote its part; the lower half reads the upper
     for (int half = PER / 2; half > 0; half /= 2) {
         if (t < half) sums_scratch[lane] += sums_scratch[lane + half];
-        HP_SYNC;
+        HP_SYNC;                                    // the lower half wrote sums, a quarter reads them
     }
     if (t == 0) store(f, sums_scratch[lane]);
-    HP_SYNC;
+    HP_SYNC;                                        // sums were stored; the next sum overwrites the scratch
 #else
     for (int f = 0; f < R; ++f) {
         T sum[16] = {};

@@ -28,5 +28,5 @@ for (int b = slot; b < leaves; b += slots) {
         // e = 0 where a black cell and its red neighbours are a whole region without open sides.
         weight.data[i] = M(1.0 / (black && e > LEAST * own ? e : own));
     }
-    HP_SYNC;
+    HP_SYNC;                                        // the tile was read; the next brick's is written
 }

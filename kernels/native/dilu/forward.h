@@ -18,5 +18,5 @@ for (int b = slot; b < leaves; b += slots) {
         for (int v = 0; v < V; ++v) value[v] = T(from_weight[i + v]) * (from_r[i + v] + black[v & 1] * sum[v]);
         for (int v = 0; v < V; ++v) to_y[i + v] = value[v];
     }
-    HP_SYNC;
+    HP_SYNC;                                        // the tile was read; the next brick's is written
 }

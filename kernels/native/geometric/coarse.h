@@ -4,7 +4,7 @@ for (int l = first; l < levels; ++l) {
     if (l > 0) {
         const Level f = level_at(l - 1);
         EACH_ROW(g) restrict_to(f, g, x, y, k0, k1);
-        HP_SYNC;
+        HP_SYNC;                                    // the right-hand side is written; the first sweep reads it
     }
     in_turn(
         g, [&](int x, int y, int k0, int k1) { pre_black(g, x, y, k0, k1); },

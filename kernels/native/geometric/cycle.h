@@ -140,11 +140,11 @@ auto post_red = [&](const Level& g, int x, int y, int k0, int k1) {      // and 
 auto in_turn = [&](const Level& g, auto first, auto second, auto third) {
 #if defined(__CUDA_ARCH__)
     EACH_ROW(g) first(x, y, k0, k1);
-    HP_SYNC;
+    HP_SYNC;                                        // first is done in all rows; second reads rows across
     EACH_ROW(g) second(x, y, k0, k1);
-    HP_SYNC;
+    HP_SYNC;                                        // the same for third
     EACH_ROW(g) third(x, y, k0, k1);
-    HP_SYNC;
+    HP_SYNC;                                        // and for whatever comes after
 #else
     const int n = g.x * g.y, lag = DIMS == 3 ? g.y : 1;
     auto row = [&](auto step, int t) { step(DIMS == 3 ? t / g.y : 0, DIMS == 3 ? t % g.y : t, 0, g.half); };

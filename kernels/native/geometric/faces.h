@@ -20,7 +20,7 @@ for (int b = slot; b < leaves; b += slots) {
             M* to = faces + 2 * g.row(first[0] + x, first[1] + y) + first[2];
             for (int v = z; v < end; ++v) to[v] = itself ? M(0) : M(before[l - z + v]);
         }
-        HP_SYNC;
+        HP_SYNC;                                    // inner faces are written; those of the ends replace some
 #pragma unroll
         for (int behind = 0; behind < 2; ++behind) {                    // the faces of the domain's ends
             const int last = behind ? u[2 - axis] - 1 : 0, start = first[2 - axis];
@@ -34,6 +34,6 @@ for (int b = slot; b < leaves; b += slots) {
                 if (behind && g.extra(axis)) faces[place + pitch[axis]] = M(2) * value;
             }
         }
-        HP_SYNC;
+        HP_SYNC;                                    // this axis is done
     }
 }

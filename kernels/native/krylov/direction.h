@@ -25,7 +25,7 @@ for (int b = slot; b < leaves; b += slots) {
         for (int v = 0; v < V; ++v) to_q[i + v] = product[v];
         for (int v = 0; v < V; ++v) pq[v % ACCUMULATORS] += double(own[v]) * double(product[v]);
     }
-    HP_SYNC;
+    HP_SYNC;                                        // the tile was read; the next brick's is written
 }
 const double total = block_sum(lane_sum(pq));
 if (lane == 0) pq_slots.data[slot] = total;

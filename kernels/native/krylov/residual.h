@@ -20,7 +20,7 @@ for (int b = slot; b < leaves; b += slots) {
             terms[v % ACCUMULATORS] += term * term;
         }
     }
-    HP_SYNC;
+    HP_SYNC;                                        // the tile was read; the next brick's is written
 }
 const double total = block_sum(lane_sum(rr));
 const double terms_total = block_sum(lane_sum(terms));

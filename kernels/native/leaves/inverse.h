@@ -12,7 +12,7 @@ for (int j = lane; j < L; j += lanes) {                                  // lane
         out[i * L + j] = sum;
     }
 }
-HP_SYNC;
+HP_SYNC;                                            // each lane wrote columns; rows are scaled next
 for (int t = lane; t < L * L; t += lanes) {
     const int i = t / L, j = t % L;
     if (i < j) continue;

@@ -10,13 +10,13 @@ auto multiply_root = [&](const auto* root, T* u) {
             for (int j = begin; j < end; ++j) sum += root[lanes > 1 ? j * L + i : i * L + j] * u[j];
             partial[t] = sum;
         }
-        HP_SYNC;
+        HP_SYNC;                                    // shares of a row are written; one lane adds them
         for (int l = lane; l < L; l += lanes) {
             T sum = partial[l];
             for (int part = 1; part < PARTS; ++part) sum += partial[part * L + l];
             u[l] = sum;
         }
-        HP_SYNC;
+        HP_SYNC;                                    // u is written; the second half of the root reads it
     }
 };
 (void)partial; (void)multiply_root;

@@ -42,16 +42,16 @@ for (int w = 0; w < W; ++w) {
                 change[d * FACE + t] = counts ? T(conductance.data[d * n + b * L + face.here(t)]) * across : T(0);
             }
         }
-        HP_SYNC;
+        HP_SYNC;                                    // changes on all faces are written; u takes them up
 #pragma unroll
         for (int d = 0; d < DIRECTIONS; ++d) {                           // in turn: corner cells belong to several faces
             const Face face = face_of(b, b, d, used.data);
             HP_PER_LANE(t, 0, face.cells) u[face.here(t) * W + w] += change[d * FACE + t];
-            HP_SYNC;
+            HP_SYNC;                                // one face after the other: corners belong to several
         }
     }
 }
-HP_SYNC;
+HP_SYNC;                                            // u is the right-hand side; the solve reads all of it
 if (INEXACT) {
     for (int l = lane; l < L; l += lanes) given[l] = u[l];
     clear_tile(tile);
@@ -69,7 +69,7 @@ for (int w = 0; w < W; ++w) {
         if (INEXACT) {
             load_tile(tile, b, neighbor.data, used.data, [&](int i, int d) { return d < 0 ? u[i - b * L] : T(0); });
             HP_CELLS given[l] -= T(stencil(tile, at(x, y, z), u[l], diagonal.data, conductance.data, n, b * L + l));
-            HP_SYNC;
+            HP_SYNC;                                // given is written; sums over the leaf read it
             const M* phi = basis.data + b * (R * L);
             each_sum([&](int f, int l) { return T(phi[f * L + l]) * given[l]; },
                      [&](int f, T sum) { coarse.data[(b * (DIRECTIONS + 1) + DIRECTIONS) * R + f] = sum; });
@@ -83,7 +83,7 @@ for (int w = 0; w < W; ++w) {
                 change[d * FACE + t] = T(conductance.data[d * n + b * L + l]) * (u[l * W + w] - before);
             }
         }
-        HP_SYNC;
+        HP_SYNC;                                    // changes are written; every function reads its face's
 #pragma unroll
         for (int d = 0; d < DIRECTIONS; ++d) {
             const int j = neighbor.data[b * DIRECTIONS + d];
@@ -100,8 +100,8 @@ for (int w = 0; w < W; ++w) {
                 HP_PER_LANE(f, d * R, R) pushed[HP_MINE(f)] += double(phi[t * R + f]) * double(change[d * FACE + t]);
             HP_PER_LANE(f, d * R, R) sum[f] = pushed[HP_MINE(f)];
         }
-        HP_SYNC;
+        HP_SYNC;                                    // pushed; the next leaf overwrites change
     }
     for (int l = lane; l < L; l += lanes) y_.data[b * L + l] = u[l * W + w];
 }
-HP_SYNC;
+HP_SYNC;                                            // u was read; the next group writes it

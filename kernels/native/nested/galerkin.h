@@ -23,7 +23,7 @@ auto times = [&](const double* row, const double* values) {
 auto project = [&](auto row, double* target) {
     for (int k = 0; k < R2; ++k) {
         HP_CELLS image[l] = own[y] >= 0 ? row(y, z, own[y], k) : 0.0;
-        HP_SYNC;
+        HP_SYNC;                                    // image is written; products read all of it
         for (int h = lane; h < R2; h += lanes) {
             double sum[8] = {};
             for (int l = 0; l < L; l += 8)
@@ -31,7 +31,7 @@ auto project = [&](auto row, double* target) {
             for (int a = 1; a < 8; ++a) sum[0] += sum[a];
             target[h * R2 + k] = sum[0];
         }
-        HP_SYNC;
+        HP_SYNC;                                    // products are done; the next function overwrites image
     }
 };
 double* result = upper_blocks.data + (long long)b * ((DIRECTIONS + 1) * R2 * R2);

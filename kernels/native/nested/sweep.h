@@ -19,13 +19,13 @@ auto visit_outer = [&](const int* own, auto at) {
         const int j = neighbor.data[own[p] * DIRECTIONS + d];
         for (int g = t % ITEMS; g < R; g += ITEMS) at(p, d, own[p], j, places.data[j], g);
     }
-    HP_SYNC;
+    HP_SYNC;                                        // across is written; rows read it
 };
 for (int w = 0; w < W; ++w) {
     const int b = group[w];
     const int* own = nodes.data + (b < 0 ? 0 : b) * P;
     HP_CELLS u[l * W + w] = b >= 0 && own[y] >= 0 ? coarse_rhs(own[y] * R + z) : 0.0;
-    HP_SYNC;
+    HP_SYNC;                                        // u is written; couplings are taken from it
     if (b < 0) continue;
     visit_outer(own, [&](int p, int d, int, int j, int place, int g) {
         const int other = place / P;
@@ -45,7 +45,7 @@ for (int w = 0; w < W; ++w) {
         }
         u[l * W + w] -= sum;
     }
-    HP_SYNC;
+    HP_SYNC;                                        // u is the right-hand side; across is reused
 }
 if (DENSE) multiply_root(factor.data + (long long)group[0] * (L * L), u);
 else substitute(factor.data + (long long)(first + slot) * (L * (BW + 1) * W), u);
@@ -75,6 +75,6 @@ for (int w = 0; w < W; ++w) {
         }
         upper.data[(b * (DIRECTIONS + 1) + d) * R2 + h] = -sum;
     }
-    HP_SYNC;
+    HP_SYNC;                                        // across was read; the next brick overwrites it
 }
-HP_SYNC;
+HP_SYNC;                                            // u was read; the next group writes it

@@ -55,18 +55,18 @@ auto at_ = [](int i, int k) { return (i * C + k) * W; };
 auto factorise = [&](double* a, int n) {
     each(n, [&](int k, int w) { if (k > 0) a[at_(0, k) + w] = a[at_(k, k) + w]; });
     for (int k = 0; k < n; ++k) {
-        HP_SYNC;
+        HP_SYNC;                                    // entries behind column k - 1 are updated; the pivot is read
         each(1, [&](int, int w) {
             const double left = a[at_(k, k) + w];
             a[at_(k, k) + w] = left > LOST * a[at_(0, k) + w] ? 1.0 / sqrt(left) : 0.0;
         });
-        HP_SYNC;
+        HP_SYNC;                                    // the pivot is written; its column reads it
         each(n - k - 1, [&](int i, int w) { a[at_(k + 1 + i, k) + w] *= a[at_(k, k) + w]; });
-        HP_SYNC;
+        HP_SYNC;                                    // column k is scaled; updates read it
         for (int i = k + 1; i < n; ++i)
             each(i - k, [&](int m, int w) { a[at_(i, k + 1 + m) + w] -= a[at_(i, k) + w] * a[at_(k + 1 + m, k) + w]; });
     }
-    HP_SYNC;
+    HP_SYNC;                                        // the factor is written
 };
 // The factor's inverse times C right-hand sides in place; entry k of the f-th at x[(k * entry + f * item) * W].
 auto forward = [&](const double* a, int n, double* x, int entry, int item) {
@@ -75,10 +75,10 @@ auto forward = [&](const double* a, int n, double* x, int entry, int item) {
             each(C, [&](int f, int w) { x[(k * entry + f * item) * W + w] -= a[at_(k, m) + w] * x[(m * entry + f * item) * W + w]; });
         each(C, [&](int f, int w) { x[(k * entry + f * item) * W + w] *= a[at_(k, k) + w]; });
     }
-    HP_SYNC;
+    HP_SYNC;                                        // x is written; whoever comes next reads it
 };
 each_strided(CC, [&](int t, int w) { g[t * W + w] = p[t * W + w] = block_of(leaf(w), DIRECTIONS)[t]; });
-HP_SYNC;
+HP_SYNC;                                            // g and p are written; neighbours add to p
 #pragma unroll
 for (int d = 0; d < DIRECTIONS; ++d) {
     each_strided(ELIMINATED * C, [&](int t, int w) {
@@ -95,7 +95,7 @@ for (int d = 0; d < DIRECTIONS; ++d) {
         if (j == b) p[t * W + w] += across;                              // across a periodic side there is nobody else
         if (t % C < ELIMINATED) e[at_(t % C, t / C) + w] = j == b ? 0.0 : across;
     });
-    HP_SYNC;
+    HP_SYNC;                                        // s and e are written; the factorisation reads them
     factorise(s, ELIMINATED);
     forward(s, ELIMINATED, e, C, 1);
     for (int f = 0; f < C; ++f)
@@ -104,7 +104,7 @@ for (int d = 0; d < DIRECTIONS; ++d) {
             for (int m = 0; m < ELIMINATED; ++m) sum -= e[at_(m, f) + w] * e[at_(m, k) + w];
             p[at_(f, k) + w] = p[at_(k, f) + w] = sum;
         });
-    HP_SYNC;
+    HP_SYNC;                                        // p is updated; the next neighbour overwrites s and e
 }
 factorise(g, C);
 forward(g, C, p, C, 1);
@@ -114,9 +114,9 @@ for (int k = 0; k < most; ++k) {
         const double pivot = p[at_(k, k) + w] + SHIFT;
         u[m * W + w] = k < constants.data[leaf(w)] && m > k ? p[at_(k, m) + w] / pivot : 0.0;
     });
-    HP_SYNC;
+    HP_SYNC;                                        // u is written; all rows of p read it
     for (int f = k + 1; f < C; ++f) each(C, [&](int m, int w) { if (m > k) p[at_(f, m) + w] -= p[at_(f, k) + w] * u[m * W + w]; });
-    HP_SYNC;
+    HP_SYNC;                                        // p is updated; the next pivot is read
 }
 // What is left of the constants only keeps them in front.
 for (int f = 0; f < C; ++f)
@@ -128,7 +128,7 @@ for (int f = 0; f < C; ++f)
         p[at_(f, k) + w] = p[at_(k, f) + w] = value;
         u[at_(f, k) + w] = u[at_(k, f) + w] = f == k ? 1.0 : 0.0;
     });
-HP_SYNC;
+HP_SYNC;                                            // p and u are written; rotations read rows and columns
 // Jacobi's rotations, pair by pair, until every leaf's off-diagonal part is negligible. Each stops at its own: what it gets
 // does not depend on its company. Function 0 is always a constant.
 auto turn = [&](double* first, double* second, int w) {
@@ -140,13 +140,13 @@ for (int sweep = 0; sweep < SWEEPS; ++sweep) {
     each(1, [&](int, int w) { off[w] = 0.0; });
     for (int f = 2; f < C; ++f)
         for (int k = 1; k < f; ++k) each(1, [&](int, int w) { off[w] += p[at_(f, k) + w] * p[at_(f, k) + w]; });
-    HP_SYNC;
+    HP_SYNC;                                        // off is written; every lane asks all leaves
     bool done = true;
     for (int w = 0; w < W; ++w) done = done && off[w] < NEGLIGIBLE;
     if (done) break;
     for (int f = 2; f < C; ++f)
         for (int k = 1; k < f; ++k) {
-            HP_SYNC;
+            HP_SYNC;                                // columns are turned; the next pair is read
             each(1, [&](int, int w) {
                 const double across = p[at_(f, k) + w], half = 0.5 * (p[at_(f, f) + w] - p[at_(k, k) + w]);
                 const double root = sqrt(half * half + across * across);
@@ -155,15 +155,15 @@ for (int sweep = 0; sweep < SWEEPS; ++sweep) {
                 cosine[w] = turns ? 1.0 / sqrt(1.0 + tangent * tangent) : 1.0;
                 sine[w] = turns ? tangent * cosine[w] : 0.0;
             });
-            HP_SYNC;
+            HP_SYNC;                                // cosine and sine are written; all read them
             each(C, [&](int m, int w) {
                 turn(p + at_(k, m) + w, p + at_(f, m) + w, w);
                 turn(u + at_(k, m) + w, u + at_(f, m) + w, w);
             });
-            HP_SYNC;
+            HP_SYNC;                                // rows are turned; columns follow
             each(C, [&](int m, int w) { turn(p + at_(m, k) + w, p + at_(m, f) + w, w); });
         }
-    HP_SYNC;
+    HP_SYNC;                                        // p is turned; off is summed again
 }
 for (int k = C - 1; k >= 0; --k) {                                       // eigenvectors in the functions themselves
     for (int m = k + 1; m < C; ++m) each(C, [&](int f, int w) { u[at_(f, k) + w] -= g[at_(m, k) + w] * u[at_(f, m) + w]; });

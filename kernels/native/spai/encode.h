@@ -22,5 +22,5 @@ for (int b = slot; b < leaves; b += slots) {
         store_channels(hidden.data + i * C, state);
         store_channels(to_across.data + i * C, across);
     }
-    HP_SYNC;
+    HP_SYNC;                                        // the tile was read; the next brick's is written
 }

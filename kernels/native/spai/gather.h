@@ -16,5 +16,5 @@ for (int b = slot; b < leaves; b += slots) {
             sum[v] = stencil(tile, h + v, from_r[i + v], from_diagonal, from_transpose, n, i + v);
         for (int v = 0; v < V; ++v) to_y[i + v] = sum[v];
     }
-    HP_SYNC;
+    HP_SYNC;                                        // the tile was read; the next brick's is written
 }

@@ -34,5 +34,5 @@ for (int b = slot; b < leaves; b += slots) {
         factor_diagonal.data[i] = M(scale * (linked ? 1.0 + double(read_out(hardswish(own), 0)) : sqrt(1.0 - epsilon)));
         shift.data[i] = M(epsilon * scale * scale);
     }
-    HP_SYNC;
+    HP_SYNC;                                        // the tile was read; the next brick's is written
 }

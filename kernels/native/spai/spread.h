@@ -21,7 +21,7 @@ for (int b = slot; b < leaves; b += slots) {
         for (int v = 0; v < V; ++v) to_z[i + v] = sum[v];
         for (int v = 0; v < V; ++v) rz[v % ACCUMULATORS] += double(from_r[i + v]) * double(sum[v]);
     }
-    HP_SYNC;
+    HP_SYNC;                                        // the tile was read; the next brick's is written
 }
 const double total = block_sum(lane_sum(rz));
 if (lane == 0) rz_slots.data[slot] = total;

@@ -9,6 +9,6 @@ for (int b = slot; b < leaves; b += slots) {
             const int i = b * L + l, h = at(x, y, z) + (d % 2 ? 1 : -1) * STRIDE[2 - d / 2];
             transpose.data[d * n + i] = conductance.data[d * n + i] > 0.0 ? tile[h] : M(0);
         }
-        HP_SYNC;
+        HP_SYNC;                                    // the tile was read; the next one is written
     }
 }

@@ -11,7 +11,7 @@ for (int q = lane; q < R; q += lanes) {
     for (int s = 0; s < leaves; ++s) sum += restricted.data[leaf[s] * R + q];
     (left ? rows[q] : columns[q - RANK]) = sum;
 }
-HP_SYNC;
+HP_SYNC;                                            // rows and columns are written; all are read
 const S* core = cores.data + (long long)slot * (RANK * RANK);
 for (int q = lane; q < R; q += lanes) {
     M sum = 0;
@@ -21,4 +21,4 @@ for (int q = lane; q < R; q += lanes) {
         for (int k = 0; k < RANK; ++k) sum += M(core[k * RANK + q - RANK]) * rows[k];
     result.data[slot * R + q] = sum;
 }
-HP_SYNC;
+HP_SYNC;                                            // they were read; the next tile's are written

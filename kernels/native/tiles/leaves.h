@@ -4,7 +4,7 @@ constexpr int PARTS = LANES >= L ? LANES / L : 1, TOGETHER = LANES >= L ? 1 : 32
 HP_SHARED M x[L];
 HP_SHARED M partial[PARTS * L];
 for (int l = lane; l < L; l += lanes) x[l] = M(r.data[slot * L + l]);
-HP_SYNC;
+HP_SYNC;                                            // x is written; every lane reads its part of it
 const S* block = blocks.data + (long long)slot * L * L;
 for (int t = lane; t < PARTS * L / TOGETHER; t += lanes) {
     const int part = t / (L / TOGETHER), i = t % (L / TOGETHER) * TOGETHER;
@@ -13,7 +13,7 @@ for (int t = lane; t < PARTS * L / TOGETHER; t += lanes) {
         for (int k = 0; k < TOGETHER; ++k) sum[k] += M(block[j * L + i + k]) * x[j];
     for (int k = 0; k < TOGETHER; ++k) partial[part * L + i + k] = sum[k];
 }
-HP_SYNC;
+HP_SYNC;                                            // shares of a row are written; one lane adds them
 for (int l = lane; l < L; l += lanes) {
     M sum = partial[l];
     for (int part = 1; part < PARTS; ++part) sum += partial[part * L + l];

@@ -10,7 +10,7 @@ for (int b = slot; b < leaves; b += slots) {
         for (int t = first.data[list]; t < first.data[list + 1]; ++t) sum += result.data[tile.data[t] * R + q];
         c[q] = sum;
     }
-    HP_SYNC;
+    HP_SYNC;                                        // c is written; all cells read it
     const S* phi = basis.data + (long long)b * (R * L);
     for (int l = lane * STRIP; l < L; l += lanes * STRIP) {
         M sum[STRIP];
@@ -22,7 +22,7 @@ for (int b = slot; b < leaves; b += slots) {
         for (int v = 0; v < STRIP; ++v) z_.data[b * L + l + v] = value[v];
         for (int v = 0; v < STRIP; ++v) rz[v % ACCUMULATORS] += double(r.data[b * L + l + v]) * double(value[v]);
     }
-    HP_SYNC;
+    HP_SYNC;                                        // c was read; the next leaf's is written
 }
 const double total = block_sum(lane_sum(rz));
 if (lane == 0) rz_slots.data[slot] = total;

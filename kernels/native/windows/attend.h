@@ -4,7 +4,7 @@ auto attend = [&](const auto* __restrict__ q, T* __restrict__ u) {
     for (int f = lane; f < RANK; f += lanes) compressed[f] = 0;
     for (int l = 0; l < L; ++l)
         for (int f = lane; f < RANK; f += lanes) compressed[f] += T(q[l * RANK + f]) * u[l];
-    HP_SYNC;
+    HP_SYNC;                                        // compressed is written; all cells read it
     for (int l = lane; l < L; l += lanes) {
         T sum[8] = {};
         for (int f = 0; f < RANK; f += 8)

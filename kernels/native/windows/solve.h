@@ -7,7 +7,7 @@ for (int l = lane; l < L; l += lanes)
         const int c = group[w] < 0 ? -1 : cells.data[group[w] * L + l];
         u[l * W + w] = c < 0 ? T(0) : T(weight.data[c] * r.data[c]);
     }
-HP_SYNC;
+HP_SYNC;                                            // u is written; the solve reads all of it
 if (RANK > 0) {
     attend(factor.data + (long long)group[0] * (L * RANK), u);
 } else if (DENSE) {
@@ -15,6 +15,6 @@ if (RANK > 0) {
 } else {
     substitute(factor.data + (long long)slot * (L * (BW + 1) * W), u);
 }
-HP_SYNC;
+HP_SYNC;                                            // u is solved; it is written out
 for (int t = lane; t < L * W; t += lanes) solved.data[slot * (L * W) + t] = u[t];
-HP_SYNC;
+HP_SYNC;                                            // u was read; the next group writes it

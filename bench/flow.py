@@ -14,7 +14,7 @@ from hpsolver.examples.rising_bubbles import TOLERANCE, Contestant
 from hpsolver.examples.two_phase_flow import Flow
 from hpsolver.preconditioners import HTP, Schwarz
 
-from .harness import command, machine, report
+from .harness import command, curves, machine, report
 
 CONTRAST = 1000.0
 SCALES = {
@@ -65,10 +65,9 @@ def main(argv: list[str] | None = None) -> int:
     found["rows"] = [_row(contestant, fallbacks[contestant.name]) for contestant in contestants]
     text = markdown(found)
     frames = list(range(1, plan["frames"] + 1))
-    curves = {c.name: (frames, c.iterations) for c in contestants}
-    report.write(
-        options.out, "flow", found, text, curves.plot({"rising bubbles 1000:1": curves}, "frame", "iterations")
-    )
+    counts = {c.name: (frames, c.iterations) for c in contestants}
+    figure = curves.plot({"rising bubbles 1000:1": counts}, "frame", "iterations")
+    report.write(options.out, "flow", found, text, figure)
     print(text)
     return 0
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from bench import __main__ as everything
-from bench import external, fps, options, readme_table
+from bench import external, flow, fps, options, readme_table
 from bench.harness import command, report, rivals
 from hpsolver import preconditioners
 
@@ -45,6 +45,14 @@ def test_quick_run_writes_results_for_every_rival(tmp_path):
     assert "| jacobi |" in (tmp_path / "fps.md").read_text()
     assert (tmp_path / "fps.png").stat().st_size > 0
     assert "| jacobi |" in readme_table.table(found)
+
+
+def test_quick_flow_writes_a_row_for_every_variant(tmp_path):
+    assert flow.main(["--quick", "--out", str(tmp_path)]) == 0
+    found = json.loads((tmp_path / "flow.json").read_text())
+    assert [row["solver"] for row in found["rows"]] == list(flow.VARIANTS)
+    assert not any(row["not converged"] for row in found["rows"])
+    assert (tmp_path / "flow.png").stat().st_size > 0
 
 
 def test_only_selects_and_nobody_is_an_error():

@@ -105,6 +105,19 @@ def test_a_step_in_the_body_of_a_loop_on_the_device():
     assert np.array_equal(pressure.numpy(), outside((FRAMES[0][0], 8.0 * FRAMES[0][1]))[0])
 
 
+def test_a_step_that_the_device_may_skip():
+    solver = make(preconditioner="multigrid")
+    density, rhs, pressure = on_device(*FRAMES[0], np.zeros(SHAPE))
+    wanted = wp.array([0], dtype=wp.int32, device="cpu")
+    with wp.ScopedCapture(device="cpu") as capture:
+        wp.capture_if(wanted, lambda: solver.step(density, rhs, out=pressure))
+    wp.capture_launch(capture.graph)
+    assert not pressure.numpy().any()
+    wanted.fill_(1)
+    wp.capture_launch(capture.graph)
+    assert np.array_equal(pressure.numpy(), outside(FRAMES[0], preconditioner="multigrid")[0])
+
+
 def test_a_graph_keeps_the_solids_it_was_recorded_with():
     solid = np.zeros(SHAPE, bool)
     solid[5:9, 4:8] = True

@@ -1,4 +1,7 @@
-"""Every kernel compiles for CUDA, with no GPU and no driver, without spilling registers or using too much memory."""
+"""The kernels that the compile gate compiles for CUDA, and what it asks of them.
+
+The gate is in two files, one for each dimension, since the tests of a file run in one process.
+"""
 
 import itertools
 import json
@@ -30,9 +33,7 @@ from hpsolver.kernels import (
     windows,
 )
 
-from hpsolver import Solver, problems
 from hpsolver.bricks import EXTENTS
-from hpsolver.preconditioners import NAMES, DDAttention, Multigrid, Schwarz
 from hpsolver.preconditioners.htp_paper import HTPaper
 from hpsolver.preconditioners.spai import CHANNELS
 from hpsolver.stopwatch import set_mark
@@ -123,16 +124,16 @@ def windowed(shape: building.Shape, overlap: int) -> tuple[building.Shape, int]:
     return building.Shape(shape.dimension, extent), math.prod(extent) // extent[3 - shape.dimension]
 
 
-def gated_kernels() -> list[wp.Kernel]:
-    """Mixed precision in full; the other precisions share its kernels or differ in one type."""
+def gated_kernels(dimension: int) -> list[wp.Kernel]:
+    """Mixed precision in full; the other precisions share its kernels or differ in one type. 2D has the fixed ones."""
     pairs = [(wp.float64, wp.float32), (wp.float32, wp.float32)]
-    return FIXED + [k for dimension in (2, 3) for T, M in pairs for k in configured(dimension, T, M)]
+    fixed = FIXED if dimension == 2 else []
+    return fixed + [k for T, M in pairs for k in configured(dimension, T, M)]
 
 
-@pytest.fixture(scope="module")
-def artifacts(tmp_path_factory) -> list[Path]:
-    modules = {kernel.module.name: kernel.module for kernel in gated_kernels()}
-    folder = tmp_path_factory.mktemp("cubins")
+def compile_all(dimension: int, folder: Path) -> list[Path]:
+    """The files that a GPU would load, by Warp's own compiler."""
+    modules = {kernel.module.name: kernel.module for kernel in gated_kernels(dimension)}
     files = []
     for name, module in modules.items():
         target = folder / name
@@ -140,13 +141,14 @@ def artifacts(tmp_path_factory) -> list[Path]:
     return [Path(file) for file in files]
 
 
-def test_every_kernel_compiles_for_every_architecture(artifacts):
+def check_all_are_there(dimension: int, artifacts: list[Path]) -> None:
     cubins = [file for file in artifacts if file.suffix == ".cubin"]
-    modules = {kernel.module.name for kernel in gated_kernels()}
+    modules = {kernel.module.name for kernel in gated_kernels(dimension)}
     assert len(cubins) == len(ARCHITECTURES) * len(modules)
 
 
-def test_no_kernel_spills_registers_or_exceeds_shared_memory(artifacts):
+def check_resources(artifacts: list[Path]) -> None:
+    """No spilled register, no local array, not too much shared memory."""
     tool = Path(sysconfig.get_paths()["purelib"]) / "nvidia/cu13/bin/cuobjdump"
     if not tool.exists():
         pytest.skip("cuobjdump is not installed (pip package nvidia-cuda-cuobjdump): resource usage cannot be read")
@@ -165,35 +167,3 @@ def test_no_kernel_spills_registers_or_exceeds_shared_memory(artifacts):
         for meta in cubin.parent.glob("*.meta"):
             for name, size in json.loads(meta.read_text()).items():
                 assert not name.endswith("_smem_bytes") or size <= SHARED_LIMIT, f"{meta.name}: {name} = {size}"
-
-
-CPU_ONLY = {"substitute"}
-"""Kernels of the banded coarse solve, which a GPU replaces by ``multiply``."""
-
-
-def test_no_kernel_of_the_solver_is_left_out_of_the_gate(monkeypatch):
-    """Whatever a frame launches on the CPU is in the gate, by name, or is known to be the CPU's alone.
-
-    Kernels that Warp brings along are Warp's to gate: those of ``warp.optim.linear.FSAI`` and of ``warp.sparse``.
-    """
-    launched = set()
-
-    def spied(launch):
-        def call(kernel, *args, **kwargs):
-            if not kernel.func.__module__.startswith("warp."):
-                launched.add(kernel.key)
-            return launch(kernel, *args, **kwargs)
-
-        return call
-
-    monkeypatch.setattr(wp, "launch", spied(wp.launch))
-    monkeypatch.setattr(wp, "launch_tiled", spied(wp.launch_tiled))
-    variants = [*NAMES, Multigrid(100), Schwarz(sweep="additive", dense=True), Schwarz(dense=True)]
-    variants += [Schwarz(candidates=8), DDAttention(dense=True), DDAttention(rank=8)]
-    density, rhs = problems.frame("panel", (32, 16), seed=0)
-    for preconditioner in variants:
-        solver = Solver((32, 16), preconditioner=preconditioner, device="cpu")
-        solver.step(density, rhs)
-    gated = {kernel.key for kernel in gated_kernels()}
-    gated |= {key for kernel in FIXED for key in kernel.module.kernels}
-    assert launched - gated - CPU_ONLY == set()

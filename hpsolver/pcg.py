@@ -32,13 +32,19 @@ CYCLE_REDUCTION = {wp.float32: 1e-3, wp.float64: 1e-13}
 class ConjugateGradients:
     """The vectors of PCG and the kernels of its loops.
 
+    Args:
+        system: the assembled problem.
+        tolerance: on the true relative residual.
+        max_iterations: of a frame.
+        first_limit: of them, those that the chosen preconditioner may use before its fallback takes over.
+
     Attributes:
         x: [N] fp64 iterate, in units where ||b|| = 1; of zero mean over each singular region whenever it is judged.
         state, counter: see ``hpsolver.kernels.state``.
         outer, inner, rescue: [1] int32, conditions of the loops: more cycles, more iterations, the fallback.
     """
 
-    def __init__(self, system: System, tolerance: float, max_iterations: int):
+    def __init__(self, system: System, tolerance: float, max_iterations: int, first_limit: int):
         self.system = system
         T, N = system.krylov_type, system.size
         self._kernels = krylov(system.shape, T)
@@ -50,7 +56,7 @@ class ConjugateGradients:
         state[S.TOLERANCE] = tolerance**2
         state[S.REDUCTION] = CYCLE_REDUCTION[T] ** 2
         counter = np.zeros(S.COUNTER_SIZE, dtype=np.int32)
-        counter[S.MAX_ITERATIONS] = max_iterations
+        counter[S.MAX_ITERATIONS], counter[S.FIRST_LIMIT] = max_iterations, first_limit
         self.state = wp.array(state, dtype=wp.float64, device=system.device)
         self.counter = wp.array(counter, dtype=wp.int32, device=system.device)
         self.outer, self.inner, self.rescue = (system.zeros(1, wp.int32) for _ in range(3))

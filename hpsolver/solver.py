@@ -25,6 +25,9 @@ from .system import PRECISIONS, System
 if TYPE_CHECKING:
     import scipy.sparse
 
+WORTH_SHARING = 200
+"""Iterations from which on a frame's budget is shared between a preconditioner and its fallback."""
+
 Kind = TypeVar("Kind")
 """An array comes back as the kind of array that went in."""
 
@@ -40,7 +43,8 @@ class Solver:
         face_average: density of a face, ``harmonic`` or ``arithmetic``.
         preconditioner: a name (``hpsolver.preconditioners.NAMES``) or a ``Preconditioner``.
         tolerance: on the TRUE residual, ||b - A p|| <= tolerance ||b||, in (0, 1).
-        max_iterations: >= 0.
+        max_iterations: >= 0. From 200 on, a preconditioner whose fallback is ``schwarz`` may use half of them; then
+            that one goes on from the best iterate.
         precision: ``mixed`` (double-precision Krylov vectors, single-precision preconditioner), ``float64`` or
             ``float32`` (single-precision Krylov vectors with restarts from the double-precision residual).
         warm_start: start from the last frame's pressure.
@@ -88,7 +92,7 @@ class Solver:
         self.system = System(self.grid, chosen.leaf_cells(self.grid), precision, self.device)
         self.preconditioner = chosen.bind(self.system)
         self.fallback = make_fallback(self.preconditioner)
-        self._pcg = ConjugateGradients(self.system, self.tolerance, self.max_iterations)
+        self._pcg = ConjugateGradients(self.system, self.tolerance, self.max_iterations, self._first_limit())
         self._pressure = self.system.zeros(self.system.size, wp.float64)
         self._stopwatch = Stopwatch(self.device)
         self._replay: Callable[[], None] | None = None
@@ -191,6 +195,14 @@ class Solver:
         if self._replay is None:
             raise RuntimeError("no frame has been solved yet, or none since set_solid: call step() first")
         return self.system.matrix()
+
+    def _first_limit(self) -> int:
+        """Iterations after which a preconditioner is too slow, and the fallback is tried: half of them, or all.
+
+        All where the fallback is a diagonal, which would not mend slowness, or where the budget is too small to share.
+        """
+        helps = self.fallback is not None and self.fallback.pointwise is None
+        return self.max_iterations // 2 if helps and self.max_iterations >= WORTH_SHARING else self.max_iterations
 
     def _recording(self, kind: str) -> bool:
         with arrays.caller_stream(kind, self.device):

@@ -58,6 +58,7 @@ def begin(
         counter[S.ITERATION] = 0
         counter[S.CYCLE] = 0
         counter[S.FALLBACK] = 0
+        counter[S.LIMIT] = counter[S.FIRST_LIMIT]
         state[S.START] = LIMIT
         state[S.BEST] = LIMIT
         state[S.RR] = ZERO
@@ -107,7 +108,7 @@ def check(
             if rr <= state[S.TOLERANCE]:
                 counter[S.STATUS] = S.CONVERGED
                 outer[0] = 0
-            elif counter[S.ITERATION] >= counter[S.MAX_ITERATIONS]:
+            elif counter[S.ITERATION] >= counter[S.LIMIT]:
                 counter[S.STATUS] = S.ITERATION_LIMIT
                 outer[0] = 0
             elif stuck:
@@ -189,7 +190,7 @@ def step(
         elif rr > state[S.TARGET]:
             if rz <= ZERO:
                 counter[S.STATUS] = S.BREAKDOWN_PRECONDITIONER
-            elif counter[S.ITERATION] < counter[S.MAX_ITERATIONS] and not lost and not still:
+            elif counter[S.ITERATION] < counter[S.LIMIT] and not lost and not still:
                 state[S.BETA] = rz / state[S.RZ]
                 state[S.RZ] = rz
                 inner[0] = 1
@@ -201,13 +202,13 @@ def arm_fallback(
     counter: wp.array[wp.int32],
     rescue: wp.array[wp.int32],
 ):
-    """After the loop: asks for the fallback if the preconditioner failed. One thread.
+    """After the loop: asks for the fallback if the preconditioner failed, or was too slow. One thread.
 
     A residual that stopped falling is the preconditioner's failure only if rounding does not explain it.
     """
     status = counter[S.STATUS]
     failed = status == S.BREAKDOWN_PRECONDITIONER or status == S.BREAKDOWN_OPERATOR or status == S.NONFINITE_STATE
-    if status == S.STAGNATED and not near_floor(state):
+    if (status == S.STAGNATED or status == S.ITERATION_LIMIT) and not near_floor(state):
         failed = True
     if failed and counter[S.ITERATION] < counter[S.MAX_ITERATIONS]:
         rescue[0] = 1
@@ -224,6 +225,7 @@ def start_fallback(
     if rescue[0] != 0:
         counter[S.STATUS] = S.RUNNING
         counter[S.FALLBACK] = 1
+        counter[S.LIMIT] = counter[S.MAX_ITERATIONS]
         state[S.START] = LIMIT
         outer[0] = 1
         rescue[0] = 0

@@ -26,7 +26,9 @@ IMPROVED = 4  # 1: the last check found the best iterate so far
 FALLBACK = 5  # 1: the fallback preconditioner was needed
 LOWEST_AT = 6  # iteration of LOWEST
 LEVEL_AT = 7  # iteration of LEVEL
-COUNTER_SIZE = 8
+FIRST_LIMIT = 8  # iterations of the chosen preconditioner, before its fallback is tried
+LIMIT = 9  # iterations until the preconditioner at work is given up: FIRST_LIMIT, then MAX_ITERATIONS
+COUNTER_SIZE = 10
 
 # Status codes; hpsolver.info.Status gives each its sentence.
 RUNNING = 0

@@ -149,3 +149,41 @@ def test_chain_of_fallbacks_ends():
             seen.append(preconditioner.name)
             preconditioner = NAMES[preconditioner.fallback]()
             assert preconditioner.name not in seen
+
+
+def serpentine(n):
+    """Solid walls on odd rows, open at alternating ends: a channel one cell wide."""
+    solid = np.zeros((n, n), bool)
+    solid[1::2] = True
+    for turn, row in enumerate(range(1, n, 2)):
+        solid[row, 0 if turn % 2 else -1] = False
+    return solid
+
+
+def test_a_preconditioner_that_is_too_slow_gives_way_to_its_fallback():
+    """Multigrid does not solve a long channel in 1,000 iterations: half the budget for each."""
+    n = 129
+    solver = Solver((n, n), preconditioner="multigrid", max_iterations=1000)
+    solver.set_solid(serpentine(n))
+    rhs = np.random.default_rng(3).standard_normal((n, n))
+    for _ in range(2):  # run, then replayed
+        pressure = solver.step(np.ones((n, n)), rhs)
+        assert solver.info.status is Status.CONVERGED and solver.info.fallback
+        assert solver.info.preconditioner == "schwarz"
+        assert 500 < solver.info.iterations < 1000
+    alone = Solver((n, n), preconditioner="schwarz", tolerance=1e-10)
+    alone.set_solid(serpentine(n))
+    expected = alone.step(np.ones((n, n)), rhs)
+    assert abs(pressure - expected).max() <= 1e-4 * abs(expected).max()
+
+
+@pytest.mark.parametrize(("name", "limit"), [("multigrid", 199), ("jacobi", 300), ("schwarz", 300)])
+def test_a_budget_is_not_shared_where_that_would_not_help(name, limit):
+    """Too small a budget, no fallback, or only the diagonal to fall back on."""
+    solver = Solver((129, 129), preconditioner=name, max_iterations=limit, tolerance=1e-12)
+    assert solver._first_limit() == limit
+    if name != "schwarz":
+        solver.set_solid(serpentine(129))
+        solver.step(np.ones((129, 129)), np.random.default_rng(3).standard_normal((129, 129)))
+        assert solver.info.status is Status.MAX_ITERATIONS
+        assert solver.info.iterations == limit and not solver.info.fallback

@@ -28,6 +28,18 @@ Loop = Callable[[wp.array, Callable[[], None]], None]
 CYCLE_REDUCTION = {wp.float32: 1e-3, wp.float64: 1e-13}
 """How far one cycle may follow the recurrence before the true residual is due, by Krylov type."""
 
+WORTH_SHARING = 200
+"""Iterations from which on a frame's budget is shared between a preconditioner and its fallback."""
+
+
+def first_limit(max_iterations: int, fallback: Preconditioner | None) -> int:
+    """Iterations after which a preconditioner is too slow, and its (bound) fallback is tried: half of them, or all.
+
+    All where the fallback is a diagonal, which would not mend slowness, or where the budget is too small to share.
+    """
+    helps = fallback is not None and fallback.pointwise is None
+    return max_iterations // 2 if helps and max_iterations >= WORTH_SHARING else max_iterations
+
 
 class ConjugateGradients:
     """The vectors of PCG and the kernels of its loops.

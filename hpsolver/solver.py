@@ -17,16 +17,13 @@ from .arrays import Array
 from .capture import capture_frame, check_recordable
 from .grid import BoundaryLike, make_grid
 from .info import StepInfo, read_info
-from .pcg import ConjugateGradients, Loop
+from .pcg import ConjugateGradients, Loop, first_limit
 from .preconditioners import Preconditioner, make, make_fallback
 from .stopwatch import Stopwatch
 from .system import PRECISIONS, System
 
 if TYPE_CHECKING:
     import scipy.sparse
-
-WORTH_SHARING = 200
-"""Iterations from which on a frame's budget is shared between a preconditioner and its fallback."""
 
 Kind = TypeVar("Kind")
 """An array comes back as the kind of array that went in."""
@@ -92,7 +89,8 @@ class Solver:
         self.system = System(self.grid, chosen.leaf_cells(self.grid), precision, self.device)
         self.preconditioner = chosen.bind(self.system)
         self.fallback = make_fallback(self.preconditioner)
-        self._pcg = ConjugateGradients(self.system, self.tolerance, self.max_iterations, self._first_limit())
+        limits = self.max_iterations, first_limit(self.max_iterations, self.fallback)
+        self._pcg = ConjugateGradients(self.system, self.tolerance, *limits)
         self._pressure = self.system.zeros(self.system.size, wp.float64)
         self._stopwatch = Stopwatch(self.device)
         self._replay: Callable[[], None] | None = None
@@ -195,14 +193,6 @@ class Solver:
         if self._replay is None:
             raise RuntimeError("no frame has been solved yet, or none since set_solid: call step() first")
         return self.system.matrix()
-
-    def _first_limit(self) -> int:
-        """Iterations after which a preconditioner is too slow, and the fallback is tried: half of them, or all.
-
-        All where the fallback is a diagonal, which would not mend slowness, or where the budget is too small to share.
-        """
-        helps = self.fallback is not None and self.fallback.pointwise is None
-        return self.max_iterations // 2 if helps and self.max_iterations >= WORTH_SHARING else self.max_iterations
 
     def _recording(self, kind: str) -> bool:
         with arrays.caller_stream(kind, self.device):

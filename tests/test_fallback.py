@@ -9,6 +9,7 @@ from hpsolver.kernels.krylov import krylov
 
 from hpsolver import SolveError, Solver, Status, problems
 from hpsolver.capture import capture_pieces
+from hpsolver.pcg import first_limit
 from hpsolver.preconditioners import NAMES, Jacobi, Preconditioner, Schwarz
 
 SHAPE = (32, 24)
@@ -181,7 +182,7 @@ def test_a_preconditioner_that_is_too_slow_gives_way_to_its_fallback():
 def test_a_budget_is_not_shared_where_that_would_not_help(name, limit):
     """Too small a budget, no fallback, or only the diagonal to fall back on."""
     solver = Solver((129, 129), preconditioner=name, max_iterations=limit, tolerance=1e-12)
-    assert solver._first_limit() == limit
+    assert first_limit(limit, solver.fallback) == limit
     if name != "schwarz":
         solver.set_solid(serpentine(129))
         solver.step(np.ones((129, 129)), np.random.default_rng(3).standard_normal((129, 129)))

@@ -200,7 +200,7 @@ class Solver:
 
     def _record(self, sources: list[arrays.Adopted], target: arrays.Adopted) -> None:
         """Records the frame, staging included, into the capture that is going on."""
-        self._recorded.append(target.owner)
+        self._recorded += [array.owner for array in (*sources, target)]
         for source, vector in zip(sources, (self.system.density, self.system.rhs), strict=True):
             self._stage("pack", source, [self.system.fluid, vector], again=False)
         self._frame(wp.capture_while)

@@ -95,6 +95,26 @@ class Bricks:
         field[self.cell[real]] = vector[real]
         return field.reshape(shape)
 
+    def across(self) -> np.ndarray:
+        """[directions, N] number, in brick order, of the cell across each face; meaningless at walls and open sides."""
+        local = np.stack(np.unravel_index(np.arange(self.leaf_size), self.extent), axis=-1)
+        leaf = np.repeat(np.arange(self.leaves), self.leaf_size)
+        position = np.tile(local, (self.leaves, 1))
+        result = np.empty((self.directions, self.size), dtype=np.int64)
+        for direction in range(self.directions):
+            axis, forward = 2 - direction // 2, direction % 2 == 1
+            moved = position.copy()
+            leaves = self.neighbor[leaf, direction]
+            if forward:
+                leaving = moved[:, axis] + 1 >= self.used[leaf, axis]
+                moved[:, axis] = np.where(leaving, 0, moved[:, axis] + 1)
+            else:
+                leaving = moved[:, axis] == 0
+                moved[:, axis] = np.where(leaving, self.used[leaves, axis] - 1, moved[:, axis] - 1)
+            target = np.where(leaving, leaves, leaf)
+            result[direction] = target * self.leaf_size + np.ravel_multi_index(moved.T, self.extent)
+        return result
+
     @functools.cached_property
     def colors(self) -> tuple[np.ndarray, ...]:
         """Leaves by colour, neighbours never alike: a checkerboard, with a third colour where an odd periodic axis

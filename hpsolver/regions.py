@@ -8,7 +8,7 @@ import numpy as np
 
 from hpsolver.kernels.regions import CHUNK
 
-from .bricks import Bricks
+from .bricks import INTERIOR, Bricks
 from .grid import Grid
 
 
@@ -64,13 +64,13 @@ def find_regions(grid: Grid, solid: np.ndarray | None) -> Regions:
     return Regions(labels, len(names))
 
 
-def find_pieces(grid: Grid, bricks: Bricks, solid: np.ndarray | None) -> np.ndarray:
-    """[N] uint8 in brick order: 1, 2, ... for the connected pieces of fluid inside each leaf, 0 for solid and padding.
+def find_pieces(bricks: Bricks, fluid: np.ndarray) -> np.ndarray:
+    """[N] uint8 in brick order: 1, 2, ... for the connected pieces of fluid inside each leaf, 0 elsewhere.
 
-    Each piece gets a constant function of its own in the coarse space, so that the constant of any region is in it.
+    Args:
+        fluid: [N] bool, the cells that count.
     """
-    fluid = bricks.to_bricks(np.ones(grid.shape, dtype=bool) if solid is None else ~solid)
-    if solid is None or not solid.any():
+    if fluid[bricks.cell >= 0].all():
         return fluid.astype(np.uint8)
     boxes = (bricks.leaves, *bricks.extent)
     number = np.arange(bricks.size).reshape(boxes)
@@ -79,6 +79,48 @@ def find_pieces(grid: Grid, bricks: Bricks, solid: np.ndarray | None) -> np.ndar
     first = fluid & (component == number.ravel())  # the first cell of each piece
     piece = np.cumsum(first.reshape(bricks.leaves, -1), axis=1).ravel()
     return np.where(fluid, piece[component], 0).astype(np.uint8)
+
+
+def pocket_cells(label: np.ndarray, pinned: np.ndarray) -> np.ndarray:
+    """[N] bool: cells of pockets, by their ``label`` and ``pinned_cells``."""
+    pocket: np.ndarray = (label >= 0) & np.isin(label, label[pinned > 0])
+    return pocket
+
+
+def pinned_cells(bricks: Bricks, label: np.ndarray) -> np.ndarray:
+    """[N] uint8: the first cell of each *pocket*, a singular region that makes its leaf's matrix singular.
+
+    A pocket lies inside a single leaf and is not linked to itself across a periodic axis: that link's conductance is on
+    the leaf's diagonal, but its coupling is none of the leaf's own.
+
+    Args:
+        label: [N] ``Regions.label`` in brick order.
+    """
+    pinned = np.zeros(bricks.size, dtype=np.uint8)
+    cells = np.flatnonzero(label >= 0)
+    leaf = cells // bricks.leaf_size
+    names, first = np.unique(label[cells], return_index=True)
+    lowest = np.full(len(names), bricks.leaves)
+    highest = np.zeros(len(names), dtype=int)
+    np.minimum.at(lowest, label[cells], leaf)
+    np.maximum.at(highest, label[cells], leaf)
+    pinned[cells[first[(lowest == highest) & ~_wrapped(bricks, label, len(names))]]] = 1
+    return pinned
+
+
+def _wrapped(bricks: Bricks, label: np.ndarray, regions: int) -> np.ndarray:
+    """[regions] bool: the region has a face that joins two cells of one leaf from outside."""
+    itself = (bricks.neighbor == np.arange(bricks.leaves)[:, None]) & (bricks.side == INTERIOR)
+    if not itself.any():
+        return np.zeros(regions, dtype=bool)
+    number, leaf = np.arange(bricks.size), np.arange(bricks.size) // bricks.leaf_size
+    strides = np.array([1, bricks.extent[2], bricks.extent[1] * bricks.extent[2]])
+    wrapped = np.zeros(regions, dtype=bool)
+    for direction, across in enumerate(bricks.across()):
+        inside = number + (strides[direction // 2] if direction % 2 else -strides[direction // 2])
+        linked = itself[leaf, direction] & (across != inside) & (label >= 0) & (label[across] == label)
+        wrapped[label[linked]] = True
+    return wrapped
 
 
 def components(count: int, pairs: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:

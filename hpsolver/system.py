@@ -13,7 +13,7 @@ from hpsolver.kernels.building import Shape, launch
 
 from .bricks import Bricks, make_bricks
 from .grid import Grid
-from .regions import Regions, find_pieces, find_regions
+from .regions import Regions, find_pieces, find_regions, pinned_cells, pocket_cells
 
 if TYPE_CHECKING:
     import scipy.sparse
@@ -38,7 +38,8 @@ class System:
         fluid: [N] uint8, 1 for cells of the fluid, 0 for solid and padding.
         neighbor, side, used: the brick order (``Bricks``) on the device.
         origin: [leaves, 3] int32, first cell of each leaf.
-        regions, region_label, pieces: the fluid's connectivity, on the host, the latter two [N] (``hpsolver.regions``).
+        regions, region_label, pinned: the fluid's connectivity, on the host, the latter two [N] (``hpsolver.regions``).
+        pieces: [N] on the host, ``find_pieces`` of all fluid but pockets.
         mean: [regions] fp64, the means last subtracted by ``project``.
         slots: blocks, hence partial sums, of a reduction.
     """
@@ -82,7 +83,9 @@ class System:
         self.regions: Regions = find_regions(self.grid, solid)
         label = self.bricks.to_bricks(self.regions.label, padding=-1)
         self.region_label = label
-        self.pieces = find_pieces(self.grid, self.bricks, solid)
+        self.pinned = pinned_cells(self.bricks, label)
+        pockets = pocket_cells(label, self.pinned)
+        self.pieces = find_pieces(self.bricks, self.bricks.to_bricks(fluid).astype(bool) & ~pockets)
         self.mean: wp.array | None = None
         if self.regions.count:
             lists = {name: self._on_device(values) for name, values in self.regions.chunks(label).items()}
@@ -152,25 +155,8 @@ class System:
         return scipy.sparse.csr_matrix(entries, shape=(self.grid.cells, self.grid.cells))
 
     def across(self) -> np.ndarray:
-        """[directions, N] number, in brick order, of the cell across each face; meaningless at walls and open sides."""
-        bricks = self.bricks
-        local = np.stack(np.unravel_index(np.arange(bricks.leaf_size), bricks.extent), axis=-1)
-        leaf = np.repeat(np.arange(bricks.leaves), bricks.leaf_size)
-        position = np.tile(local, (bricks.leaves, 1))
-        result = np.empty((bricks.directions, bricks.size), dtype=np.int64)
-        for direction in range(bricks.directions):
-            axis, forward = 2 - direction // 2, direction % 2 == 1
-            moved = position.copy()
-            leaves = bricks.neighbor[leaf, direction]
-            if forward:
-                leaving = moved[:, axis] + 1 >= bricks.used[leaf, axis]
-                moved[:, axis] = np.where(leaving, 0, moved[:, axis] + 1)
-            else:
-                leaving = moved[:, axis] == 0
-                moved[:, axis] = np.where(leaving, bricks.used[leaves, axis] - 1, moved[:, axis] - 1)
-            target = np.where(leaving, leaves, leaf)
-            result[direction] = target * bricks.leaf_size + np.ravel_multi_index(moved.T, bricks.extent)
-        return result
+        """[directions, N] number of the cell across each face (``Bricks.across``)."""
+        return self.bricks.across()
 
     def zeros(self, size: int, dtype: type) -> wp.array:
         return wp.zeros(size, dtype=dtype, device=self.device)

@@ -37,9 +37,8 @@ def coarsening(
     R: int,
     local: bool,
     mass: bool,
-    pieces: int | None = None,
 ) -> SimpleNamespace:
-    """Setup kernels. Of a leaf's pieces of fluid the last ones are lumped so that there are ``pieces``, by default R.
+    """Setup kernels.
 
     ``inverse_step``: raw basis functions, one inverse step of the start functions. Blocks: groups * (R - 1).
     ``orthonormalize``: raw functions -> basis. Blocks: leaves.
@@ -47,8 +46,7 @@ def coarsening(
     [leaves, directions, FACE, R], if ``mass`` what closing a face takes off, [leaves, directions, R, R]
     (``kernels.nested``), and if ``local`` inverses of the leaves' own blocks, [leaves, R, R]. Blocks: leaves.
     """
-    pieces = pieces or R
-    module = module_name("coarsening", shape, W, M, R, int(local), int(mass), pieces)
+    module = module_name("coarsening", shape, W, M, R, int(local), int(mass))
     basis = array(M)
     inverse_step = block_kernel(
         module,
@@ -65,7 +63,7 @@ def coarsening(
     orthonormalize = block_kernel(
         module,
         "orthonormalize",
-        body("coarse/orthonormalize", shape=shape, W=W, M=M, R=R, PIECES=pieces, WEIGHTED=False),
+        body("coarse/orthonormalize", shape=shape, W=W, M=M, R=R, WEIGHTED=False),
         changed=I32,
         places=I32,
         pieces=array(wp.uint8),

@@ -103,7 +103,7 @@ class ExactCoarse:
         size, graph = [self._rows, matrix.width], [matrix.changed, matrix.neighbor, matrix.side]
         launch(self._band_rows, nodes, [*size, *graph, matrix.blocks, self._band], system.device)
         self._pins.choose_pins(matrix.scale)
-        shape, pins = [*size, nodes, matrix.changed], [system.regions.count, self._pins.pins]
+        shape, pins = [*size, nodes, matrix.changed], [self._pins.count, self._pins.pins]
         inputs = [*shape, *pins, matrix.scale, self._band, self._factor, self._column]
         launch(kernels.factor_band, 1, inputs, system.device)
         if self.dense:

@@ -20,7 +20,7 @@ from hpsolver.system import System
 from .coarse_matrix import CoarseMatrix, ExactCoarse
 from .constants import Constants
 from .leaves import CoarseArrays, Leaves
-from .nested import NestedCoarse
+from .nested import FUNCTIONS, NestedCoarse
 from .selection import Selection
 
 
@@ -38,6 +38,7 @@ class CoarseSpace:
         local: the additive form's leaves need the inverses of their own blocks of E.
         nested: E is solved by a cycle (``nested``) of ``levels`` levels, None as many as pay; otherwise exactly.
         dense: solve with dense inverses instead of banded factors.
+        brick_functions: of a brick of leaves, where E is nested.
 
     Attributes:
         start: the start functions on the device; who predicts them writes here.
@@ -60,14 +61,15 @@ class CoarseSpace:
         nested: bool,
         levels: int | None,
         dense: bool,
+        brick_functions: int = FUNCTIONS,
     ):
         bricks, by, M = system.bricks, leaves.by, system.preconditioner_type
         self._system, self._leaves, self._pushed, self.R, self.C = system, leaves, pushed, R, C
         self.nested = nested
-        constants = Constants.of_leaves(system, R)
+        pieces, constants = Constants.of_leaves(system, R)
         count = np.maximum(np.bincount(constants.unknown // R, minlength=system.leaves), 1)
         self._constant_count = wp.array(count, dtype=wp.int32, device=system.device)
-        self._pieces = wp.array(system.pieces, dtype=wp.uint8, device=system.device)
+        self._pieces = wp.array(pieces, dtype=wp.uint8, device=system.device)
         self.start = wp.array(start, dtype=wp.float32, device=system.device)
         self._raw = system.zeros(by.groups * max(C - 1, 1) * bricks.leaf_size * by.W, wp.float64)
         self.functions = system.zeros(system.leaves * R * bricks.leaf_size, M)
@@ -84,7 +86,7 @@ class CoarseSpace:
         self._restricted = system.zeros(self._matrix.unknowns, wp.float64)
         self._inverse: NestedCoarse | ExactCoarse
         if self.nested:
-            self._inverse = NestedCoarse(system, self._matrix, bricks.extent, dense, levels)
+            self._inverse = NestedCoarse(system, self._matrix, bricks.extent, dense, levels, brick_functions)
         else:
             self._inverse = ExactCoarse(system, self._matrix, dense)
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import warp as wp
 
-from hpsolver.bricks import INTERIOR
 from hpsolver.kernels import leaves as kernels
 from hpsolver.kernels.building import launch
 from hpsolver.system import System
@@ -66,7 +65,7 @@ class Leaves:
     Attributes:
         by: the leaves in groups.
         changed: [leaves] int32, 1 for leaves whose rows of A are not last frame's; the others keep what they have.
-        pinned: [N] uint8, one cell of each singular region that lies inside one leaf, whose matrix it makes singular.
+        pinned: [N] uint8, ``System.pinned`` on the device.
         y: [N] the last sweep's result, Krylov type.
     """
 
@@ -86,7 +85,7 @@ class Leaves:
         self._seen = wp.full(rows, math.nan, dtype=wp.float64, device=system.device)
         self.changed = system.zeros(bricks.leaves, wp.int32)
         self.y = system.zeros(system.size, system.krylov_type)
-        self.pinned = wp.array(pinned_cells(system), dtype=wp.uint8, device=system.device)
+        self.pinned = wp.array(system.pinned, dtype=wp.uint8, device=system.device)
         self._setup = kernels.factorization(system.shape, BW, self.by.W)
         W = 1 if self.dense else self.by.W
         self._sweep = kernels.sweeping(system.shape, BW, W, system.krylov_type, M, R, mode, self.dense)
@@ -167,37 +166,3 @@ class Leaves:
         inputs = [system.leaves, *flags, members, *graph, self._operator, coarse.basis, coarse.face_basis]
         inputs += [r, y, coarse.rhs, coarse.rhs if correction is None else correction]
         launch(self._sweep, blocks, inputs, system.device)
-
-
-def pinned_cells(system: System) -> np.ndarray:
-    """[N] uint8: the first cell of each region that makes its leaf's matrix singular.
-
-    Such a region has no open side, lies inside a single leaf, and is not linked to itself across a periodic axis: that
-    link's conductance is on the leaf's diagonal, but its coupling is none of the leaf's own.
-    """
-    pinned = np.zeros(system.size, dtype=np.uint8)
-    cells = np.flatnonzero(system.region_label >= 0)
-    label, leaf = system.region_label[cells], cells // system.bricks.leaf_size
-    names, first = np.unique(label, return_index=True)
-    lowest = np.full(len(names), system.leaves)
-    highest = np.zeros(len(names), dtype=int)
-    np.minimum.at(lowest, label, leaf)
-    np.maximum.at(highest, label, leaf)
-    pinned[cells[first[(lowest == highest) & ~_wrapped(system, len(names))]]] = 1
-    return pinned
-
-
-def _wrapped(system: System, regions: int) -> np.ndarray:
-    """[regions] bool: the region has a face that joins two cells of one leaf from outside."""
-    bricks, label = system.bricks, system.region_label
-    itself = (bricks.neighbor == np.arange(bricks.leaves)[:, None]) & (bricks.side == INTERIOR)
-    if not itself.any():
-        return np.zeros(regions, dtype=bool)
-    number, leaf = np.arange(system.size), np.arange(system.size) // bricks.leaf_size
-    strides = np.array([1, bricks.extent[2], bricks.extent[1] * bricks.extent[2]])
-    wrapped = np.zeros(regions, dtype=bool)
-    for direction, across in enumerate(system.across()):
-        inside = number + (strides[direction // 2] if direction % 2 else -strides[direction // 2])
-        linked = itself[leaf, direction] & (across != inside) & (label >= 0) & (label[across] == label)
-        wrapped[label[linked]] = True
-    return wrapped

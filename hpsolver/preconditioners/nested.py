@@ -9,7 +9,7 @@ a sweep over the colours, the correction of what it left in earlier ones, U S c,
 sweep back. M is symmetric positive definite whatever stands for D^-1 and for the inverse in Q, so Q may be a cycle in
 its turn. The grid's own leaves are treated alike once their coarse problem is nested.
 
-Psi, 16 functions a brick: Haar functions of its groups of nodes times the constants' coefficients, one inverse step of
+Psi, R2 functions a brick, 16 or 32: Haar functions of its groups of nodes times the constants' coefficients, one inverse step of
 the brick with closed faces. Closing E itself would be wrong by far: what is closed is the grid (``kernels.nested``).
 """
 
@@ -33,25 +33,33 @@ from .haar import haar
 from .leaves import Groups
 
 FUNCTIONS = 16
-"""R2. With 8, one function for two leaves, thin and torn phases need up to twice the iterations."""
+"""R2. With 8, one function for two leaves, thin and torn phases need up to twice the iterations. Twice as many where solids
+cut most leaves: the constants of what is connected inside a brick alone need that."""
 
 BAND_WORK = 1500
 """rows * width^2, per cell of the grid, of the largest band that is factored, by choice, each frame. Exact solutions
 cost fewer iterations: they are kept for as long as the factorisation is a fair part of the frame."""
 
+TORN_WORK = 16 * BAND_WORK
+"""The same with twice the functions, where solids cut most leaves and a cycle needs up to twice the iterations."""
 
-def nests(lattice: Bricks | NodeBricks, R: int, dense: bool, levels: int | None, size: int) -> bool:
+
+def nests(
+    lattice: Bricks | NodeBricks, R: int, dense: bool, levels: int | None, size: int, functions: int = FUNCTIONS
+) -> bool:
     """Whether the coarse matrix of these nodes is nested; ``levels`` counts them as the first. One node never is.
 
     Args:
         size: cells of the grid.
+        functions: R2.
     """
     if lattice.leaves == 1:
         return False
     if levels is not None:
         return levels > 2
     rows, width = lattice.leaves * R, (lattice.leaf_reach + 1) * R
-    return rows > coarse.DENSE_LIMIT if dense else rows * width**2 > BAND_WORK * size
+    work = BAND_WORK if functions == FUNCTIONS else TORN_WORK
+    return rows > coarse.DENSE_LIMIT if dense else rows * width**2 > work * size
 
 
 class NestedCoarse:
@@ -62,21 +70,30 @@ class NestedCoarse:
         cells: cells of a node per axis.
         dense: solve bricks by dense inverses.
         levels: of the whole preconditioner, the levels below not counted; None: as many as pay.
+        functions: R2.
 
     Attributes:
         result: [rows] fp64, the last solution.
     """
 
-    def __init__(self, system: System, matrix: CoarseMatrix, cells: Sequence[int], dense: bool, levels: int | None):
-        R = matrix.R
+    def __init__(
+        self,
+        system: System,
+        matrix: CoarseMatrix,
+        cells: Sequence[int],
+        dense: bool,
+        levels: int | None,
+        functions: int = FUNCTIONS,
+    ):
+        R, R2 = matrix.R, functions
         dimension, device = system.grid.dimension, system.device
         periodic = [False] * (3 - dimension) + [system.grid.periodic(a) for a in range(dimension)]
         lattice = group_nodes(matrix.lattice, UNKNOWNS // R, cells, periodic)
         above = None if levels is None else levels - 1
-        mass = nests(lattice, FUNCTIONS, dense, above, system.size)
+        mass = nests(lattice, R2, dense, above, system.size, R2)
         self._system, self._matrix, self.dense, self._bricks = system, matrix, dense, lattice.leaves
-        self._by = Groups(lattice.colors, device)
-        pieces, constants = matrix.constants.merged(lattice, FUNCTIONS)
+        self._by, self._functions = Groups(lattice.colors, device), R2
+        pieces, constants = matrix.constants.merged(lattice, R2)
 
         as_int = {"dtype": wp.int32, "device": device}
         self._nodes = wp.array(lattice.members.ravel(), **as_int)
@@ -85,12 +102,12 @@ class NestedCoarse:
         graph = [wp.array(a.ravel(), **as_int) for a in (lattice.neighbor, lattice.side)]
         self._changed = system.zeros(lattice.leaves, wp.int32)
         self._pins = RegionConstants(system, matrix.constants, matrix.lattice.leaves, lattice)
-        count = np.maximum(np.bincount(constants.unknown // FUNCTIONS, minlength=lattice.leaves), 1)
+        count = np.maximum(np.bincount(constants.unknown // R2, minlength=lattice.leaves), 1)
         self._constant_count = wp.array(count, **as_int)
         piece, weight = _in_brick_order(matrix, lattice, pieces)
         self._pieces = wp.array(piece, dtype=wp.uint8, device=device)
         self._weight = wp.array(weight, dtype=wp.float64, device=device)
-        self._start_functions = wp.array(_start_functions(lattice, R, weight), dtype=wp.float32, device=device)
+        self._start_functions = wp.array(_start_functions(lattice, R, R2, weight), dtype=wp.float32, device=device)
 
         M, W = system.preconditioner_type, self._by.W
         halfwidth = (lattice.reach + 1) * R - 1
@@ -101,16 +118,16 @@ class NestedCoarse:
         self._exact = self._inverse if dense else self._factor
         stored = M if dense else wp.float64
         self._operator = self._exact if stored is wp.float64 else system.zeros(self._exact.size, stored)
-        self._raw = system.zeros(self._by.groups * (FUNCTIONS - 1) * UNKNOWNS * W, wp.float64)
-        self._basis = system.zeros(size * FUNCTIONS, wp.float64)
-        self._pushed = system.zeros(lattice.leaves * (lattice.directions + 1) * FUNCTIONS, wp.float64)
+        self._raw = system.zeros(self._by.groups * (R2 - 1) * UNKNOWNS * W, wp.float64)
+        self._basis = system.zeros(size * R2, wp.float64)
+        self._pushed = system.zeros(lattice.leaves * (lattice.directions + 1) * R2, wp.float64)
         self.result = system.zeros(matrix.unknowns, wp.float64)
-        self._kernels = nesting(dimension, halfwidth, W, M, R, FUNCTIONS, dense, mass)
+        self._kernels = nesting(dimension, halfwidth, W, M, R, R2, dense, mass)
 
-        self._upper = CoarseMatrix.allocate(system, lattice, FUNCTIONS, (*graph, self._changed), constants, mass)
+        self._upper = CoarseMatrix.allocate(system, lattice, R2, (*graph, self._changed), constants, mass)
         self._coarse: NestedCoarse | ExactCoarse
         if mass:
-            self._coarse = NestedCoarse(system, self._upper, lattice.cells, dense, above)
+            self._coarse = NestedCoarse(system, self._upper, lattice.cells, dense, above, R2)
         else:
             self._coarse = ExactCoarse(system, self._upper, dense)
 
@@ -130,7 +147,7 @@ class NestedCoarse:
         factoring = [changed, by.members, self._nodes, self._inside, self._pins.pinned, *own, self._factor]
         launch(kernels.factor_closed, by.groups, factoring, device)
         inputs = [changed, by.members, 1, self._start_functions, self._diagonal, self._factor, self._raw]
-        launch(kernels.inverse_step, by.groups * (FUNCTIONS - 1), inputs, device)
+        launch(kernels.inverse_step, by.groups * (self._functions - 1), inputs, device)
         launch(kernels.factor, by.groups, factoring, device)
         if self.dense:
             launch(kernels.invert, bricks, [changed, by.places, self._factor, self._inverse], device)
@@ -177,9 +194,9 @@ def _in_brick_order(matrix: CoarseMatrix, lattice: NodeBricks, pieces: np.ndarra
     return piece, weight
 
 
-def _start_functions(lattice: NodeBricks, R: int, weight: np.ndarray) -> np.ndarray:
-    """[bricks * 15 * 128] fp32: Haar functions of the constants; where the nodes are few, their next functions too."""
-    size, count = lattice.size, FUNCTIONS - 1
+def _start_functions(lattice: NodeBricks, R: int, R2: int, weight: np.ndarray) -> np.ndarray:
+    """[bricks * (R2 - 1) * 128] fp32: Haar functions of the constants; where the nodes are few, their next functions too."""
+    size, count = lattice.size, R2 - 1
     order = np.ravel_multi_index(lattice.local.T, lattice.extent)
     smooth = haar(lattice.extent, min(count, size - 1))[:, order]
     functions = np.zeros((lattice.leaves, count, size, R), dtype=np.float32)

@@ -25,16 +25,21 @@ from .base import Preconditioner
 from .coarse_space import CoarseSpace
 from .haar import haar
 from .leaves import Leaves
+from .nested import FUNCTIONS as BRICK_FUNCTIONS
 from .nested import nests
 from .options import check_at_least, check_flag_or_none, check_one_of
 
 COARSE_SIZES = (1, 2, 4, 8, 16, 32)
+FUNCTIONS = 4
 CANDIDATES = 8
 CHOICES = (8, 16)
 """Numbers of candidates that a default or a weight file uses."""
 
 SMALL = 20_000
 """Cells of a 2D grid up to which small leaves are fastest."""
+
+TORN = 0.4
+"""Share of the leaves that a solid mask has to cut before all leaves get more functions."""
 
 SWEEPS = ("additive", "deflated", "redblack")
 
@@ -43,11 +48,12 @@ class Schwarz(Preconditioner):
     """The skeleton.
 
     Args:
-        coarse_size: functions a leaf, a power of two from 1 to 32. A solid mask that cuts the fluid of a leaf into more
-            pieces than that may keep a frame from converging; ``Schwarz(8, leaf_size=64)`` is the safest there.
+        coarse_size: functions a leaf, a power of two from 1 to 32. None is 4; 8 where solids cut ``TORN`` of the leaves
+            in two pieces or more; and 16 where they cut as many in more than four.
         candidates: functions a leaf to choose those from, in every frame, by what its neighbours leave free
             (``selection``): 8 or 16, at least ``coarse_size``; ``coarse_size`` itself: no choice. None is no choice on
-            leaves of 64 cells or with one function, and on others 8, or ``coarse_size`` where that is more.
+            leaves of 64 cells or with one function, and on others 8, or ``coarse_size`` where that is more; 16 where
+            solids made it 8.
         sweep: ``redblack``, ``deflated`` or ``additive``: which of the three forms above.
         leaf_size: cells of a leaf, 64 or 128. None is 64 on 2D grids of up to ``SMALL`` cells, with up to 4 functions
             and no choice among candidates, and 128 otherwise. Measured on a CPU (``bench/results/options.md``), no
@@ -65,7 +71,7 @@ class Schwarz(Preconditioner):
 
     def __init__(
         self,
-        coarse_size: int = 4,
+        coarse_size: int | None = None,
         *,
         candidates: int | None = None,
         sweep: str = "redblack",
@@ -73,8 +79,9 @@ class Schwarz(Preconditioner):
         levels: int | None = None,
         dense: bool | None = None,
     ):
-        check_one_of("coarse_size", coarse_size, COARSE_SIZES)
-        allowed = sorted({coarse_size, *(c for c in CHOICES if c > coarse_size)})
+        check_one_of("coarse_size", coarse_size, COARSE_SIZES, or_none=True)
+        least = coarse_size or FUNCTIONS
+        allowed = sorted({least, *(c for c in CHOICES if c > least)})
         check_one_of("candidates", candidates, allowed, or_none=True)
         check_one_of("sweep", sweep, SWEEPS)
         check_flag_or_none("dense", dense)
@@ -82,8 +89,9 @@ class Schwarz(Preconditioner):
             check_at_least("levels", levels, 2, or_else="None")
             if levels > 2 and sweep != "redblack":
                 raise ValueError(f"levels {levels} needs sweep='redblack', got {sweep!r}")
-        self.coarse_size = coarse_size
+        self.coarse_size = coarse_size or FUNCTIONS
         self.candidates = candidates
+        self._fixed = coarse_size, candidates
         self.sweep = sweep
         self.starts = sweep != "additive"
         self.leaf_size = leaf_size
@@ -93,17 +101,19 @@ class Schwarz(Preconditioner):
     def leaf_cells(self, grid: Grid) -> int:
         if self.leaf_size is not None:
             return self.leaf_size
-        plain = self.coarse_size <= 4 and self.candidates in (None, self.coarse_size) and self.graph_safe
+        size, candidates = self._fixed
+        plain = (size or FUNCTIONS) <= 4 and candidates in (None, size or FUNCTIONS) and self.graph_safe
         return 64 if plain and grid.dimension == 2 and grid.cells <= SMALL else 128
 
     def allocate(self) -> None:
-        system, R = self.system, self.coarse_size
-        if self.candidates is None:
-            chooses = system.bricks.leaf_size > 64 and R > 1
-            self.candidates = max(R, CANDIDATES) if chooses else R
+        system = self.system
+        self.coarse_size, self.candidates = self._functions()
+        R = self.coarse_size
         self.dense = system.device.is_cuda if self._dense is None else self._dense
         redblack, additive = self.sweep == "redblack", self.sweep == "additive"
-        nested = redblack and nests(system.bricks, R, self.dense, self.levels, system.size)
+        torn = self._fixed[0] is None and R > FUNCTIONS
+        brick_functions = (2 if torn else 1) * BRICK_FUNCTIONS
+        nested = redblack and nests(system.bricks, R, self.dense, self.levels, system.size, brick_functions)
         self.starts = not additive and not nested
         mode = CYCLE if nested else RESTRICT if additive else PUSH
         self._leaves = Leaves(system, redblack, mode, R, self.dense)
@@ -118,7 +128,25 @@ class Schwarz(Preconditioner):
             nested=nested,
             levels=self.levels,
             dense=self.dense,
+            brick_functions=brick_functions,
         )
+
+    def _functions(self) -> tuple[int, int]:
+        """Functions of a leaf, and candidates to choose them from."""
+        size, candidates = self._fixed
+        R = size or self._needed()
+        if candidates is None:
+            chooses = self.system.bricks.leaf_size > 64 and R > 1
+            candidates = max(R, CANDIDATES if size or R == FUNCTIONS else 2 * CANDIDATES) if chooses else R
+        return R, max(R, candidates)
+
+    def _needed(self) -> int:
+        """Functions of a leaf, for it to have the constants of its pieces of fluid and some besides."""
+        pieces = self.system.pieces.reshape(self.system.leaves, -1).max(axis=1)
+        pieces = pieces[pieces > 0]
+        cut, torn = (pieces > 1).sum(), (pieces > FUNCTIONS).sum()
+        enough = max(TORN * len(pieces), 1)
+        return 4 * FUNCTIONS if torn >= enough else 2 * FUNCTIONS if cut >= enough else FUNCTIONS
 
     def start_functions(self, candidates: int) -> np.ndarray:
         """[(C - 1) * L] for all leaves alike, or [leaves * (C - 1) * L]: what the inverse step is applied to."""

@@ -55,7 +55,7 @@ class Selection:
         self._work = system.zeros(self._bundles * kernels.TOGETHER * kernels.WORK * C * C, wp.float64)
         self._choice = system.zeros(system.leaves * C * C, wp.float64)
         self._nothing = system.zeros(1, wp.float64)
-        self.setup = coarsening(system.shape, bricks.halfwidth, by.W, M, C, False, True, R)
+        self.setup = coarsening(system.shape, bricks.halfwidth, by.W, M, C, False, True)
         self._kernels = kernels.selection(system.shape, M, C, R)
 
     def update(self, basis: wp.array) -> None:

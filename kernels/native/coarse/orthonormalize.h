@@ -16,7 +16,7 @@ auto current = [&](int l) { return v[l]; };
 for (int function = 0; function < R; ++function) {
     const double* source = raw.data + ((place / W) * (R > 1 ? R - 1 : 1) + function - constants) * (L * W) + place % W;
     for (int l = lane; l < L; l += lanes) {
-        const int piece = pieces.data[slot * L + l] < PIECES ? pieces.data[slot * L + l] : PIECES;
+        const int piece = pieces.data[slot * L + l];
         v[l] = function < constants ? (piece == function + 1 ? one(l) : 0.0) : (piece ? source[l * W] : 0.0);
     }
     HP_SYNC;                                        // v is written; products read all of it

@@ -111,8 +111,7 @@ class Schwarz(Preconditioner):
         R = self.coarse_size
         self.dense = system.device.is_cuda if self._dense is None else self._dense
         redblack, additive = self.sweep == "redblack", self.sweep == "additive"
-        torn = self._fixed[0] is None and R > FUNCTIONS
-        brick_functions = (2 if torn else 1) * BRICK_FUNCTIONS
+        brick_functions = (2 if self._needed() > FUNCTIONS else 1) * BRICK_FUNCTIONS
         nested = redblack and nests(system.bricks, R, self.dense, self.levels, system.size, brick_functions)
         self.starts = not additive and not nested
         mode = CYCLE if nested else RESTRICT if additive else PUSH

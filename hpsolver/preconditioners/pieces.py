@@ -34,7 +34,9 @@ def share(node: np.ndarray, cells: np.ndarray, link: np.ndarray, limit: int) -> 
         group = into[group]
 
 
-def _joined(group: np.ndarray, node: np.ndarray, through: np.ndarray, size: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _joined(
+    group: np.ndarray, node: np.ndarray, through: np.ndarray, size: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Groups of one node that a piece of another joins, by node and size: each with the largest one there."""
     order = np.lexsort((group, -size[group], node, through))
     group, node, through = group[order], node[order], through[order]

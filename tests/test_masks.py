@@ -1,0 +1,197 @@
+"""Solids that cut the fluid into pieces, regions and pockets: what the default makes of them."""
+
+import numpy as np
+import oracle
+import pytest
+
+from hpsolver import Solver, problems
+from hpsolver.preconditioners import Multigrid, Schwarz
+from hpsolver.preconditioners.constants import Constants
+from hpsolver.preconditioners.pieces import share
+
+SIDES = (("wall", "wall"), ("open", "wall"), ("periodic", "periodic"))
+
+
+def porous(shape: tuple[int, ...], solid: float, seed: int = 1791) -> tuple[np.ndarray, ...]:
+    rng = np.random.default_rng(seed)
+    mask = rng.random(shape) < solid
+    return np.ones(shape), rng.standard_normal(shape), mask
+
+
+def compartments(count: int) -> tuple[np.ndarray, ...]:
+    """count x count closed rooms of 32x32 cells with torn phases; the walls are one cell thick."""
+    density, rhs = problems.frame("bubbles", (32, 32), seed=1, contrast=1e3)
+    rooms = [np.pad(density, (0, 1), constant_values=1.0), np.pad(rhs, (0, 1))]
+    rooms.append(np.pad(np.zeros((32, 32), bool), (0, 1), constant_values=True))
+    return tuple(np.tile(room, (count, count)) for room in rooms)
+
+
+def serpentine(n: int) -> tuple[np.ndarray, ...]:
+    """A channel one cell wide: walls on odd rows, each with an opening at an end, alternately."""
+    solid = np.zeros((n, n), bool)
+    solid[1::2] = True
+    for k, row in enumerate(range(1, n, 2)):
+        solid[row, 0 if k % 2 else -1] = False
+    return np.ones((n, n)), np.random.default_rng(0).standard_normal((n, n)), solid
+
+
+def solved(density: np.ndarray, rhs: np.ndarray, solid: np.ndarray, **options) -> Solver:
+    """A solver that has solved the frame, with its answer compared to the oracle's matrix."""
+    solver = Solver(density.shape, **options)
+    solver.set_solid(solid)
+    p = solver.step(density, rhs)
+    assert solver.info.converged and not solver.info.fallback
+    A = oracle.assemble(density, boundary=options.get("boundary", "wall"), solid=solid)
+    assert oracle.residual(A, p, rhs, solid) <= 1.001 * solver.tolerance
+    return solver
+
+
+@pytest.mark.parametrize(
+    ("frame", "bound"),
+    [
+        (porous((64, 64), 0.4), 25),
+        (porous((150, 150), 0.4), 20),
+        (porous((24, 24, 24), 0.65), 30),
+        (compartments(3), 60),
+        (serpentine(129), 25),
+    ],
+    ids=["pores", "many pores", "pores 3D", "rooms", "serpentine"],
+)
+def test_default_needs_few_iterations_where_solids_cut_the_fluid(frame, bound):
+    assert solved(*frame).info.iterations <= bound
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("frame", "bound"),
+    [(porous((256, 256), 0.4), 20), (porous((48, 48, 48), 0.65), 45), (compartments(8), 55)],
+    ids=["pores", "pores 3D", "rooms"],
+)
+def test_default_needs_few_iterations_on_large_masks_too(frame, bound):
+    assert solved(*frame).info.iterations <= bound
+
+
+@pytest.mark.parametrize("preconditioner", [Schwarz(4), Schwarz(4, levels=3), Schwarz(4, sweep="additive")], ids=str)
+def test_pockets_cost_nothing(preconditioner):
+    """Closed cells, alone or in pairs, among large bubbles: as many iterations as without them, or one less or more."""
+    shape = (64, 64)
+    density, rhs = problems.frame("bubbles", shape, seed=0, contrast=1e3)
+    solid = np.zeros(shape, bool)
+    solid[20:40, 20:40] = True
+    pockets = np.zeros(shape, bool)
+    pockets[21:39:2, 21:39:3] = True
+    pockets[21:39:4, 22:39:3] = True
+    without = solved(density, rhs, solid, preconditioner=preconditioner)
+    with_them = solved(density, rhs, solid & ~pockets, preconditioner=preconditioner)
+    assert with_them.system.regions.count > 30
+    assert abs(with_them.info.iterations - without.info.iterations) <= 1
+
+
+def draw(seed: int) -> tuple[tuple[np.ndarray, ...], tuple]:
+    """A frame on a random mask: any shape and sides, 20 to 50 % of the cells solid, densities of 1 to 1e4:1."""
+    rng = np.random.default_rng(seed)
+    flat = rng.random() < 0.65
+    shape = tuple(int(n) for n in (rng.integers(24, 181, 2) if flat else rng.integers(12, 33, 3)))
+    solid = rng.random(shape) < rng.uniform(0.2, 0.5)
+    contrast = 10 ** rng.uniform(0, 4)
+    mixed = rng.random() < 0.5
+    density = np.where(rng.random(shape) < 0.5, contrast, 1.0) if mixed else contrast ** rng.random(shape)
+    sides = tuple(SIDES[k] for k in rng.choice(3, len(shape), p=[0.6, 0.2, 0.2]))
+    return (density, rng.standard_normal(shape), solid), sides
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_random_masks_are_solved(seed):
+    frame, sides = draw(seed)
+    assert solved(*frame, boundary=sides).info.iterations <= 200
+
+
+@pytest.mark.slow
+def test_thousands_of_random_masks_are_solved():
+    """The slowest have islands of single cells at 1e3:1 and more in a fluid full of holes, at random: more of them in a
+    leaf than it has functions. One in twenty takes more than 107 iterations."""
+    iterations = []
+    for seed in range(2000):
+        frame, sides = draw(seed)
+        iterations.append(solved(*frame, boundary=sides, max_iterations=500).info.iterations)
+    assert np.median(iterations) <= 20 and np.percentile(iterations, 95) <= 120
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_pressure_is_the_direct_solution(seed):
+    """In every region, up to the tolerance."""
+    density, rhs, solid = porous((40, 33), 0.35, seed)
+    solver = Solver(density.shape, tolerance=1e-12)
+    solver.set_solid(solid)
+    p = solver.step(density, rhs)
+    expected, _ = oracle.solve(oracle.assemble(density, solid=solid), rhs, solid)
+    assert abs(p - expected).max() <= 1e-8 * abs(expected).max()
+
+
+def test_leaves_get_more_functions_where_solids_cut_many_of_them():
+    def functions(solid: float) -> tuple[int, int]:
+        solver = Solver((144, 160))
+        solver.set_solid(porous((144, 160), solid)[2])
+        return solver.preconditioner.coarse_size, solver.preconditioner.candidates
+
+    assert [functions(share_of_solid) for share_of_solid in (0.0, 0.1, 0.3, 0.45)] == [
+        (4, 8),
+        (4, 8),
+        (8, 16),
+        (16, 16),
+    ]
+    solver = Solver((144, 160), preconditioner=Schwarz(2, candidates=8))
+    solver.set_solid(porous((144, 160), 0.45)[2])
+    assert (solver.preconditioner.coarse_size, solver.preconditioner.candidates) == (2, 8)
+    solver = Solver((144, 160))
+    solver.set_solid(porous((144, 160), 0.45)[2])
+    solver.set_solid(None)
+    assert solver.preconditioner.coarse_size == 4
+
+
+@pytest.mark.parametrize("R", [1, 2, 4])
+@pytest.mark.parametrize("seed", range(3))
+def test_functions_carry_the_constant_of_every_region_that_counts(seed, R):
+    """Functions that share cells of two regions carry the constant of both together, and of neither alone."""
+    shape = (48, 40)
+    solver = Solver(shape, boundary=(("open", "wall"), "wall"))
+    solver.set_solid(porous(shape, 0.45, seed)[2])
+    system = solver.system
+    function, constants = Constants.of_leaves(system, R)
+    assert function.max() <= R and ((function > 0) == (system.pieces > 0)).all()
+    place = np.full(system.leaves * R, -1)
+    place[constants.unknown] = np.arange(len(constants.unknown))
+    leaf = np.arange(system.size) // system.bricks.leaf_size
+    region = np.where(function > 0, constants.region[place[leaf * R + function - 1]], -2)
+    for number in range(constants.regions):
+        labels = np.unique(system.region_label[region == number])
+        assert (labels >= 0).all()  # no open side
+        whole = np.isin(system.region_label, labels) & (system.pieces > 0)
+        assert np.array_equal(whole, region == number)
+    assert np.array_equal(np.bincount(place[leaf * R + function - 1][function > 0]), constants.cells)
+
+
+def test_pieces_share_a_function_with_those_that_a_neighbour_joins():
+    """Node 0 has four pieces; piece 4 of node 1 joins the first and the third, of one and three cells."""
+    node, cells = np.array([0, 0, 0, 0, 1]), np.array([1, 2, 3, 4, 9])
+    link = np.array([[0, 2, 3], [4, 4, 4]])
+    assert share(node, cells, link, 4)[:4].tolist() == [3, 2, 1, 0]
+    three = share(node, cells, link, 3)[:4]
+    assert three[0] == three[3] and len(set(three)) == 3  # the smallest joins the largest
+    two = share(node, cells, link, 2)[:4]
+    assert two[0] == two[2] == two[3] != two[1]
+    assert (share(node, cells, link, 1) == 0).all()
+
+
+def test_pieces_that_nothing_joins_share_the_last_function():
+    node, cells = np.zeros(5, int), np.array([5, 1, 4, 2, 3])
+    assert share(node, cells, np.zeros((2, 0), int), 3).tolist() == [0, 2, 1, 2, 2]
+
+
+def test_multigrid_hands_over_where_walls_are_thinner_than_its_cells():
+    density, rhs, solid = serpentine(65)
+    solver = Solver(density.shape, preconditioner=Multigrid(), max_iterations=400)
+    solver.set_solid(solid)
+    p = solver.step(density, rhs)
+    assert solver.info.converged
+    assert oracle.residual(oracle.assemble(density, solid=solid), p, rhs, solid) <= 1.001e-6

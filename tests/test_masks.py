@@ -109,12 +109,12 @@ def test_random_masks_are_solved(seed):
 @pytest.mark.slow
 def test_thousands_of_random_masks_are_solved():
     """The slowest have islands of single cells at 1e3:1 and more in a fluid full of holes, at random: more of them in a
-    leaf than it has functions. One in twenty takes more than 107 iterations."""
+    leaf than it has functions. One in twenty takes more than 52 iterations, one more than 350."""
     iterations = []
     for seed in range(2000):
         frame, sides = draw(seed)
         iterations.append(solved(*frame, boundary=sides, max_iterations=500).info.iterations)
-    assert np.median(iterations) <= 20 and np.percentile(iterations, 95) <= 120
+    assert np.median(iterations) <= 16 and np.percentile(iterations, 95) <= 60
 
 
 @pytest.mark.parametrize("seed", range(5))

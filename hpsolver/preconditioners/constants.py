@@ -66,7 +66,7 @@ class Constants:
         return function, constants
 
     def merged(self, lattice: NodeBricks, R: int) -> tuple[np.ndarray, Constants]:
-        """Of what is connected inside each brick: [constants] the function, 1 to R, of each one here; the bricks' own."""
+        """Of what is connected in each brick: [constants] the function, 1 to R, of each one here; the bricks' own."""
         brick = lattice.places[self.unknown // self.R] // lattice.size
         inside = brick[self.link[0]] == brick[self.link[1]]
         root = components(len(brick), [(self.link[0, inside], self.link[1, inside])])

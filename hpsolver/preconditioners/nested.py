@@ -9,8 +9,9 @@ a sweep over the colours, the correction of what it left in earlier ones, U S c,
 sweep back. M is symmetric positive definite whatever stands for D^-1 and for the inverse in Q, so Q may be a cycle in
 its turn. The grid's own leaves are treated alike once their coarse problem is nested.
 
-Psi, R2 functions a brick, 16 or 32: Haar functions of its groups of nodes times the constants' coefficients, one inverse step of
-the brick with closed faces. Closing E itself would be wrong by far: what is closed is the grid (``kernels.nested``).
+Psi, R2 functions a brick, 16 or 32: Haar functions of its groups of nodes times the constants' coefficients, one
+inverse step of the brick with closed faces. Closing E itself would be wrong by far: what is closed is the grid
+(``kernels.nested``).
 """
 
 from __future__ import annotations
@@ -33,8 +34,8 @@ from .haar import haar
 from .leaves import Groups
 
 FUNCTIONS = 16
-"""R2. With 8, one function for two leaves, thin and torn phases need up to twice the iterations. Twice as many where solids
-cut most leaves: the constants of what is connected inside a brick alone need that."""
+"""R2. With 8, one function for two leaves, thin and torn phases need up to twice the iterations. Where solids cut many
+leaves it is twice as many: the constants of what is connected inside a brick alone need that."""
 
 BAND_WORK = 1500
 """rows * width^2, per cell of the grid, of the largest band that is factored, by choice, each frame. Exact solutions
@@ -195,7 +196,7 @@ def _in_brick_order(matrix: CoarseMatrix, lattice: NodeBricks, pieces: np.ndarra
 
 
 def _start_functions(lattice: NodeBricks, R: int, R2: int, weight: np.ndarray) -> np.ndarray:
-    """[bricks * (R2 - 1) * 128] fp32: Haar functions of the constants; where the nodes are few, their next functions too."""
+    """[bricks * (R2 - 1) * 128] fp32: Haar functions of the constants; of few nodes, their next functions too."""
     size, count = lattice.size, R2 - 1
     order = np.ravel_multi_index(lattice.local.T, lattice.extent)
     smooth = haar(lattice.extent, min(count, size - 1))[:, order]

@@ -52,8 +52,8 @@ class Schwarz(Preconditioner):
             in two pieces or more; and 16 where they cut as many in more than four.
         candidates: functions a leaf to choose those from, in every frame, by what its neighbours leave free
             (``selection``): 8 or 16, at least ``coarse_size``; ``coarse_size`` itself: no choice. None is no choice on
-            leaves of 64 cells or with one function, and on others 8, or ``coarse_size`` where that is more; 16 where
-            solids made it 8.
+            leaves of 64 cells or with one function, and on others 8, or ``coarse_size`` where that is more; where
+            solids ask for more functions it is 16.
         sweep: ``redblack``, ``deflated`` or ``additive``: which of the three forms above.
         leaf_size: cells of a leaf, 64 or 128. None is 64 on 2D grids of up to ``SMALL`` cells, with up to 4 functions
             and no choice among candidates, and 128 otherwise. Measured on a CPU (``bench/results/options.md``), no
@@ -135,8 +135,9 @@ class Schwarz(Preconditioner):
         size, candidates = self._fixed
         R = size or self._needed()
         if candidates is None:
-            chooses = self.system.bricks.leaf_size > 64 and R > 1
-            candidates = max(R, CANDIDATES if size or R == FUNCTIONS else 2 * CANDIDATES) if chooses else R
+            torn = size is None and R > FUNCTIONS
+            chooses = torn or (self.system.bricks.leaf_size > 64 and R > 1)
+            candidates = (2 * CANDIDATES if torn else CANDIDATES) if chooses else R
         return R, max(R, candidates)
 
     def _needed(self) -> int:

@@ -32,13 +32,15 @@ WORTH_SHARING = 200
 """Iterations from which on a frame's budget is shared between a preconditioner and its fallback."""
 
 
-def first_limit(max_iterations: int, fallback: Preconditioner | None) -> int:
-    """Iterations after which a preconditioner is too slow, and its (bound) fallback is tried: half of them, or all.
+def first_limit(max_iterations: int, preconditioner: Preconditioner, fallback: Preconditioner | None) -> int:
+    """Iterations after which a preconditioner is too slow, and its (bound) fallback is tried.
 
-    All where the fallback is a diagonal, which would not mend slowness, or where the budget is too small to share.
+    They are its ``patience``, at most half of a frame's; or all, where the fallback is a diagonal, which would not mend
+    slowness, or where there are too few to share.
     """
-    helps = fallback is not None and fallback.pointwise is None
-    return max_iterations // 2 if helps and max_iterations >= WORTH_SHARING else max_iterations
+    if fallback is None or fallback.pointwise is not None or max_iterations < WORTH_SHARING:
+        return max_iterations
+    return min(max_iterations // 2, preconditioner.patience or max_iterations)
 
 
 class ConjugateGradients:

@@ -40,8 +40,8 @@ class Solver:
         face_average: density of a face, ``harmonic`` or ``arithmetic``.
         preconditioner: a name (``hpsolver.preconditioners.NAMES``) or a ``Preconditioner``.
         tolerance: on the TRUE residual, ||b - A p|| <= tolerance ||b||, in (0, 1).
-        max_iterations: >= 0. From 200 on, a preconditioner whose fallback is ``schwarz`` may use half of them; then
-            that one goes on from the best iterate.
+        max_iterations: >= 0. From 200 on, a preconditioner whose fallback is ``schwarz`` may use half of them,
+            ``multigrid`` 50; then that one goes on from the best iterate.
         precision: ``mixed`` (double-precision Krylov vectors, single-precision preconditioner), ``float64`` or
             ``float32`` (single-precision Krylov vectors with restarts from the double-precision residual).
         warm_start: start from the last frame's pressure.
@@ -89,7 +89,7 @@ class Solver:
         self.system = System(self.grid, chosen.leaf_cells(self.grid), precision, self.device)
         self.preconditioner = chosen.bind(self.system)
         self.fallback = make_fallback(self.preconditioner)
-        limits = self.max_iterations, first_limit(self.max_iterations, self.fallback)
+        limits = self.max_iterations, first_limit(self.max_iterations, self.preconditioner, self.fallback)
         self._pcg = ConjugateGradients(self.system, self.tolerance, *limits)
         self._pressure = self.system.zeros(self.system.size, wp.float64)
         self._stopwatch = Stopwatch(self.device)

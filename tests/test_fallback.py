@@ -162,7 +162,7 @@ def serpentine(n):
 
 
 def test_a_preconditioner_that_is_too_slow_gives_way_to_its_fallback():
-    """Multigrid does not solve a long channel in 1,000 iterations: half the budget for each."""
+    """Multigrid does not solve a long channel in 1,000 iterations; ``schwarz`` takes over after its 50."""
     n = 129
     solver = Solver((n, n), preconditioner="multigrid", max_iterations=1000)
     solver.set_solid(serpentine(n))
@@ -171,7 +171,7 @@ def test_a_preconditioner_that_is_too_slow_gives_way_to_its_fallback():
         pressure = solver.step(np.ones((n, n)), rhs)
         assert solver.info.status is Status.CONVERGED and solver.info.fallback
         assert solver.info.preconditioner == "schwarz"
-        assert 500 < solver.info.iterations < 1000
+        assert 50 < solver.info.iterations < 80
     alone = Solver((n, n), preconditioner="schwarz", tolerance=1e-10)
     alone.set_solid(serpentine(n))
     expected = alone.step(np.ones((n, n)), rhs)
@@ -182,7 +182,7 @@ def test_a_preconditioner_that_is_too_slow_gives_way_to_its_fallback():
 def test_a_budget_is_not_shared_where_that_would_not_help(name, limit):
     """Too small a budget, no fallback, or only the diagonal to fall back on."""
     solver = Solver((129, 129), preconditioner=name, max_iterations=limit, tolerance=1e-12)
-    assert first_limit(limit, solver.fallback) == limit
+    assert first_limit(limit, solver.preconditioner, solver.fallback) == limit
     if name != "schwarz":
         solver.set_solid(serpentine(129))
         solver.step(np.ones((129, 129)), np.random.default_rng(3).standard_normal((129, 129)))

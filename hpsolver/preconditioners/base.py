@@ -29,6 +29,7 @@ class Preconditioner(abc.ABC):
         leaf_size: cells of a leaf it wants, 64 or 128; what None means is up to ``leaf_cells``.
         fallback: name of the one that takes over, within the frame, where this one fails; None if it cannot fail but
             by rounding, which no other would mend.
+        patience: iterations after which its fallback is likely to be the faster one; None: half of a frame's.
         starts: it implements ``start``.
         pointwise: [N], Krylov type, M's diagonal if it has no other entries (once bound): an iteration then applies it
             in passing, and calls no ``apply``.
@@ -41,6 +42,7 @@ class Preconditioner(abc.ABC):
     positive = True
     graph_safe = True
     fallback: str | None = "schwarz"
+    patience: int | None = None
     leaf_size: int | None = 128
     starts = False
     pointwise: wp.array | None = None

@@ -21,6 +21,9 @@ class Multigrid(Preconditioner):
     so the cycle has 7 points on every level (``Geometric``). Flat cells, with spacings more than 1.5 apart, take
     ``BlackBox`` in 3D too, which coarsens their short axes first. ``bench/FINDINGS.md`` has the figures.
 
+    Walls thinner than a coarse cell, and islands of single cells, are beyond it: a frame that takes more than 50
+    iterations goes on with ``schwarz``.
+
     Args:
         block_cells: cells of the largest level that one block takes over, with all coarser ones, in one kernel. None:
             4,096 on a GPU, all levels on the CPU.
@@ -30,6 +33,7 @@ class Multigrid(Preconditioner):
     """
 
     name = "multigrid"
+    patience = 50
 
     def __init__(self, block_cells: int | None = None):
         if block_cells is not None:

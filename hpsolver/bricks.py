@@ -95,8 +95,9 @@ class Bricks:
         field[self.cell[real]] = vector[real]
         return field.reshape(shape)
 
-    def across(self) -> np.ndarray:
-        """[directions, N] number, in brick order, of the cell across each face; meaningless at walls and open sides."""
+    def across(self, outside: int | None = None) -> np.ndarray:
+        """[directions, N] number, in brick order, of the cell across each face; at walls and open sides ``outside``, or
+        something meaningless."""
         local = np.stack(np.unravel_index(np.arange(self.leaf_size), self.extent), axis=-1)
         leaf = np.repeat(np.arange(self.leaves), self.leaf_size)
         position = np.tile(local, (self.leaves, 1))
@@ -113,6 +114,8 @@ class Bricks:
                 moved[:, axis] = np.where(leaving, self.used[leaves, axis] - 1, moved[:, axis] - 1)
             target = np.where(leaving, leaves, leaf)
             result[direction] = target * self.leaf_size + np.ravel_multi_index(moved.T, self.extent)
+            if outside is not None:
+                result[direction, leaving & (self.side[leaf, direction] != INTERIOR)] = outside
         return result
 
     @functools.cached_property

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import enum
-import math
 from dataclasses import dataclass
-
-import warp as wp
 
 from hpsolver.kernels import state as S
 
@@ -77,57 +74,48 @@ class StepInfo:
     Attributes:
         status: how it ended.
         iterations: PCG iterations, fallback included.
-        residual: ||b - A p|| / ||b||, recomputed in double precision; b after projection. 0 for a zero right-hand side,
-            NaN when the input was unusable. Of the pressure before it is rounded to the dtype of the output: in float32
-            it has, like any exact solution, more (5e-5 with bubbles 1000:1 at 128x64).
+        residual: ||b - A p|| / ||b|| in the solver's ``norm``, recomputed in double precision; b after projection. 0
+            for a zero right-hand side, NaN when the input was unusable. Of the pressure before it is rounded to the
+            dtype of the output.
+        output_residual: the same in the 2-norm, of the pressure as it was returned. In float32 it is, like that of any
+            exact solution, larger: 5e-5 with bubbles 1000:1 at 128x64.
         rhs_mean_removed: mean taken from the right-hand side where no side is open (of several fluid regions, the
             largest in magnitude); 0 where nothing had to be removed.
+        rhs_share_removed: 2-norm of what was taken from the right-hand side, over that of all of it. Near 0 for the
+            divergence of a closed flow; 1 for a constant.
+        bad_cells, first_bad_cell: how many fluid cells held a density or right-hand side that is none, and the index of
+            the first, in row-major order; 0 and None. With ``on_bad_density="clamp"`` the frame may be good all the
+            same.
         preconditioner: name of the one that finished the solve.
         fallback: True when the chosen preconditioner failed and the fallback took over.
         timings: milliseconds, ``update`` (assembly and preconditioner), ``solve`` and ``total``.
+        hints: sentences on what may lie behind a frame that did not converge, or that answers something else than was
+            asked.
     """
 
     status: Status
     iterations: int
     residual: float
+    output_residual: float
     rhs_mean_removed: float
+    rhs_share_removed: float
+    bad_cells: int
+    first_bad_cell: tuple[int, ...] | None
     preconditioner: str
     fallback: bool
     timings: dict[str, float]
+    hints: tuple[str, ...] = ()
 
     @property
     def converged(self) -> bool:
         return self.status is Status.CONVERGED
 
     def raise_for_status(self) -> None:
-        """Raises ``SolveError`` with the status' advice unless the frame converged."""
+        """Raises ``SolveError`` with the status' advice and the hints, unless the frame converged."""
         if not self.converged:
-            raise SolveError(
+            head = (
                 f"{self.status} after {self.iterations} iterations, relative residual "
-                f"{self.residual:.3g}, preconditioner {self.preconditioner!r}. {self.status.advice}"
+                f"{self.residual:.3g}, preconditioner {self.preconditioner!r}."
             )
-
-
-def read_info(
-    state: wp.array, counter: wp.array, means: wp.array | None, names: tuple[str, str], timings: dict[str, float]
-) -> StepInfo:
-    """Reads the device's scalars (waits for the device)."""
-    counters = counter.numpy()
-    scalars = state.numpy()
-    status = Status(int(counters[S.STATUS]))
-    fallback = bool(counters[S.FALLBACK])
-    usable = status not in (Status.NONFINITE_RHS, Status.BAD_DENSITY, Status.RUNNING)
-    mean = 0.0
-    if means is not None and usable:
-        values = means.numpy()
-        mean = float(values[abs(values).argmax()])
-    best = scalars[S.BEST] if scalars[S.SCALE] > 0 else 0.0
-    return StepInfo(
-        status=status,
-        iterations=int(counters[S.ITERATION]),
-        residual=math.sqrt(best) if usable else math.nan,
-        rhs_mean_removed=mean,
-        preconditioner=names[fallback],
-        fallback=fallback,
-        timings=timings,
-    )
+            where = [f"Bad cells: {self.bad_cells}, the first at {self.first_bad_cell}."] if self.bad_cells else []
+            raise SolveError(" ".join([head, *where, self.status.advice, *self.hints]))

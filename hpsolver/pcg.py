@@ -14,7 +14,7 @@ from collections.abc import Callable
 import numpy as np
 import warp as wp
 
-from hpsolver.kernels import control
+from hpsolver.kernels import control, iterate
 from hpsolver.kernels import state as S
 from hpsolver.kernels.building import launch
 from hpsolver.kernels.krylov import krylov
@@ -27,6 +27,9 @@ Loop = Callable[[wp.array, Callable[[], None]], None]
 
 CYCLE_REDUCTION = {wp.float32: 1e-3, wp.float64: 1e-13}
 """How far one cycle may follow the recurrence before the true residual is due, by Krylov type."""
+
+NORMS = ("l2", "max")
+"""What a tolerance may be on: the 2-norm of the residual over the fluid, or its largest entry."""
 
 WORTH_SHARING = 200
 """Iterations from which on a frame's budget is shared between a preconditioner and its fallback."""
@@ -51,6 +54,8 @@ class ConjugateGradients:
         tolerance: on the true relative residual.
         max_iterations: of a frame.
         first_limit: of them, those that the chosen preconditioner may use before its fallback takes over.
+        absolute: tolerance in the caller's units, 0 for none.
+        norm: that the tolerances are in, one of ``NORMS``.
 
     Attributes:
         x: [N] fp64 iterate, in units where ||b|| = 1; of zero mean over each singular region whenever it is judged.
@@ -58,16 +63,24 @@ class ConjugateGradients:
         outer, inner, rescue: [1] int32, conditions of the loops: more cycles, more iterations, the fallback.
     """
 
-    def __init__(self, system: System, tolerance: float, max_iterations: int, first_limit: int):
-        self.system = system
+    def __init__(
+        self,
+        system: System,
+        tolerance: float,
+        max_iterations: int,
+        first_limit: int,
+        absolute: float = 0.0,
+        norm: str = "l2",
+    ):
+        self.system, self._by_largest = system, int(norm == "max")
         T, N = system.krylov_type, system.size
         self._kernels = krylov(system.shape, T)
         self.r, self.z, self.p_even, self.p_odd, self.q = (system.zeros(N, T) for _ in range(5))
         self.x, self.x_best = system.zeros(N, wp.float64), system.zeros(N, wp.float64)
-        self._pq, self._rr, self._terms = (system.zeros(system.slots, wp.float64) for _ in range(3))
+        self._pq, self._rr, self._terms, self._largest = (system.zeros(system.slots, wp.float64) for _ in range(4))
         self._rz = system.zeros(max(system.slots, system.leaves), wp.float64)
         state = np.zeros(S.STATE_SIZE)
-        state[S.TOLERANCE] = tolerance**2
+        state[S.RELATIVE], state[S.ABSOLUTE] = tolerance, absolute
         state[S.REDUCTION] = CYCLE_REDUCTION[T] ** 2
         counter = np.zeros(S.COUNTER_SIZE, dtype=np.int32)
         counter[S.MAX_ITERATIONS], counter[S.FIRST_LIMIT] = max_iterations, first_limit
@@ -80,10 +93,12 @@ class ConjugateGradients:
         system = self.system
         inputs = [system.slots, system.leaves, system.rhs, system.rhs, self._rr]
         launch(krylov(system.shape, wp.float64).dot, system.slots, inputs, system.device)
+        self._measure(system.rhs)
         scalars = [self.state, self.counter, self.outer, self.inner, self.rescue]
-        launch(control.begin, 1, [self._rr, system.bad_cells, system.slots, *scalars], system.device)
+        inputs = [self._rr, system.bad_cells, self._largest, self._by_largest, system.slots, *scalars]
+        launch(control.begin, 1, inputs, system.device)
         inputs = [system.slots, system.size, self.state, int(warm_start), pressure, system.rhs, self.x, self.x_best]
-        launch(control.prepare, system.slots, inputs, system.device)
+        launch(iterate.prepare, system.slots, inputs, system.device)
         if warm_start:
             system.project_pressure(self.x)  # the solid mask may have changed
         self._residual()
@@ -111,11 +126,18 @@ class ConjugateGradients:
         """Records: pressure [N] in the caller's units."""
         system = self.system
         inputs = [system.slots, system.size, self.state, self.counter, int(warm_start), self.x, pressure]
-        launch(control.finish, system.slots, inputs, system.device)
+        launch(iterate.finish, system.slots, inputs, system.device)
 
     def load(self, preconditioner: Preconditioner) -> None:
         """Runs what a rescue records, once, on whatever is there: that loads its kernels, as a capture needs."""
         self._rescue(preconditioner, lambda condition, body: body())
+
+    def rounded_residual(self, pressure: wp.array) -> float:
+        """||b - A p|| / ||b|| of the last frame's pressure [N] as single precision keeps it; waits for the device."""
+        inputs = [self.state, pressure, self.x_best]
+        wp.launch(iterate.rounded, dim=self.system.size, inputs=inputs, device=self.system.device)
+        self._residual(self.x_best)
+        return float(np.sqrt(self._rr.numpy().sum()))
 
     def iterations(self) -> int:
         """Of the last frame; waits for the device."""
@@ -151,15 +173,32 @@ class ConjugateGradients:
         sums = [self._pq, self._rr, system.slots, self._rz, preconditioner.products]
         launch(control.step, 1, [*sums, self.state, self.counter, self.inner], device)
 
-    def _residual(self) -> None:
+    def _residual(self, x: wp.array | None = None) -> None:
         system = self.system
         operator = [system.neighbor, system.used, system.conductance, system.diagonal]
-        inputs = [system.slots, system.leaves, *operator, system.rhs, self.x, self.r, self._rr, self._terms]
+        inputs = [
+            system.slots,
+            system.leaves,
+            *operator,
+            system.rhs,
+            self.x if x is None else x,
+            self.r,
+            self._rr,
+            self._terms,
+        ]
         launch(self._kernels.residual, system.slots, inputs, system.device)
+
+    def _measure(self, vector: wp.array) -> None:
+        if self._by_largest:
+            system = self.system
+            kernel = krylov(system.shape, vector.dtype).largest
+            launch(kernel, system.slots, [system.slots, system.leaves, vector, self._largest], system.device)
 
     def _check(self) -> None:
         system = self.system
-        inputs = [self._rr, self._terms, system.slots, self.state, self.counter, self.outer]
+        self._measure(self.r)
+        sums = [self._rr, self._terms, self._largest, self._by_largest]
+        inputs = [*sums, system.slots, self.state, self.counter, self.outer]
         launch(control.check, 1, inputs, system.device)
         inputs = [system.slots, system.size, self.counter, self.x, self.x_best]
-        launch(control.keep_best, system.slots, inputs, system.device)
+        launch(iterate.keep_best, system.slots, inputs, system.device)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, TypeVar, overload
 
 import numpy as np
 import warp as wp
@@ -12,15 +11,16 @@ import warp as wp
 from hpsolver.kernels.assembly import staging
 from hpsolver.kernels.building import launch, record
 
-from . import arrays
+from . import arrays, options
 from .arrays import Array
 from .capture import capture_frame, check_recordable
+from .diagnosis import report
 from .grid import BoundaryLike, make_grid
-from .info import StepInfo, read_info
-from .pcg import ConjugateGradients, Loop, first_limit
+from .info import StepInfo
+from .pcg import NORMS, ConjugateGradients, Loop, first_limit
 from .preconditioners import Preconditioner, make, make_fallback
 from .stopwatch import Stopwatch
-from .system import PRECISIONS, System
+from .system import ON_BAD_DENSITY, PRECISIONS, System
 
 if TYPE_CHECKING:
     import scipy.sparse
@@ -39,12 +39,17 @@ class Solver:
             (low, high) pair.
         face_average: density of a face, ``harmonic`` or ``arithmetic``.
         preconditioner: a name (``hpsolver.preconditioners.NAMES``) or a ``Preconditioner``.
-        tolerance: on the TRUE residual, ||b - A p|| <= tolerance ||b||, in (0, 1).
+        tolerance: on the TRUE residual, ||b - A p|| <= tolerance ||b||, in (0, 1); 0 with an ``absolute_tolerance``.
         max_iterations: >= 0. From 200 on, a preconditioner whose fallback is ``schwarz`` may use half of them,
             ``multigrid`` 50; then that one goes on from the best iterate.
         precision: ``mixed`` (double-precision Krylov vectors, single-precision preconditioner), ``float64`` or
             ``float32`` (single-precision Krylov vectors with restarts from the double-precision residual).
         warm_start: start from the last frame's pressure.
+        absolute_tolerance: ||b - A p|| up to this is good too, in the units of ``rhs``; in [0, 1e100).
+        norm: of both tolerances, ``l2``, the 2-norm over the fluid, or ``max``, the largest entry.
+        on_bad_density: what to do with a fluid cell whose density is not a positive finite number: ``refuse`` the frame
+            (``info.status``), or ``clamp`` it to the smallest good one across its faces; a cell that has none refuses
+            the frame all the same.
         device: a Warp device or its name; None is Warp's current device.
 
     Raises:
@@ -73,29 +78,33 @@ class Solver:
         max_iterations: int = 1000,
         precision: str = "mixed",
         warm_start: bool = False,
+        absolute_tolerance: float = 0.0,
+        norm: str = "l2",
+        on_bad_density: str = "refuse",
         device: wp.Device | str | None = None,
     ):
         self.grid = make_grid(shape, spacing, boundary, face_average)
-        if precision not in tuple(PRECISIONS):
-            raise ValueError(f"unknown precision {precision!r}; allowed: {', '.join(PRECISIONS)}")
-        if not isinstance(warm_start, bool | np.bool_):
-            raise TypeError(f"warm_start must be True or False, got {warm_start!r}")
-        self.tolerance = _tolerance(tolerance)
-        self.max_iterations = _max_iterations(max_iterations)
-        self.warm_start = bool(warm_start)
-        self.device = _find_device(device)
+        options.check_word("precision", precision, tuple(PRECISIONS))
+        options.check_word("on_bad_density", on_bad_density, ON_BAD_DENSITY)
+        self.norm = options.check_word("norm", norm, NORMS)
+        self.tolerance, self.absolute_tolerance = options.check_tolerances(tolerance, absolute_tolerance)
+        self.max_iterations = options.check_max_iterations(max_iterations)
+        self.warm_start = options.check_flag("warm_start", warm_start)
+        self.device = options.find_device(device)
 
         chosen = make(preconditioner)
         self.system = System(self.grid, chosen.leaf_cells(self.grid), precision, self.device)
+        self.system.on_bad_density(on_bad_density)
         self.preconditioner = chosen.bind(self.system)
         self.fallback = make_fallback(self.preconditioner)
         limits = self.max_iterations, first_limit(self.max_iterations, self.preconditioner, self.fallback)
-        self._pcg = ConjugateGradients(self.system, self.tolerance, *limits)
+        self._pcg = ConjugateGradients(self.system, self.tolerance, *limits, self.absolute_tolerance, norm)
         self._pressure = self.system.zeros(self.system.size, wp.float64)
         self._stopwatch = Stopwatch(self.device)
         self._replay: Callable[[], None] | None = None
         self._staging: dict[tuple[str, str, tuple[int, ...], int], wp.Launch] = {}
         self._info: StepInfo | None = None
+        self._rounds = False  # the last pressure went out in single precision
         self._recorded: list[object] = []  # what the caller's graphs need of us
 
     @overload
@@ -132,6 +141,7 @@ class Solver:
             out = arrays.like(sources[1], shape, self.device)
         arrays.check_writable(out, "out")
         target = arrays.adopt(out, "out", shape, self.device)
+        self._rounds = target.dtype == "float32"
         if 0 in (stride for stride, n in zip(target.strides, shape, strict=True) if n > 1):
             raise ValueError(f"out: cells share memory (strides {target.strides}); pass an array with a place for each")
         if recording:
@@ -140,7 +150,7 @@ class Solver:
             return out
         with arrays.caller_stream(sources[1].kind, self.device):
             self._stopwatch.start()
-            self._pack(sources[0], self.system.density)
+            self._pack(sources[0], self.system.given)
             self._pack(sources[1], self.system.rhs)
             self._run()
             self._unpack(target, out)
@@ -157,11 +167,7 @@ class Solver:
             mask: bool [shape], True in solid cells (NumPy, or anything ``numpy.asarray`` reads); None for no solid.
         """
         if mask is not None:
-            mask = np.asarray(mask.numpy() if isinstance(mask, wp.array) else mask)
-            if mask.dtype != np.bool_:
-                raise TypeError(f"solid mask: dtype must be bool, got {mask.dtype}")
-            if mask.shape != self.grid.shape:
-                raise ValueError(f"solid mask: shape must be {self.grid.shape}, got {mask.shape}")
+            mask = options.check_solid(mask, self.grid.shape)
         self._info = self.info  # of the last frame, while its means are there
         if self._recorded:  # graphs of the caller's keep the solids they were recorded with
             self._recorded.append((dict(vars(self.system)), self.preconditioner, self.fallback))
@@ -177,9 +183,8 @@ class Solver:
     def info(self) -> StepInfo:
         """The report of the last frame; reading it waits for the device."""
         if self._info is None or self._recorded:  # a caller's graph may have been replayed since
-            pcg, names = self._pcg, (self.preconditioner.name, self.fallback.name if self.fallback else "")
-            timings = self._stopwatch.read()
-            self._info = read_info(pcg.state, pcg.counter, self.system.mean, names, timings)
+            names = self.preconditioner.name, self.fallback.name if self.fallback else ""
+            self._info = report(self._pcg, self._pressure if self._rounds else None, names, self._stopwatch.read())
             if not self.preconditioner.graph_safe and self.device.is_cuda:
                 self.preconditioner.observe(self._info.iterations)
         return self._info
@@ -201,7 +206,7 @@ class Solver:
     def _record(self, sources: list[arrays.Adopted], target: arrays.Adopted) -> None:
         """Records the frame, staging included, into the capture that is going on."""
         self._recorded += [array.owner for array in (*sources, target)]
-        for source, vector in zip(sources, (self.system.density, self.system.rhs), strict=True):
+        for source, vector in zip(sources, (self.system.given, self.system.rhs), strict=True):
             self._stage("pack", source, [self.system.fluid, vector], again=False)
         self._frame(wp.capture_while)
         self._stage("unpack", target, [self._pressure], again=False)
@@ -273,23 +278,3 @@ class Solver:
             pcg.rescue_with(self.fallback, loop)
         pcg.finish(self._pressure, self.warm_start)
         mark(2)
-
-
-def _find_device(device: wp.Device | str | None) -> wp.Device:
-    try:
-        return wp.get_device(device)
-    except ValueError:
-        known = ", ".join(known.alias for known in wp.get_devices())
-        raise ValueError(f"unknown device {device!r}; available here: {known}") from None
-
-
-def _tolerance(value: Any) -> float:
-    if not isinstance(value, Real) or not 0.0 < float(value) < 1.0:
-        raise ValueError(f"tolerance must be a number in (0, 1), got {value!r}")
-    return float(value)
-
-
-def _max_iterations(value: Any) -> int:
-    if not isinstance(value, Integral) or isinstance(value, bool) or not 0 <= int(value) < 2**31:
-        raise ValueError(f"max_iterations must be an integer in [0, 2**31), got {value!r}")
-    return int(value)

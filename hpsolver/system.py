@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import warp as wp
 
+from hpsolver.kernels import mending
 from hpsolver.kernels import regions as region_kernels
 from hpsolver.kernels.assembly import ROUND_CHUNK, assembly, to_float
 from hpsolver.kernels.building import Shape, launch
@@ -25,6 +26,8 @@ PRECISIONS = {
 }
 """Type of the Krylov vectors, type of the preconditioner."""
 
+ON_BAD_DENSITY = ("refuse", "clamp")
+
 MAX_SLOTS = 1024
 
 
@@ -32,7 +35,7 @@ class System:
     """Buffers and kernels of ``A p = b``. N = leaves * leaf_size cells in brick order.
 
     Attributes:
-        density, rhs: [N] fp64.
+        density, rhs: [N] fp64. ``given``: the density as the caller gave it; the same array unless it may be mended.
         conductance, diagonal: A in fp64, [directions * N] and [N]; see ``hpsolver.kernels.assembly``.
         krylov_conductance, krylov_diagonal: the same in the Krylov type (the same arrays where that is fp64).
         fluid: [N] uint8, 1 for cells of the fluid, 0 for solid and padding.
@@ -40,7 +43,9 @@ class System:
         origin: [leaves, 3] int32, first cell of each leaf.
         regions, region_label, pinned: the fluid's connectivity, on the host, the latter two [N] (``hpsolver.regions``).
         pieces: [N] on the host, ``find_pieces`` of all fluid but pockets.
-        mean: [regions] fp64, the means last subtracted by ``project``.
+        mean: [regions] fp64, the means last subtracted by ``project_rhs``, None without singular regions.
+        region_size: [regions] their cells, on the host, where there are some.
+        mended: [1] int32, densities replaced in this frame, None where none may be.
         slots: blocks, hence partial sums, of a reduction.
     """
 
@@ -62,6 +67,8 @@ class System:
         self.origin = self._on_device(origin.astype(np.int32))
 
         self.density = self.zeros(self.size, wp.float64)
+        self.given = self.density
+        self.mended: wp.array | None = None
         self.rhs = self.zeros(self.size, wp.float64)
         self.conductance = self.zeros(self.bricks.directions * self.size, wp.float64)
         self.diagonal = self.zeros(self.size, wp.float64)
@@ -75,6 +82,12 @@ class System:
         steps = (1.0,) * (3 - grid.dimension) + grid.spacing
         self._scale = [1.0 / (h * h) for h in steps]
         self.set_solid(None)
+
+    def on_bad_density(self, choice: str) -> None:
+        """``refuse`` or ``clamp`` (``Solver``). Allocates."""
+        if choice == "clamp":
+            self.given, self.mended = self.zeros(self.size, wp.float64), self.zeros(1, wp.int32)
+            self._across = self._on_device(self.bricks.across(outside=-1).astype(np.int32))
 
     def set_solid(self, solid: np.ndarray | None) -> None:
         """Analyses a solid mask [grid shape] on the host: fluid cells and singular regions. Allocates."""
@@ -91,6 +104,7 @@ class System:
             lists = {name: self._on_device(values) for name, values in self.regions.chunks(label).items()}
             self._region, self._cells, self._start = lists["region"], lists["cells"], lists["start"]
             self._first, self._region_size = lists["first"], lists["size"]
+            self.region_size: np.ndarray = np.bincount(label[label >= 0])
             self._chunk_sum = self.zeros(self._start.size - 1, wp.float64)
             self.mean = self.zeros(self.regions.count, wp.float64)
             self._pressure_mean, self._shift, self._rest = (
@@ -99,6 +113,10 @@ class System:
 
     def assemble(self) -> None:
         """Records: density -> conductance, diagonal, bad_cells."""
+        if self.mended is not None:
+            wp.launch(mending.clear, dim=1, inputs=[self.mended], device=self.device)
+            inputs = [self.size, self.given, self.fluid, self._across, self.density, self.mended]
+            wp.launch(mending.mend, dim=self.size, inputs=inputs, device=self.device)
         inputs = [self.slots, self.leaves, self.density, self.fluid, self.neighbor, self.side, self.used]
         outputs = [self.conductance, self.diagonal, self.bad_cells]
         launch(self._assemble, self.slots, [*inputs, *self._scale, *outputs], self.device)

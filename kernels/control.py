@@ -1,20 +1,22 @@
 """The decisions of the solver, taken on the device: start, step, check, restart.
 
 Each kernel that decides is one block; every lane adds the partial sums, lane 0 decides. Comparisons are written so that
-a NaN fails them, and non-finite values are told apart before anything else is asked. The last three go over all cells.
+a NaN fails them, and non-finite values are told apart before anything else is asked.
 """
 
 import warp as wp
 
 from . import state as S
-from .building import array, block_kernel, body
+from .building import array, body
 
 F64, I32 = array(wp.float64), array(wp.int32)
 
 LIMIT = wp.constant(wp.float64(1.0e300))
+UNREACHED = wp.constant(wp.float64(1.0e140))
 TINY = wp.constant(wp.float64(1.0e-300))
 SAFETY = wp.constant(wp.float64(0.98))
 PROGRESS = wp.constant(wp.float64(0.25))
+FAIR = wp.constant(wp.float64(0.2))
 UNIT_ROUNDOFF = wp.constant(wp.float64(2.0**-53))
 NEAR_FLOOR = wp.constant(wp.float64(256.0**2))
 DEEP = wp.constant(wp.float64(1.0e-8))
@@ -26,6 +28,10 @@ ZERO = wp.constant(wp.float64(0.0))
 
 @wp.func_native(body() + "\nreturn array_sum(values.data, n);")
 def slot_sum(values: wp.array[wp.float64], n: wp.int32) -> wp.float64: ...
+
+
+@wp.func_native(body("common/largest") + "\nreturn array_max(values.data, n);")
+def slot_max(values: wp.array[wp.float64], n: wp.int32) -> wp.float64: ...
 
 
 @wp.func
@@ -43,6 +49,8 @@ def near_floor(state: wp.array[wp.float64]) -> bool:
 def begin(
     bb_slots: wp.array[wp.float64],
     bad_cells: wp.array[wp.float64],
+    largest_slots: wp.array[wp.float64],
+    by_largest: wp.int32,
     slots: wp.int32,
     state: wp.array[wp.float64],
     counter: wp.array[wp.int32],
@@ -50,10 +58,12 @@ def begin(
     inner: wp.array[wp.int32],
     rescue: wp.array[wp.int32],
 ):
-    """Starts a frame: judges the inputs, sets the scale 1 / ||b||."""
+    """Starts a frame: judges the inputs, sets the scale 1 / ||b|| and the tolerance; ``by_largest``: the norm is the
+    largest entry."""
     _block, lane = wp.tid()
     bb = slot_sum(bb_slots, slots)
     bad = slot_sum(bad_cells, slots)
+    largest = slot_max(largest_slots, slots)
     if lane == 0:
         counter[S.ITERATION] = 0
         counter[S.CYCLE] = 0
@@ -61,6 +71,7 @@ def begin(
         counter[S.LIMIT] = counter[S.FIRST_LIMIT]
         state[S.START] = LIMIT
         state[S.BEST] = LIMIT
+        state[S.NORM] = LIMIT
         state[S.RR] = ZERO
         state[S.RHS_NORM] = wp.sqrt(bb)
         state[S.SCALE] = ZERO
@@ -75,7 +86,14 @@ def begin(
             counter[S.STATUS] = S.CONVERGED
         else:
             counter[S.STATUS] = S.RUNNING
-            state[S.SCALE] = wp.float64(1.0) / wp.sqrt(bb)
+            scale = wp.float64(1.0) / wp.sqrt(bb)
+            measure = wp.float64(1.0)
+            if by_largest != 0:
+                measure = largest * scale * (largest * scale)
+            absolute = wp.min(state[S.ABSOLUTE] * scale, UNREACHED)
+            state[S.SCALE] = scale
+            state[S.RHS_MEASURE] = measure
+            state[S.TOLERANCE] = wp.max(state[S.RELATIVE] * state[S.RELATIVE] * measure, absolute * absolute)
             outer[0] = 1
 
 
@@ -83,6 +101,8 @@ def begin(
 def check(
     rr_slots: wp.array[wp.float64],
     terms_slots: wp.array[wp.float64],
+    largest_slots: wp.array[wp.float64],
+    by_largest: wp.int32,
     slots: wp.int32,
     state: wp.array[wp.float64],
     counter: wp.array[wp.int32],
@@ -92,6 +112,7 @@ def check(
     _block, lane = wp.tid()
     rr = slot_sum(rr_slots, slots)
     terms = slot_sum(terms_slots, slots)
+    largest = slot_max(largest_slots, slots)
     if lane == 0 and outer[0] != 0:
         counter[S.IMPROVED] = 0
         if not finite(rr):
@@ -99,13 +120,17 @@ def check(
             outer[0] = 0
         else:
             state[S.RR] = rr
-            if rr < state[S.BEST]:
+            norm = rr
+            if by_largest != 0:
+                norm = largest * largest
+            if norm < state[S.NORM]:
+                state[S.NORM] = norm
                 state[S.BEST] = rr
                 state[S.FLOOR] = UNIT_ROUNDOFF * UNIT_ROUNDOFF * terms
                 counter[S.IMPROVED] = 1
             # One cycle from near the floor is worth its while, not a second.
             stuck = rr > PROGRESS * state[S.START] or state[S.START] <= NEAR_FLOOR * state[S.FLOOR]
-            if rr <= state[S.TOLERANCE]:
+            if norm <= state[S.TOLERANCE]:
                 counter[S.STATUS] = S.CONVERGED
                 outer[0] = 0
             elif counter[S.ITERATION] >= counter[S.LIMIT]:
@@ -121,7 +146,11 @@ def check(
                 counter[S.STATUS] = S.RUNNING
                 counter[S.CYCLE] = counter[S.CYCLE] + 1
                 state[S.START] = rr
-                state[S.TARGET] = wp.max(SAFETY * state[S.TOLERANCE], state[S.REDUCTION] * rr)
+                target = SAFETY * state[S.TOLERANCE]
+                if by_largest != 0:
+                    # The recurrence knows the 2-norm alone: as if the largest entry fell with it, and by a fair step.
+                    target = wp.min(target / norm, FAIR) * rr
+                state[S.TARGET] = wp.max(target, state[S.REDUCTION] * rr)
 
 
 @wp.kernel(enable_backward=False)
@@ -229,51 +258,3 @@ def start_fallback(
         state[S.START] = LIMIT
         outer[0] = 1
         rescue[0] = 0
-
-
-prepare = block_kernel(
-    __name__,
-    "prepare",
-    body("control/prepare", SCALE=S.SCALE),
-    slots=wp.int32,
-    n=wp.int32,
-    state=F64,
-    warm_start=wp.int32,
-    pressure=F64,
-    b=F64,
-    x=F64,
-    x_best=F64,
-)
-"""b [n] *= 1 / ||b||; x = 0, or the last pressure in the same units. Blocks: slots."""
-
-keep_best = block_kernel(
-    __name__,
-    "keep_best",
-    body("control/keep_best", IMPROVED=S.IMPROVED),
-    slots=wp.int32,
-    n=wp.int32,
-    counter=I32,
-    x=F64,
-    x_best=F64,
-)
-"""After a check: remembers x [n], or returns to the best iterate when x got worse. Blocks: slots."""
-
-finish = block_kernel(
-    __name__,
-    "finish",
-    body(
-        "control/finish",
-        STATUS=S.STATUS,
-        RHS_NORM=S.RHS_NORM,
-        NONFINITE_RHS=S.NONFINITE_RHS,
-        BAD_DENSITY=S.BAD_DENSITY,
-    ),
-    slots=wp.int32,
-    n=wp.int32,
-    state=F64,
-    counter=I32,
-    keep_last=wp.int32,
-    x=F64,
-    pressure=F64,
-)
-"""pressure [n] = ||b|| x; after bad input the last good pressure, or zero. Blocks: slots."""

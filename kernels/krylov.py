@@ -29,6 +29,7 @@ def krylov(shape: Shape, T: type) -> SimpleNamespace:
     ``residual``: r = b - A x in double precision, r.r, and the size of the terms it is made of.
     ``scale``: z = r * weight, r.z (Jacobi and the identity).
     ``dot``: u.v.
+    ``largest``: the largest |u|, one per slot.
     """
     module = module_name("krylov", shape, T)
     VEC = array(T)
@@ -112,6 +113,21 @@ def krylov(shape: Shape, T: type) -> SimpleNamespace:
         v=VEC,
         uv_slots=F64,
     )
+    largest = block_kernel(
+        module,
+        "largest",
+        body("krylov/largest", shape=shape),
+        slots=wp.int32,
+        leaves=wp.int32,
+        u=VEC,
+        largest_slots=F64,
+    )
     return SimpleNamespace(
-        direction=direction, advance=advance, advance_scaled=advance_scaled, residual=residual, scale=scale, dot=dot
+        direction=direction,
+        advance=advance,
+        advance_scaled=advance_scaled,
+        residual=residual,
+        scale=scale,
+        dot=dot,
+        largest=largest,
     )

@@ -57,8 +57,9 @@ def subtract_means(
     rest: wp.array[wp.float64],
     vector: wp.array[wp.float64],
 ):
-    """vector -= mean of its region. One thread per cell."""
+    """vector -= mean of its region; a region that holds a NaN or Inf stays as it is. One thread per cell."""
     i = wp.tid()
     g = region[i]
     if g >= 0:
-        vector[i] = (vector[i] - shift[g]) - rest[g]
+        if wp.isfinite(rest[g]):
+            vector[i] = (vector[i] - shift[g]) - rest[g]

@@ -1,22 +1,27 @@
 """The solver's scalars on the device: what each entry of the two small state arrays means.
 
-``state`` is fp64, ``counter`` int32. Squares are of vectors scaled so that ||b|| = 1, hence relative.
+``state`` is fp64, ``counter`` int32. Squares are of vectors scaled so that ||b|| = 1, hence relative. The norm that
+counts is the 2-norm or the largest entry (``Solver(norm=...)``).
 """
 
 RZ = 0  # r.z of the current iterate
 BETA = 1  # r.z over the previous r.z
 RR = 2  # true r.r, at the last check
-BEST = 3  # smallest true r.r so far
+BEST = 3  # true r.r of the best iterate
 START = 4  # true r.r at the start of this cycle
 TARGET = 5  # r.r at which the cycle ends and the true residual is checked
-TOLERANCE = 6  # squared
+TOLERANCE = 6  # squared, of this frame: what the norm that counts has to fall to
 RHS_NORM = 7  # ||b|| after projection, in the caller's units
 SCALE = 8  # 1 / ||b||, or 0
 REDUCTION = 9  # squared: what one cycle may ask of the recurrence at most
 FLOOR = 10  # r.r that rounding alone leaves at the best iterate
 LOWEST = 11  # smallest r.r of the recurrence in this cycle
 LEVEL = 12  # r.r that the recurrence has kept since LEVEL_AT
-STATE_SIZE = 13
+RELATIVE = 13  # the tolerances asked for, not squared: of ||b||,
+ABSOLUTE = 14  # and in the caller's units
+NORM = 15  # square of the norm that counts, of the best iterate
+RHS_MEASURE = 16  # square of the same norm of b
+STATE_SIZE = 17
 
 STATUS = 0
 ITERATION = 1

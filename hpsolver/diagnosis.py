@@ -1,0 +1,141 @@
+"""The report of a frame, on the host: how it went, what of its input is unusable, and what may have made it hard."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+import warp as wp
+
+from hpsolver.kernels import state as S
+
+from .info import Status, StepInfo
+from .pcg import ConjugateGradients
+from .system import System
+
+HARD_CONTRAST = 1e6
+TORN = 0.2
+"""Share of the leaves that solids cut from which on they are a likely cause."""
+FLAT = 4.0
+LARGE_MEAN = 0.5
+"""Share of the right-hand side from which on a mean taken from it is worth a word."""
+SLACK = 10.0
+
+UNUSABLE = (Status.NONFINITE_RHS, Status.BAD_DENSITY)
+SLOW = (
+    Status.MAX_ITERATIONS,
+    Status.STAGNATED,
+    Status.BREAKDOWN_OPERATOR,
+    Status.BREAKDOWN_PRECONDITIONER,
+    Status.NONFINITE_STATE,
+)
+
+
+def report(
+    pcg: ConjugateGradients, pressure: wp.array | None, names: tuple[str, str], timings: dict[str, float]
+) -> StepInfo:
+    """Reads the device's scalars (waits for the device).
+
+    Args:
+        pressure: [N] fp64, if it was returned in single precision, else None.
+        names: of the preconditioner and of its fallback.
+    """
+    system, counters, scalars = pcg.system, pcg.counter.numpy(), pcg.state.numpy()
+    status = Status(int(counters[S.STATUS]))
+    usable = status not in (*UNUSABLE, Status.RUNNING)
+    mean, share, residual = 0.0, 0.0, 0.0 if usable else math.nan
+    output_residual = residual
+    if usable and system.mean is not None:
+        means = system.mean.numpy()
+        mean, share = float(means[abs(means).argmax()]), share_removed(means, system.region_size, scalars[S.RHS_NORM])
+    if usable and scalars[S.SCALE] > 0:
+        residual = math.sqrt(scalars[S.NORM] / scalars[S.RHS_MEASURE])
+        output_residual = math.sqrt(scalars[S.BEST]) if pressure is None else pcg.rounded_residual(pressure)
+    bad, first = bad_cells(system, status)
+    fallback = bool(counters[S.FALLBACK])
+    info = StepInfo(
+        status=status,
+        iterations=int(counters[S.ITERATION]),
+        residual=residual,
+        output_residual=output_residual,
+        rhs_mean_removed=mean,
+        rhs_share_removed=share,
+        bad_cells=bad,
+        first_bad_cell=first,
+        preconditioner=names[fallback],
+        fallback=fallback,
+        timings=timings,
+    )
+    return dataclasses.replace(info, hints=hints(system, info, float(scalars[S.RELATIVE])))
+
+
+def bad_cells(system: System, status: Status) -> tuple[int, tuple[int, ...] | None]:
+    """How many fluid cells hold an unusable right-hand side or density, and the index of the first, row-major."""
+    mended = int(system.mended.numpy()[0]) if system.mended is not None else 0
+    if status not in UNUSABLE and not mended:
+        return 0, None
+    if status is Status.NONFINITE_RHS:
+        bad = ~np.isfinite(system.rhs.numpy())
+    else:
+        density = system.given.numpy()
+        bad = ~((density > 1e-300) & (density < 1e300))
+    bad &= system.fluid.numpy() > 0
+    if not bad.any():  # each value is finite, the sum of their squares is not
+        return 0, None
+    first = np.unravel_index(system.bricks.cell[bad].min(), system.grid.shape)
+    return int(np.count_nonzero(bad)), tuple(int(k) for k in first)
+
+
+def share_removed(means: np.ndarray, sizes: np.ndarray, norm: float) -> float:
+    """||what was taken from the right-hand side|| / ||all of it||.
+
+    Args:
+        means, sizes: [regions] what was taken from each cell of a region, and its cells.
+        norm: ||what is left||.
+    """
+    removed = float(np.linalg.norm(means * np.sqrt(sizes)))
+    return removed / math.hypot(removed, norm) if removed > 0.0 else 0.0
+
+
+def hints(system: System, info: StepInfo, tolerance: float) -> tuple[str, ...]:
+    """Sentences about what may lie behind a frame that did not converge, or answers something else than was asked."""
+    found = []
+    if info.status is Status.NONFINITE_RHS and not info.bad_cells:
+        found.append("Every cell of rhs is finite, but its squared norm is not: scale it.")
+    if info.status not in UNUSABLE and info.rhs_share_removed > LARGE_MEAN:
+        found.append(
+            f"{info.rhs_share_removed:.0%} of rhs was a mean over closed regions, which no pressure balances: "
+            "does the fluid really have no open side?"
+        )
+    if info.converged and info.output_residual > SLACK * max(tolerance, info.residual):
+        found.append(
+            f"Rounded to float32 the pressure leaves a relative residual of {info.output_residual:.1e}: take it as "
+            "float64 (a float64 rhs or out)."
+        )
+    if info.status in SLOW:
+        found += _difficulties(system)
+    return tuple(found)
+
+
+def _difficulties(system: System) -> list[str]:
+    found = []
+    density = system.density.numpy()[system.fluid.numpy() > 0]
+    low, high = (float(density.min()), float(density.max())) if len(density) else (1.0, 1.0)
+    if high > HARD_CONTRAST * low:
+        found.append(
+            f"Densities span {low:.1e} to {high:.1e}: beyond about 1e9:1 double precision itself limits the residual "
+            "where one phase encloses another."
+        )
+    pieces = system.pieces.reshape(system.leaves, -1).max(axis=1)
+    pieces = pieces[pieces > 0]
+    cut = float(np.mean(pieces > 1)) if len(pieces) else 0.0
+    if cut > TORN:
+        found.append(
+            f"Solids cut the fluid in {cut:.0%} of the leaves of {system.bricks.leaf_size} cells, into up to "
+            f"{pieces.max()} pieces: 'schwarz' with more functions a leaf, Schwarz(16), is made for that."
+        )
+    flat = max(system.grid.spacing) / min(system.grid.spacing)
+    if flat > FLAT:
+        found.append(f"Cells are flat, 1:{flat:.3g}: 'multigrid' coarsens their short axes first.")
+    return found

@@ -1,0 +1,59 @@
+"""Checks of the solver's own options. Each raises an error that names the option, the value and what is allowed."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+import warp as wp
+
+
+def find_device(device: wp.Device | str | None) -> wp.Device:
+    """Raises ValueError: unknown device."""
+    try:
+        return wp.get_device(device)
+    except ValueError:
+        known = ", ".join(known.alias for known in wp.get_devices())
+        raise ValueError(f"unknown device {device!r}; available here: {known}") from None
+
+
+def check_tolerances(relative: Any, absolute: Any) -> tuple[float, float]:
+    """Raises ValueError: a tolerance is not in its range, or both are 0."""
+    if not isinstance(absolute, Real) or not 0.0 <= float(absolute) < 1e100:
+        raise ValueError(f"absolute_tolerance must be a number in [0, 1e100), got {absolute!r}")
+    least = isinstance(relative, Real) and (float(relative) > 0.0 or (float(relative) == 0.0 and float(absolute) > 0.0))
+    if not least or not float(relative) < 1.0:
+        raise ValueError(f"tolerance must be a number in (0, 1), or 0 with an absolute_tolerance, got {relative!r}")
+    return float(relative), float(absolute)
+
+
+def check_max_iterations(value: Any) -> int:
+    """Raises ValueError: not an integer in [0, 2**31)."""
+    if not isinstance(value, Integral) or isinstance(value, bool) or not 0 <= int(value) < 2**31:
+        raise ValueError(f"max_iterations must be an integer in [0, 2**31), got {value!r}")
+    return int(value)
+
+
+def check_word(name: str, value: Any, allowed: tuple[str, ...]) -> str:
+    """Raises ValueError: not one of the words allowed."""
+    if not isinstance(value, str) or value not in allowed:
+        raise ValueError(f"unknown {name} {value!r}; allowed: {', '.join(allowed)}")
+    return value
+
+
+def check_flag(name: str, value: Any) -> bool:
+    """Raises TypeError: neither True nor False."""
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} must be True or False, got {value!r}")
+    return bool(value)
+
+
+def check_solid(mask: Any, shape: tuple[int, ...]) -> np.ndarray:
+    """The mask as a NumPy array. Raises TypeError or ValueError: another dtype or shape."""
+    values: np.ndarray = np.asarray(mask.numpy() if isinstance(mask, wp.array) else mask)
+    if values.dtype != np.bool_:
+        raise TypeError(f"solid mask: dtype must be bool, got {values.dtype}")
+    if values.shape != shape:
+        raise ValueError(f"solid mask: shape must be {shape}, got {values.shape}")
+    return values

@@ -1,0 +1,66 @@
+"""What becomes of the right-hand side and the iterate over all cells, as ``kernels.control`` decides."""
+
+import warp as wp
+
+from . import state as S
+from .building import array, block_kernel, body
+
+F64, I32 = array(wp.float64), array(wp.int32)
+
+prepare = block_kernel(
+    __name__,
+    "prepare",
+    body("control/prepare", SCALE=S.SCALE),
+    slots=wp.int32,
+    n=wp.int32,
+    state=F64,
+    warm_start=wp.int32,
+    pressure=F64,
+    b=F64,
+    x=F64,
+    x_best=F64,
+)
+"""b [n] *= 1 / ||b||; x = 0, or the last pressure in the same units. Blocks: slots."""
+
+keep_best = block_kernel(
+    __name__,
+    "keep_best",
+    body("control/keep_best", IMPROVED=S.IMPROVED),
+    slots=wp.int32,
+    n=wp.int32,
+    counter=I32,
+    x=F64,
+    x_best=F64,
+)
+"""After a check: remembers x [n], or returns to the best iterate when x got worse. Blocks: slots."""
+
+finish = block_kernel(
+    __name__,
+    "finish",
+    body(
+        "control/finish",
+        STATUS=S.STATUS,
+        RHS_NORM=S.RHS_NORM,
+        NONFINITE_RHS=S.NONFINITE_RHS,
+        BAD_DENSITY=S.BAD_DENSITY,
+    ),
+    slots=wp.int32,
+    n=wp.int32,
+    state=F64,
+    counter=I32,
+    keep_last=wp.int32,
+    x=F64,
+    pressure=F64,
+)
+"""pressure [n] = ||b|| x; after bad input the last good pressure, or zero. Blocks: slots."""
+
+
+@wp.kernel(enable_backward=False)
+def rounded(
+    state: wp.array[wp.float64],
+    pressure: wp.array[wp.float64],
+    x: wp.array[wp.float64],
+):
+    """x [n] = pressure as single precision keeps it, where ||b|| = 1. One thread per cell."""
+    i = wp.tid()
+    x[i] = wp.float64(wp.float32(pressure[i])) * state[S.SCALE]

@@ -117,6 +117,8 @@ class ConjugateGradients:
     def _rescue(self, fallback: Preconditioner, loop: Loop) -> None:
         inputs = [self.state, self.counter, self.outer, self.rescue]
         wp.launch(control.start_fallback, dim=1, inputs=inputs, device=self.system.device)
+        # What the failed one left, NaN perhaps, where its successor has no fluid and writes nothing.
+        wp.launch(iterate.clear, dim=self.system.size, inputs=[self.z], device=self.system.device)
         fallback.update()
         self._residual()
         self._check()
@@ -131,6 +133,7 @@ class ConjugateGradients:
     def load(self, preconditioner: Preconditioner) -> None:
         """Runs what a rescue records, once, on whatever is there: that loads its kernels, as a capture needs."""
         self._rescue(preconditioner, lambda condition, body: body())
+        self.z.zero_()  # of no fluid, a preconditioner may write nothing
 
     def rounded_residual(self, pressure: wp.array) -> float:
         """||b - A p|| / ||b|| of the last frame's pressure [N] as single precision keeps it; waits for the device."""

@@ -1,5 +1,7 @@
 """What becomes of the right-hand side and the iterate over all cells, as ``kernels.control`` decides."""
 
+from typing import Any
+
 import warp as wp
 
 from . import state as S
@@ -53,6 +55,13 @@ finish = block_kernel(
     pressure=F64,
 )
 """pressure [n] = ||b|| x; after bad input the last good pressure, or zero. Blocks: slots."""
+
+
+@wp.kernel(enable_backward=False)
+def clear(vector: wp.array[Any]):
+    """vector = 0. One thread per cell."""
+    i = wp.tid()
+    vector[i] = vector.dtype(0.0)
 
 
 @wp.kernel(enable_backward=False)

@@ -3,11 +3,30 @@
 import numpy as np
 import oracle
 import pytest
+import warp as wp
 
 from hpsolver import Solver, problems
-from hpsolver.preconditioners import Multigrid, Schwarz
+from hpsolver.preconditioners import NAMES, Multigrid, Preconditioner, Schwarz
 from hpsolver.preconditioners.constants import Constants
 from hpsolver.preconditioners.pieces import share
+
+
+class NotANumber(Preconditioner):
+    """z = NaN."""
+
+    name = "nan"
+    launches = 1
+
+    def allocate(self) -> None:
+        self.nan = wp.full(self.system.size, np.nan, dtype=self.system.krylov_type)
+
+    def update(self) -> None:
+        pass
+
+    def apply(self, r, z, rz) -> None:
+        wp.copy(z, self.nan)
+        self.dot(r, z, rz)
+
 
 SIDES = (("wall", "wall"), ("open", "wall"), ("periodic", "periodic"))
 
@@ -195,3 +214,40 @@ def test_multigrid_hands_over_where_walls_are_thinner_than_its_cells():
     p = solver.step(density, rhs)
     assert solver.info.converged
     assert oracle.residual(oracle.assemble(density, solid=solid), p, rhs, solid) <= 1.001e-6
+
+
+@pytest.mark.parametrize(
+    "preconditioner", [Schwarz(), Schwarz(levels=3), Schwarz(sweep="additive"), Schwarz(dense=True)]
+)
+@pytest.mark.parametrize("shape", [(96, 80), (40, 24, 16)])
+def test_leaves_without_fluid_are_left_out(shape, preconditioner):
+    density, rhs = problems.frame("bubbles", shape, seed=0, contrast=1e3)
+    solid = np.ones(shape, bool)
+    solid[tuple(slice(n // 4 + 1, n // 2 + 3) for n in shape)] = False
+    solver = solved(density, rhs, solid, preconditioner=preconditioner)
+    leaves = solver.preconditioner._leaves
+    inside = (solver.system.fluid.numpy().reshape(solver.system.leaves, -1) > 0).any(axis=1)
+    in_groups = leaves.by.members.numpy()
+    assert set(in_groups[in_groups >= 0]) == set(np.flatnonzero(inside))
+    assert len(in_groups) < solver.system.leaves
+
+
+def test_a_grid_of_solids_alone_is_no_problem():
+    solver = Solver((40, 24))
+    solver.set_solid(np.ones((40, 24), bool))
+    assert not solver.step(np.ones((40, 24)), np.ones((40, 24))).any()
+    assert solver.info.converged and solver.info.iterations == 0
+
+
+def test_what_a_failed_preconditioner_left_in_solid_leaves_does_not_reach_the_fallback(monkeypatch):
+    """The fallback's nested cycle writes nothing there, and a NaN would spread from the first product on."""
+    monkeypatch.setitem(NAMES, "schwarz", lambda: Schwarz(levels=3))
+    shape = (96, 80)
+    density, rhs = problems.frame("bubbles", shape, seed=0, contrast=1e3)
+    solid = np.ones(shape, bool)
+    solid[20:60, 20:60] = False
+    solver = Solver(shape, preconditioner=NotANumber(), tolerance=1e-8)
+    solver.set_solid(solid)
+    p = solver.step(density, rhs)
+    assert solver.info.converged and solver.info.fallback and solver.info.preconditioner == "schwarz"
+    assert oracle.residual(oracle.assemble(density, solid=solid), p, rhs, solid) <= 1.001e-8

@@ -27,24 +27,28 @@ class CoarseArrays:
 
 
 class Groups:
-    """Leaves, or bricks, by colour and in groups of W that never mix colours.
+    """Leaves, or bricks, by colour and in groups of W that never mix colours; those without fluid are in no group.
 
     Attributes:
         W: factored together.
         colors, groups: how many.
-        members, places: [groups * W] numbers, -1 for none; [leaves] where each one stands.
+        members, places: [groups * W] numbers, -1 for none; [leaves] where each one stands, 0 if it is in no group.
         color, by_color: [leaves] the colour of each one; their numbers by colour.
         first_group, first: where each colour begins in groups and in ``by_color``.
     """
 
-    def __init__(self, colors: tuple[np.ndarray, ...], device: wp.Device):
+    def __init__(self, colors: tuple[np.ndarray, ...], device: wp.Device, fluid: np.ndarray | None = None):
         self.W = kernels.GROUP_CUDA if device.is_cuda else kernels.GROUP_CPU
+        count = sum(len(leaves) for leaves in colors)
+        color, places = np.zeros(count, dtype=np.int32), np.zeros(count, dtype=np.int32)
+        for number, leaves in enumerate(colors):
+            color[leaves] = number
+        if fluid is not None and fluid.any():
+            colors = tuple(leaves[fluid[leaves]] for leaves in colors)
         padded = [np.pad(leaves, (0, -len(leaves) % self.W), constant_values=-1) for leaves in colors]
         members, by_color = np.concatenate(padded), np.concatenate(colors)
         sizes = [len(leaves) for leaves in colors]
-        places, color = np.empty(len(by_color), dtype=np.int32), np.empty(len(by_color), dtype=np.int32)
         places[members[members >= 0]] = np.flatnonzero(members >= 0)
-        color[by_color] = np.repeat(np.arange(len(colors)), sizes)
         self.colors = len(colors)
         self.groups = len(members) // self.W
         self.first_group = np.cumsum([0] + [len(p) // self.W for p in padded])
@@ -73,7 +77,9 @@ class Leaves:
         self.system = system
         self.dense = system.device.is_cuda if dense is None else dense
         bricks = system.bricks
-        self.by = Groups(bricks.colors if colored else (np.arange(bricks.leaves, dtype=np.int32),), system.device)
+        colors = bricks.colors if colored else (np.arange(bricks.leaves, dtype=np.int32),)
+        fluid = (system.fluid.numpy() > 0).reshape(bricks.leaves, -1).any(axis=1)
+        self.by = Groups(colors, system.device, fluid)
 
         M, L, BW = system.preconditioner_type, bricks.leaf_size, bricks.halfwidth
         self._factor = system.zeros(self.by.groups * L * (BW + 1) * self.by.W, wp.float64)
@@ -160,6 +166,8 @@ class Leaves:
     ) -> None:
         system = self.system
         members, first, blocks = self.by.of_color(color, self.dense)
+        if not blocks:
+            return
         coupled = color > 0 or not first_visit
         flags = [first, int(coupled), int(first_visit), int(last_visit), int(self.by.colors == 1)]
         graph = [self.by.color, system.neighbor, system.side, system.used, system.conductance, system.diagonal]

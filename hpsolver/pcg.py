@@ -41,9 +41,14 @@ def first_limit(max_iterations: int, preconditioner: Preconditioner, fallback: P
     They are its ``patience``, at most half of a frame's; or all, where the fallback is a diagonal, which would not mend
     slowness, or where there are too few to share.
     """
-    if fallback is None or fallback.pointwise is not None or max_iterations < WORTH_SHARING:
+    if not remembers(fallback) or max_iterations < WORTH_SHARING:
         return max_iterations
     return min(max_iterations // 2, preconditioner.patience or max_iterations)
+
+
+def remembers(fallback: Preconditioner | None) -> bool:
+    """Whether frames begin with the fallback for a while after it was needed: not with a diagonal."""
+    return fallback is not None and fallback.pointwise is None
 
 
 class ConjugateGradients:
@@ -60,7 +65,8 @@ class ConjugateGradients:
     Attributes:
         x: [N] fp64 iterate, in units where ||b|| = 1; of zero mean over each singular region whenever it is judged.
         state, counter: see ``hpsolver.kernels.state``.
-        outer, inner, rescue: [1] int32, conditions of the loops: more cycles, more iterations, the fallback.
+        first, outer, inner, rescue: [1] int32, conditions of the loops: the chosen preconditioner's renewal, more
+            cycles, more iterations, the fallback.
     """
 
     def __init__(
@@ -86,7 +92,7 @@ class ConjugateGradients:
         counter[S.MAX_ITERATIONS], counter[S.FIRST_LIMIT] = max_iterations, first_limit
         self.state = wp.array(state, dtype=wp.float64, device=system.device)
         self.counter = wp.array(counter, dtype=wp.int32, device=system.device)
-        self.outer, self.inner, self.rescue = (system.zeros(1, wp.int32) for _ in range(3))
+        self.first, self.outer, self.inner, self.rescue = (system.zeros(1, wp.int32) for _ in range(4))
 
     def begin(self, pressure: wp.array, warm_start: bool) -> None:
         """Records: judges the inputs, scales b to norm 1, sets x."""
@@ -104,15 +110,37 @@ class ConjugateGradients:
         self._residual()
         self._check()
 
-    def solve(self, preconditioner: Preconditioner, loop: Loop) -> None:
-        """Records: cycles of PCG until the true residual is judged good or hopeless."""
-        loop(self.outer, lambda: self._cycle(preconditioner, loop))
-
-    def rescue_with(self, fallback: Preconditioner, loop: Loop) -> None:
-        """Records: if the preconditioner failed, the fallback's update and cycles from the best iterate."""
+    def renew(self, preconditioner: Preconditioner, fallback: Preconditioner | None, loop: Loop) -> None:
+        """Records: the preconditioner's update, but while it pauses; before ``begin``."""
+        if not remembers(fallback):
+            preconditioner.update()
+            return
         device = self.system.device
-        wp.launch(control.arm_fallback, dim=1, inputs=[self.state, self.counter, self.rescue], device=device)
-        loop(self.rescue, lambda: self._rescue(fallback, loop))
+
+        def update() -> None:
+            wp.launch(control.renewed, dim=1, inputs=[self.first], device=device)
+            preconditioner.update()
+
+        wp.launch(control.choose, dim=1, inputs=[self.counter, self.first], device=device)
+        loop(self.first, update)
+
+    def solve(self, preconditioner: Preconditioner, fallback: Preconditioner | None, loop: Loop) -> None:
+        """Records: cycles of PCG until the true residual is judged good or hopeless; if the preconditioner failed, or
+        pauses, the fallback's update and cycles from the best iterate."""
+        device = self.system.device
+        if remembers(fallback):
+            wp.launch(control.pass_on, dim=1, inputs=[self.counter, self.outer, self.rescue], device=device)
+        self._cycles(preconditioner, loop)
+        if fallback is not None:
+            inputs = [self.state, self.counter, self.rescue, int(remembers(fallback))]
+            wp.launch(control.arm_fallback, dim=1, inputs=inputs, device=device)
+            loop(self.rescue, lambda: self._rescue(fallback, loop))
+
+    def forget(self) -> None:
+        """Lets the chosen preconditioner begin the next frame."""
+        counter = self.counter.numpy()
+        counter[S.PAUSE] = counter[S.LAST_PAUSE] = 0
+        self.counter.assign(counter)
 
     def _rescue(self, fallback: Preconditioner, loop: Loop) -> None:
         inputs = [self.state, self.counter, self.outer, self.rescue]
@@ -122,7 +150,7 @@ class ConjugateGradients:
         fallback.update()
         self._residual()
         self._check()
-        self.solve(fallback, loop)
+        self._cycles(fallback, loop)
 
     def finish(self, pressure: wp.array, warm_start: bool) -> None:
         """Records: pressure [N] in the caller's units."""
@@ -145,6 +173,9 @@ class ConjugateGradients:
     def iterations(self) -> int:
         """Of the last frame; waits for the device."""
         return int(self.counter.numpy()[S.ITERATION])
+
+    def _cycles(self, preconditioner: Preconditioner, loop: Loop) -> None:
+        loop(self.outer, lambda: self._cycle(preconditioner, loop))
 
     def _cycle(self, preconditioner: Preconditioner, loop: Loop) -> None:
         if preconditioner.starts:

@@ -172,6 +172,7 @@ class Solver:
         if self._recorded:  # graphs of the caller's keep the solids they were recorded with
             self._recorded.append((dict(vars(self.system)), self.preconditioner, self.fallback))
         self.system.set_solid(mask)
+        self._pcg.forget()
         self._pressure.assign(self._pressure.numpy() * self.system.fluid.numpy())  # a warm start's
         self.preconditioner = self.preconditioner.bind(self.system)
         if self.fallback:
@@ -237,12 +238,20 @@ class Solver:
 
     def _run(self) -> None:
         if self._replay is None:
-            if self.fallback:
-                self._pcg.load(self.fallback)
-            self._frame(wp.capture_while)  # eagerly: compiles and loads every kernel before the capture
+            self._load()
+            self._frame(wp.capture_while)  # eagerly, since this frame's answer is due
             self._replay = self._capture()
         else:
             self._replay()
+
+    def _load(self) -> None:
+        """Compiles and loads every kernel that a frame may need, before it is captured."""
+        self._begin(wp.capture_while)
+        if not self.preconditioner.graph_safe:
+            self.preconditioner.predict()
+        for preconditioner in (self.preconditioner, self.fallback):
+            if preconditioner is not None:
+                self._pcg.load(preconditioner)
 
     def _capture(self) -> Callable[[], None]:
         if self.preconditioner.graph_safe:
@@ -270,11 +279,9 @@ class Solver:
 
     def _finish(self, loop: Loop) -> None:
         pcg, mark = self._pcg, self._stopwatch.mark
-        self.preconditioner.update()
+        pcg.renew(self.preconditioner, self.fallback, loop)
         mark(1)
         pcg.begin(self._pressure, self.warm_start)
-        pcg.solve(self.preconditioner, loop)
-        if self.fallback:
-            pcg.rescue_with(self.fallback, loop)
+        pcg.solve(self.preconditioner, self.fallback, loop)
         pcg.finish(self._pressure, self.warm_start)
         mark(2)

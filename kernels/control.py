@@ -23,6 +23,8 @@ DEEP = wp.constant(wp.float64(1.0e-8))
 GROWN = wp.constant(wp.float64(1.0e6))
 STILL = wp.constant(wp.float64(2.0**-40))
 PATIENCE = wp.constant(50)
+FIRST_PAUSE = wp.constant(8)
+LONGEST_PAUSE = wp.constant(256)
 ZERO = wp.constant(wp.float64(0.0))
 
 
@@ -226,21 +228,52 @@ def step(
 
 
 @wp.kernel(enable_backward=False)
+def choose(counter: wp.array[wp.int32], first: wp.array[wp.int32]):
+    """Whether the chosen preconditioner is renewed in this frame: not while it pauses. One thread."""
+    first[0] = 0
+    if counter[S.PAUSE] == 0:
+        first[0] = 1
+
+
+@wp.kernel(enable_backward=False)
+def renewed(first: wp.array[wp.int32]):
+    """It has been. One thread."""
+    first[0] = 0
+
+
+@wp.kernel(enable_backward=False)
+def pass_on(counter: wp.array[wp.int32], outer: wp.array[wp.int32], rescue: wp.array[wp.int32]):
+    """While the chosen preconditioner pauses, the fallback begins. One thread."""
+    if counter[S.PAUSE] > 0:
+        counter[S.PAUSE] = counter[S.PAUSE] - 1
+        rescue[0] = outer[0]
+        outer[0] = 0
+
+
+@wp.kernel(enable_backward=False)
 def arm_fallback(
     state: wp.array[wp.float64],
     counter: wp.array[wp.int32],
     rescue: wp.array[wp.int32],
+    remembers: wp.int32,
 ):
     """After the loop: asks for the fallback if the preconditioner failed, or was too slow. One thread.
 
-    A residual that stopped falling is the preconditioner's failure only if rounding does not explain it.
+    A residual that stopped falling is the preconditioner's failure only if rounding does not explain it. If it
+    ``remembers``, the fallback begins the next frames too; the more of them, the more often that happened in a row.
     """
-    status = counter[S.STATUS]
-    failed = status == S.BREAKDOWN_PRECONDITIONER or status == S.BREAKDOWN_OPERATOR or status == S.NONFINITE_STATE
-    if (status == S.STAGNATED or status == S.ITERATION_LIMIT) and not near_floor(state):
-        failed = True
-    if failed and counter[S.ITERATION] < counter[S.MAX_ITERATIONS]:
-        rescue[0] = 1
+    if rescue[0] == 0:
+        status = counter[S.STATUS]
+        failed = status == S.BREAKDOWN_PRECONDITIONER or status == S.BREAKDOWN_OPERATOR or status == S.NONFINITE_STATE
+        if (status == S.STAGNATED or status == S.ITERATION_LIMIT) and not near_floor(state):
+            failed = True
+        if failed and counter[S.ITERATION] < counter[S.MAX_ITERATIONS]:
+            rescue[0] = 1
+            if remembers != 0:
+                counter[S.LAST_PAUSE] = wp.min(wp.max(2 * counter[S.LAST_PAUSE], FIRST_PAUSE), LONGEST_PAUSE)
+                counter[S.PAUSE] = counter[S.LAST_PAUSE]
+        elif counter[S.ITERATION] > 0 and status == S.CONVERGED:
+            counter[S.LAST_PAUSE] = 0
 
 
 @wp.kernel(enable_backward=False)

@@ -33,7 +33,9 @@ LOWEST_AT = 6  # iteration of LOWEST
 LEVEL_AT = 7  # iteration of LEVEL
 FIRST_LIMIT = 8  # iterations of the chosen preconditioner, before its fallback is tried
 LIMIT = 9  # iterations until the preconditioner at work is given up: FIRST_LIMIT, then MAX_ITERATIONS
-COUNTER_SIZE = 10
+PAUSE = 10  # frames that the fallback still begins, since the chosen preconditioner gave way to it
+LAST_PAUSE = 11  # how many frames the last pause had
+COUNTER_SIZE = 12
 
 # Status codes; hpsolver.info.Status gives each its sentence.
 RUNNING = 0

@@ -1,6 +1,7 @@
 """A preconditioner that fails is replaced within the frame, and only then."""
 
 import numpy as np
+import oracle
 import pytest
 import warp as wp
 from hpsolver.kernels import coarse
@@ -167,15 +168,83 @@ def test_a_preconditioner_that_is_too_slow_gives_way_to_its_fallback():
     solver = Solver((n, n), preconditioner="multigrid", max_iterations=1000)
     solver.set_solid(serpentine(n))
     rhs = np.random.default_rng(3).standard_normal((n, n))
-    for _ in range(2):  # run, then replayed
-        pressure = solver.step(np.ones((n, n)), rhs)
-        assert solver.info.status is Status.CONVERGED and solver.info.fallback
-        assert solver.info.preconditioner == "schwarz"
-        assert 50 < solver.info.iterations < 80
+    pressure = solver.step(np.ones((n, n)), rhs)
+    assert solver.info.status is Status.CONVERGED and solver.info.fallback
+    assert solver.info.preconditioner == "schwarz"
+    assert 50 < solver.info.iterations < 80
     alone = Solver((n, n), preconditioner="schwarz", tolerance=1e-10)
     alone.set_solid(serpentine(n))
     expected = alone.step(np.ones((n, n)), rhs)
     assert abs(pressure - expected).max() <= 1e-4 * abs(expected).max()
+
+
+def test_a_fallback_that_was_needed_begins_the_next_frames():
+    """Eight of them, then sixteen, and so on, until the solids change or the chosen one solves a frame."""
+    n = 65
+    rhs = np.random.default_rng(3).standard_normal((n, n))
+    solver = Solver((n, n), preconditioner="multigrid")
+    solver.set_solid(serpentine(n))
+
+    def begins() -> str:
+        p = solver.step(np.ones((n, n)), rhs)
+        info = solver.info
+        assert info.converged and (info.preconditioner == "schwarz") == info.fallback
+        A = oracle.assemble(np.ones((n, n)), solid=solver_solid)
+        assert oracle.residual(A, p, rhs, solver_solid) <= 1.001e-6
+        return "multigrid" if info.iterations > 50 or not info.fallback else "schwarz"
+
+    solver_solid = serpentine(n)
+    expected = ["multigrid"] + 8 * ["schwarz"] + ["multigrid"] + 16 * ["schwarz"] + ["multigrid"] + 3 * ["schwarz"]
+    assert [begins() for _ in expected] == expected
+    solver_solid = np.zeros((n, n), bool)
+    solver.set_solid(None)
+    assert begins() == "multigrid" and not solver.info.fallback
+    solver_solid = serpentine(n)
+    solver.set_solid(solver_solid)
+    assert [begins() for _ in range(10)] == ["multigrid"] + 8 * ["schwarz"] + ["multigrid"]
+
+
+def test_easy_frames_shorten_the_next_pause():
+    """Easy again while the fallback is at work: the chosen one comes back, and a hard frame later costs eight again."""
+    shape = (64, 64)
+    hard, easy = (problems.frame("film", shape, seed=0, contrast=1e5), problems.frame("panel", shape, seed=0))
+    solver = Solver(shape, preconditioner="multigrid")
+
+    def fallbacks(frame, count: int) -> list[bool]:
+        result = []
+        for _ in range(count):
+            solver.step(*frame)
+            assert solver.info.converged
+            result.append(solver.info.fallback)
+        return result
+
+    assert fallbacks(hard, 10) == 10 * [True]  # the tenth tried in vain, so sixteen to come
+    assert fallbacks(easy, 18) == 16 * [True] + 2 * [False]
+    assert fallbacks(hard, 1) == [True]
+    assert fallbacks(easy, 9) == 8 * [True] + [False]
+
+
+def test_a_pause_is_the_same_in_a_frame_cut_in_pieces():
+    n = 65
+    rhs = np.random.default_rng(3).standard_normal((n, n))
+    whole, pieces = (Solver((n, n), preconditioner="multigrid") for _ in range(2))
+    for solver in (whole, pieces):
+        solver.set_solid(serpentine(n))
+        solver.step(np.ones((n, n)), rhs)
+    pieces._replay = capture_pieces(pieces._frame, pieces.device)
+    for _ in range(10):
+        assert np.array_equal(whole.step(np.ones((n, n)), rhs), pieces.step(np.ones((n, n)), rhs))
+        assert whole.info.iterations == pieces.info.iterations
+
+
+def test_a_still_first_frame_loads_all_that_later_ones_need():
+    """Nothing is iterated on in the frame before the capture; the kernels have to be there all the same."""
+    for name in NAMES:
+        solver = Solver(SHAPE, preconditioner=name, max_iterations=3000)
+        assert not solver.step(FRAMES[0][0], np.zeros(SHAPE)).any()
+        p = solver.step(*FRAMES[0])
+        assert solver.info.converged
+        assert abs(p - EXPECTED[0]).max() <= 1e-4 * abs(EXPECTED[0]).max()
 
 
 @pytest.mark.parametrize(("name", "limit"), [("multigrid", 199), ("jacobi", 300), ("schwarz", 300)])

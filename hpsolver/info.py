@@ -87,7 +87,8 @@ class StepInfo:
             the first, in row-major order; 0 and None. With ``on_bad_density="clamp"`` the frame may be good all the
             same.
         preconditioner: name of the one that finished the solve.
-        fallback: True when the chosen preconditioner failed and the fallback took over.
+        fallback: True when the chosen preconditioner failed or was slow, in this frame or not long ago, and its
+            fallback took over.
         timings: milliseconds, ``update`` (assembly and preconditioner), ``solve`` and ``total``.
         hints: sentences on what may lie behind a frame that did not converge, or that answers something else than was
             asked.

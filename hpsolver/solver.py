@@ -17,7 +17,7 @@ from .capture import capture_frame, check_recordable
 from .diagnosis import report
 from .grid import BoundaryLike, make_grid
 from .info import StepInfo
-from .pcg import NORMS, ConjugateGradients, Loop, first_limit
+from .pcg import NORMS, ConjugateGradients, Loop, first_limit, remembers
 from .preconditioners import Preconditioner, make, make_fallback
 from .stopwatch import Stopwatch
 from .system import ON_BAD_DENSITY, PRECISIONS, System
@@ -38,10 +38,13 @@ class Solver:
         boundary: ``wall`` (no flux), ``open`` (p = 0 on the face) or ``periodic``: one word, or per axis a word or a
             (low, high) pair.
         face_average: density of a face, ``harmonic`` or ``arithmetic``.
-        preconditioner: a name (``hpsolver.preconditioners.NAMES``) or a ``Preconditioner``.
+        preconditioner: a name (``hpsolver.preconditioners.NAMES``), ``auto`` (what is fastest in most cases: at present
+            ``multigrid``), or a ``Preconditioner``. One that fails or is slow gives way to its fallback within the
+            frame; if that is ``schwarz``, it begins the next frames too: 8 of them, twice as many each time, at most
+            256, until the chosen one solves a frame again.
         tolerance: on the TRUE residual, ||b - A p|| <= tolerance ||b||, in (0, 1); 0 with an ``absolute_tolerance``.
         max_iterations: >= 0. From 200 on, a preconditioner whose fallback is ``schwarz`` may use half of them,
-            ``multigrid`` 50; then that one goes on from the best iterate.
+            ``multigrid`` 50 in 2D and 100 in 3D; then that one goes on from the best iterate.
         precision: ``mixed`` (double-precision Krylov vectors, single-precision preconditioner), ``float64`` or
             ``float32`` (single-precision Krylov vectors with restarts from the double-precision residual).
         warm_start: start from the last frame's pressure.
@@ -73,7 +76,7 @@ class Solver:
         spacing: float | tuple[float, ...] = 1.0,
         boundary: BoundaryLike = "wall",
         face_average: str = "harmonic",
-        preconditioner: str | Preconditioner = "schwarz",
+        preconditioner: str | Preconditioner = "auto",
         tolerance: float = 1e-6,
         max_iterations: int = 1000,
         precision: str = "mixed",
@@ -172,11 +175,11 @@ class Solver:
         if self._recorded:  # graphs of the caller's keep the solids they were recorded with
             self._recorded.append((dict(vars(self.system)), self.preconditioner, self.fallback))
         self.system.set_solid(mask)
-        self._pcg.forget()
         self._pressure.assign(self._pressure.numpy() * self.system.fluid.numpy())  # a warm start's
         self.preconditioner = self.preconditioner.bind(self.system)
         if self.fallback:
             self.fallback = self.fallback.bind(self.system)
+        self._pcg.forget(self.preconditioner.doubtful and remembers(self.fallback))
         self._replay = None
         self._staging.clear()
 

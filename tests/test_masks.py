@@ -6,7 +6,7 @@ import pytest
 import warp as wp
 
 from hpsolver import Solver, problems
-from hpsolver.preconditioners import NAMES, Multigrid, Preconditioner, Schwarz
+from hpsolver.preconditioners import NAMES, Preconditioner, Schwarz
 from hpsolver.preconditioners.constants import Constants
 from hpsolver.preconditioners.pieces import share
 
@@ -59,7 +59,7 @@ def solved(density: np.ndarray, rhs: np.ndarray, solid: np.ndarray, **options) -
     solver = Solver(density.shape, **options)
     solver.set_solid(solid)
     p = solver.step(density, rhs)
-    assert solver.info.converged and not solver.info.fallback
+    assert solver.info.converged and solver.info.preconditioner in ("multigrid", "schwarz")
     A = oracle.assemble(density, boundary=options.get("boundary", "wall"), solid=solid)
     assert oracle.residual(A, p, rhs, solid) <= 1.001 * solver.tolerance
     return solver
@@ -90,7 +90,11 @@ def test_default_needs_few_iterations_on_large_masks_too(frame, bound):
     assert solved(*frame).info.iterations <= bound
 
 
-@pytest.mark.parametrize("preconditioner", [Schwarz(4), Schwarz(4, levels=3), Schwarz(4, sweep="additive")], ids=str)
+@pytest.mark.parametrize(
+    "preconditioner",
+    [Schwarz(4), Schwarz(4, levels=3), Schwarz(4, sweep="additive")],
+    ids=["exact", "nested", "additive"],
+)
 def test_pockets_cost_nothing(preconditioner):
     """Closed cells, alone or in pairs, among large bubbles: as many iterations as without them, or one less or more."""
     shape = (64, 64)
@@ -149,7 +153,7 @@ def test_pressure_is_the_direct_solution(seed):
 
 def test_leaves_get_more_functions_where_solids_cut_many_of_them():
     def functions(solid: float) -> tuple[int, int]:
-        solver = Solver((144, 160))
+        solver = Solver((144, 160), preconditioner="schwarz")
         solver.set_solid(porous((144, 160), solid)[2])
         return solver.preconditioner.coarse_size, solver.preconditioner.candidates
 
@@ -162,7 +166,7 @@ def test_leaves_get_more_functions_where_solids_cut_many_of_them():
     solver = Solver((144, 160), preconditioner=Schwarz(2, candidates=8))
     solver.set_solid(porous((144, 160), 0.45)[2])
     assert (solver.preconditioner.coarse_size, solver.preconditioner.candidates) == (2, 8)
-    solver = Solver((144, 160))
+    solver = Solver((144, 160), preconditioner="schwarz")
     solver.set_solid(porous((144, 160), 0.45)[2])
     solver.set_solid(None)
     assert solver.preconditioner.coarse_size == 4
@@ -207,13 +211,34 @@ def test_pieces_that_nothing_joins_share_the_last_function():
     assert share(node, cells, np.zeros((2, 0), int), 3).tolist() == [0, 2, 1, 2, 2]
 
 
-def test_multigrid_hands_over_where_walls_are_thinner_than_its_cells():
-    density, rhs, solid = serpentine(65)
-    solver = Solver(density.shape, preconditioner=Multigrid(), max_iterations=400)
-    solver.set_solid(solid)
-    p = solver.step(density, rhs)
-    assert solver.info.converged
-    assert oracle.residual(oracle.assemble(density, solid=solid), p, rhs, solid) <= 1.001e-6
+@pytest.mark.parametrize(
+    ("frame", "begins"),
+    [
+        (porous((64, 64), 0.3), "schwarz"),
+        (porous((64, 64), 0.1), "schwarz"),
+        (serpentine(65), "schwarz"),
+        (compartments(2), "schwarz"),
+        (porous((16, 16, 16), 0.5), "schwarz"),
+        (porous((16, 16, 16), 0.1), "multigrid"),
+        (porous((64, 64), 0.0), "multigrid"),
+    ],
+    ids=["pores", "sparse voxels", "serpentine", "rooms", "pores 3D", "sparse voxels 3D", "none"],
+)
+def test_default_begins_with_what_the_solids_ask_for(frame, begins):
+    solver = solved(*frame)
+    assert solver.info.preconditioner == begins and solver.info.fallback == (begins == "schwarz")
+    density, rhs, _ = frame
+    solver.set_solid(None)
+    solver.step(density, rhs)
+    assert solver.info.preconditioner == "multigrid" and not solver.info.fallback
+
+
+def test_one_obstacle_is_no_matter():
+    shape = (96, 128)
+    density, rhs = problems.frame("bubbles", shape, seed=0, contrast=1e3)
+    solid = np.hypot(*(np.indices(shape) - 40.0)) < 9
+    solver = solved(density, rhs, solid)
+    assert solver.info.preconditioner == "multigrid" and solver.info.iterations <= 25
 
 
 @pytest.mark.parametrize(

@@ -163,7 +163,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--shape", type=shape_option, default=(256, 128), metavar="WxH", help="cells (256x128)")
     parser.add_argument("--frames", type=int, default=240, metavar="N", help="frames, at least 2 (240)")
     parser.add_argument("--contrast", type=float, default=1000.0, metavar="X", help="heavy over light density (1000)")
-    parser.add_argument("--preconditioner", default="schwarz", metavar="NAME", help="runs the flow (schwarz)")
+    parser.add_argument("--preconditioner", default="auto", metavar="NAME", help="runs the flow (auto)")
     parser.add_argument("--out", type=Path, default=Path("out"), metavar="DIR", help="folder for the pictures (out)")
     parser.add_argument("--no-pictures", dest="pictures", action="store_false", help="draw nothing")
     parser.add_argument("--device", metavar="NAME", help="Warp device (Warp's default)")

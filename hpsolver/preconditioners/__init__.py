@@ -1,6 +1,7 @@
 """Preconditioners by name, and as objects with options.
 
-``Solver(preconditioner=...)`` takes a name from ``NAMES`` or an object, for instance ``Schwarz(coarse_size=16)``.
+``Solver(preconditioner=...)`` takes a name from ``NAMES``, or ``auto``, or an object, for instance
+``Schwarz(coarse_size=16)``.
 """
 
 from __future__ import annotations
@@ -40,6 +41,10 @@ NAMES: dict[str, Callable[[], Preconditioner]] = {
 }
 """What each name stands for."""
 
+AUTO = "multigrid"
+"""What ``auto`` stands for: on either device the fastest, or nearly, on all frames of the gallery, since ``schwarz``
+takes over within a frame where it is slow, and begins the next ones (``bench/results/choice.md``)."""
+
 
 def make(preconditioner: str | Preconditioner) -> Preconditioner:
     """The preconditioner a user named, or the object given.
@@ -52,9 +57,10 @@ def make(preconditioner: str | Preconditioner) -> Preconditioner:
         return preconditioner
     if not isinstance(preconditioner, str):
         raise TypeError(f"preconditioner must be a name or a Preconditioner, got {type(preconditioner).__name__}")
-    if preconditioner not in NAMES:
-        raise ValueError(f"unknown preconditioner {preconditioner!r}; allowed: {', '.join(NAMES)}")
-    return NAMES[preconditioner]()
+    name = AUTO if preconditioner == "auto" else preconditioner
+    if name not in NAMES:
+        raise ValueError(f"unknown preconditioner {preconditioner!r}; allowed: auto, {', '.join(NAMES)}")
+    return NAMES[name]()
 
 
 def make_fallback(bound: Preconditioner) -> Preconditioner | None:

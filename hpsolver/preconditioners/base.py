@@ -30,6 +30,7 @@ class Preconditioner(abc.ABC):
         fallback: name of the one that takes over, within the frame, where this one fails; None if it cannot fail but
             by rounding, which no other would mend.
         patience: iterations after which its fallback is likely to be the faster one; None: half of a frame's.
+        doubtful: the solids are such that its fallback should begin (once bound).
         starts: it implements ``start``.
         pointwise: [N], Krylov type, M's diagonal if it has no other entries (once bound): an iteration then applies it
             in passing, and calls no ``apply``.
@@ -43,6 +44,7 @@ class Preconditioner(abc.ABC):
     graph_safe = True
     fallback: str | None = "schwarz"
     patience: int | None = None
+    doubtful = False
     leaf_size: int | None = 128
     starts = False
     pointwise: wp.array | None = None

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import warp as wp
 
+from hpsolver.grid import Grid
+
 from .base import Preconditioner
 from .black_box import STRONG, BlackBox
 from .geometric import Geometric
 from .options import check_at_least
+from .schwarz import Schwarz
 
 BLOCK_CELLS = 4096
 """Cells of the largest level that one block of a GPU takes over, with all coarser ones."""
+
+
+PATIENCE = {2: 50, 3: 100}
+"""Iterations that cost about what ``schwarz`` costs for a whole frame, by dimension."""
+
+DOUBTFUL = 0.25
+"""Share of the leaves that hold fluid."""
 
 
 class Multigrid(Preconditioner):
@@ -21,8 +31,9 @@ class Multigrid(Preconditioner):
     so the cycle has 7 points on every level (``Geometric``). Flat cells, with spacings more than 1.5 apart, take
     ``BlackBox`` in 3D too, which coarsens their short axes first. ``bench/FINDINGS.md`` has the figures.
 
-    Walls thinner than a coarse cell, and islands of single cells, are beyond it: a frame that takes more than 50
-    iterations goes on with ``schwarz``.
+    Walls thinner than a coarse cell, islands of single cells and torn thin films are beyond it: a frame that takes more
+    than ``PATIENCE`` iterations goes on with ``schwarz``, which then begins the next frames too. Where solids are all
+    over the grid, that one begins at once.
 
     Args:
         block_cells: cells of the largest level that one block takes over, with all coarser ones, in one kernel. None:
@@ -33,18 +44,33 @@ class Multigrid(Preconditioner):
     """
 
     name = "multigrid"
-    patience = 50
 
     def __init__(self, block_cells: int | None = None):
         if block_cells is not None:
             check_at_least("block_cells", block_cells, 1, or_else="None")
         self.block_cells = block_cells
 
+    def leaf_cells(self, grid: Grid) -> int:
+        return Schwarz().leaf_cells(grid)  # its own speed does not depend on them, its fallback's does
+
     def allocate(self) -> None:
         system = self.system
+        self.patience, self.doubtful = PATIENCE[system.grid.dimension], self._doubts()
         grid, limit = system.grid, self.block_cells or (BLOCK_CELLS if system.device.is_cuda else 2 * system.size)
         flat = max(grid.spacing) > STRONG * min(grid.spacing)
         self._cycle = Geometric(system, limit) if grid.dimension == 3 and not flat else BlackBox(system, limit)
+
+    def _doubts(self) -> bool:
+        """Whether solids reach, in 2D, or cut, in 3D, a good share of the leaves."""
+        system = self.system
+        fluid = (system.fluid.numpy() > 0).reshape(system.leaves, -1)
+        wet = fluid.any(axis=1)
+        if system.grid.dimension == 2:
+            cells = (system.bricks.cell >= 0).reshape(system.leaves, -1)
+            hit = wet & (fluid < cells).any(axis=1)
+        else:
+            hit = system.pieces.reshape(system.leaves, -1).max(axis=1) > 1
+        return bool(hit.sum() > DOUBTFUL * wet.sum())
 
     @property
     def launches(self) -> int:

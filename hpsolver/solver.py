@@ -249,12 +249,11 @@ class Solver:
 
     def _load(self) -> None:
         """Compiles and loads every kernel that a frame may need, before it is captured."""
-        self._begin(wp.capture_while)
-        if not self.preconditioner.graph_safe:
-            self.preconditioner.predict()
-        for preconditioner in (self.preconditioner, self.fallback):
-            if preconditioner is not None:
-                self._pcg.load(preconditioner)
+        self.system.assemble()
+        if self.preconditioner.graph_safe:
+            self._pcg.load(self.preconditioner)
+        if self.fallback:
+            self._pcg.load(self.fallback)
 
     def _capture(self) -> Callable[[], None]:
         if self.preconditioner.graph_safe:

@@ -22,8 +22,10 @@ from hpsolver.kernels import (
     dilu,
     fsai,
     geometric,
+    iterate,
     krylov,
     leaves,
+    mending,
     multigrid,
     nested,
     regions,
@@ -50,6 +52,8 @@ FIXED = [
     coarse.choose_pins,
     coarse.factor_band,
     control.step,
+    iterate.keep_best,
+    mending.mend,
     regions.chunk_sums,
     set_mark,
 ]
@@ -62,7 +66,8 @@ def kernels_of(group) -> list[wp.Kernel]:
 
 def configured(dimension: int, T: type, M: type) -> list[wp.Kernel]:
     """What a GPU uses for one dimension and precision: dense leaves of 128 cells, the default's 4 of 8 functions; with
-    double-precision Krylov vectors also 8 of 16, and in 2D the default's leaves of 64 on small grids."""
+    double-precision Krylov vectors also 8 of 16, 16 and bricks of 32 (for torn fluid), and in 2D the default's leaves
+    of 64 on small grids."""
     shape, BW, W, R = building.Shape(dimension, EXTENTS[dimension, 128]), HALFWIDTH[dimension], leaves.GROUP_CUDA, 8
     groups = [
         *engine(shape, T),
@@ -82,11 +87,12 @@ def configured(dimension: int, T: type, M: type) -> list[wp.Kernel]:
     forms = {leaves.PUSH: False, leaves.RESTRICT: True, leaves.CYCLE: False}
     spaces = [(shape, 4, forms)]
     if T is wp.float64:
-        spaces.append((shape, R, (leaves.PUSH, leaves.CYCLE)))
+        spaces += [(shape, R, (leaves.PUSH, leaves.CYCLE)), (shape, 2 * R, (leaves.PUSH, leaves.CYCLE))]
         if dimension == 2:
             small = building.Shape(2, EXTENTS[2, 64])
             groups += engine(small, T)
-            spaces.append((small, 4, (leaves.PUSH,)))
+            spaces += [(small, 4, (leaves.PUSH,)), (small, R, (leaves.PUSH,))]
+            groups += [selection.selection(small, M, 2 * R, R), coarse.coarsening(small, BW, W, M, 2 * R, False, True)]
     for leaf, functions, modes in spaces:
         groups.append(leaves.factorization(leaf, BW, W))
         groups.append(coarse.transfer(leaf, T, M, functions))
@@ -94,13 +100,14 @@ def configured(dimension: int, T: type, M: type) -> list[wp.Kernel]:
             groups.append(coarse.coarsening(leaf, BW, W, M, functions, forms[mode], mode == leaves.CYCLE))
             groups.append(coarse.exact_solution(dimension, functions, not forms[mode], forms[mode]))
             singles.append(leaves.sweeping(leaf, BW, 1, T, M, functions, mode, True))
-        if leaf is shape:
+        if leaf is shape and functions <= R:
             groups.append(selection.selection(leaf, M, 2 * functions, functions))
-            groups.append(coarse.coarsening(leaf, BW, W, M, 2 * functions, False, True, functions))
+            groups.append(coarse.coarsening(leaf, BW, W, M, 2 * functions, False, True))
     halfwidths = {2: {4: 19, 8: 39, 16: 47}, 3: {4: 35, 8: 39, 16: 79}}[dimension]
     for functions, halfwidth in halfwidths.items():  # 16: of the bricks
         groups.append(coarse.exact_solution(dimension, functions, True, False))
         groups += [nested.nesting(dimension, halfwidth, W, M, functions, 16, True, mass) for mass in (False, True)]
+        groups += [nested.nesting(dimension, halfwidth, W, M, functions, 32, True, False)] * (T is wp.float64)
         singles.append(coarse.band_rows(dimension, functions))
     singles.append(leaves.sweeping(shape, BW, 1, T, M, 1, leaves.NO_COARSE, True))
     for overlap in (1, 2):

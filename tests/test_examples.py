@@ -27,7 +27,7 @@ def test_rising_bubbles_passes_its_own_check(capsys):
     assert rising_bubbles.main([*TINY, "--no-pictures"]) == 0
     output = capsys.readouterr().out
     assert "check passed" in output and "mass drift" in output
-    assert "| schwarz |" in output and "| jacobi |" in output
+    assert "| auto |" in output and "| jacobi |" in output
 
 
 def test_rising_bubbles_draws(tmp_path):
@@ -61,7 +61,7 @@ def test_rising_bubbles_fails_its_check_when_frames_do_not_converge(capsys, monk
     monkeypatch.setattr(rising_bubbles, "MAX_ITERATIONS", 2)
     assert rising_bubbles.main([*TINY, "--no-pictures"]) == 1
     error = capsys.readouterr().err
-    assert "CHECK FAILED: schwarz, frame 1: max_iterations" in error
+    assert "CHECK FAILED: auto, frame 1: max_iterations" in error
 
 
 @pytest.mark.parametrize(

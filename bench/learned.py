@@ -111,7 +111,7 @@ def closed_panels(shape: tuple[int, ...], number: int) -> list[Frame]:
 
 
 def published_method(plan: dict, step: Callable[[str], None]) -> list[dict]:
-    """``htp_paper`` at the published sizes, beside Jacobi, the default and the published counts."""
+    """``htp_paper`` at the published sizes, beside Jacobi, ``schwarz`` and the published counts."""
     rows = []
     for shape, published in zip(plan["paper"], PUBLISHED, strict=False):
         frames = gallery("panel", shape, plan["frames"])

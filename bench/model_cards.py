@@ -85,7 +85,7 @@ def _measured(path: Path, kind: str, found: dict | None) -> list[str]:
         for r in rows
     ]
     return [
-        "Measured on unseen frames, 8 functions a leaf, deflated, red-black; beside it the default `schwarz`:",
+        "Measured on unseen frames, 8 functions a leaf, deflated, red-black; beside it `schwarz`, its classical form:",
         report.table(heads, body),
     ]
 

@@ -14,8 +14,8 @@ from .scipy import ScipyCg, SuperLu
 
 def everyone() -> list[Rival]:
     pyamg = [PyAmg("smoothed aggregation"), PyAmg("Ruge-Stuben")]
-    amgx = [Amgx(kind, kept) for kind in ("aggregation AMG", "classical AMG") for kept in (False, True)]
-    return [ScipyCg(), SuperLu(), Cholespy(), *pyamg, CupyCg(), CuDss(), Amgx("DILU"), *amgx]
+    amgx = [Amgx(kind) for kind in ("DILU", "aggregation AMG", "classical AMG")]
+    return [ScipyCg(), SuperLu(), Cholespy(), *pyamg, CupyCg(), CuDss(), *amgx]
 
 
 __all__ = ["Amgx", "Cholespy", "CuDss", "CupyCg", "PyAmg", "ScipyCg", "SuperLu", "everyone"]

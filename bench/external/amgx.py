@@ -4,6 +4,10 @@ The configurations avoid what made others' AMGX figures meaningless: AMGX looks 
 and ``max_iters`` defaults to 100 everywhere (NVIDIA/AMGX issue 153), so an unlimited preconditioner runs 100 sweeps or
 V-cycles in each iteration; a MULTICOLOR_DILU leaves 15 % of the rows uncoloured by default; and printing or timing
 flags make it wait for the device.
+
+What AMGX 2.5.0 taught us on an H100: ``zero_initial_guess`` does not clear x, it only takes r = b for granted, so x is
+cleared here before each solve; and destroying one Resources frees the memory of all, so the process has one, destroyed
+last. Its hierarchy is set up anew for each density: pyamgx cannot ask AMGX to renew the one that is there.
 """
 
 from __future__ import annotations
@@ -31,27 +35,15 @@ _AMG = {
     "print_vis_data": 0,
 }
 PRECONDITIONERS = {
-    "DILU": {
-        "solver": "MULTICOLOR_DILU",
-        "matrix_coloring_scheme": "MIN_MAX",
-        "max_uncolored_percentage": 0.0,
-        "structure_reuse_levels": 1,
-    },
-    "aggregation AMG": {**_AMG, "algorithm": "AGGREGATION", "selector": "SIZE_2", "max_uncolored_percentage": 0.0},
+    "DILU": {"solver": "MULTICOLOR_DILU", "matrix_coloring_scheme": "MIN_MAX", "max_uncolored_percentage": 0.0},
+    "aggregation AMG": {**_AMG, "algorithm": "AGGREGATION", "selector": "SIZE_2"},
     "classical AMG": {**_AMG, "algorithm": "CLASSICAL", "selector": "PMIS", "interpolator": "D2"},
 }
 
 
-def configuration(kind: str, tolerance: float, max_iterations: int, keep_hierarchy: bool = False) -> dict:
-    """What AMGX is told: PCG to ``tolerance`` with one application of ``kind`` in each iteration.
-
-    Args:
-        kind: of ``PRECONDITIONERS``.
-        keep_hierarchy: aggregates or interpolation of the first density for all later ones, values renewed.
-    """
+def configuration(kind: str, tolerance: float, max_iterations: int) -> dict:
+    """What AMGX is told: PCG to ``tolerance`` with one application of ``kind`` (``PRECONDITIONERS``) an iteration."""
     preconditioner = {"scope": "preconditioner", **PRECONDITIONERS[kind], **ONE_APPLICATION}
-    if keep_hierarchy:
-        preconditioner["structure_reuse_levels"] = -1
     return {
         "config_version": 2,
         "determinism_flag": 1,
@@ -74,10 +66,9 @@ class Amgx(GpuRival):
 
     package = module = "pyamgx"
 
-    def __init__(self, kind: str, keep_hierarchy: bool = False):
-        self.name = f"AMGX {kind}" + (", hierarchy kept" if keep_hierarchy else "")
-        self._choice = {"kind": kind, "keep_hierarchy": keep_hierarchy}
-        self.settings = configuration(tolerance=1e-6, max_iterations=1000, **self._choice)
+    def __init__(self, kind: str):
+        self.name, self._kind = f"AMGX {kind}", kind
+        self.settings = configuration(kind, tolerance=1e-6, max_iterations=1000)
 
     def available(self) -> str | None:
         reason = super().available()
@@ -92,26 +83,24 @@ class Amgx(GpuRival):
         amgx = _library()
         self._shape, self._stencil = shape, Stencil(shape, arrays=self.cupy)
         stencil = self._stencil
-        self._config = amgx.Config().create_from_dict(
-            configuration(tolerance=tolerance, max_iterations=max_iterations, **self._choice)
-        )
-        self._resources = amgx.Resources().create_simple(self._config)
-        self._A = amgx.Matrix().create(self._resources, mode="dDDI")
-        self._b, self._x = (amgx.Vector().create(self._resources, mode="dDDI") for _ in range(2))
-        self._solver = amgx.Solver().create(self._resources, self._config, mode="dDDI")
+        self._config = amgx.Config().create_from_dict(configuration(self._kind, tolerance, max_iterations))
+        resources = _resources(amgx)
+        self._A = amgx.Matrix().create(resources, mode="dDDI")
+        self._b, self._x = (amgx.Vector().create(resources, mode="dDDI") for _ in range(2))
+        self._solver = amgx.Solver().create(resources, self._config, mode="dDDI")
+        self._nothing = self.cupy.zeros(stencil.rows)
         structure = (self.cupy.asnumpy(stencil.indptr), self.cupy.asnumpy(stencil.indices))
         self._A.upload(*structure, self.cupy.asnumpy(stencil.values(self.cupy.ones(shape))))
-        self._b.upload(np.zeros(stencil.rows))
-        self._x.upload(np.zeros(stencil.rows))
         self._solver.setup(self._A)
 
     def setup(self, density) -> None:
         self._A.replace_coefficients(self._stencil.values(density))
-        getattr(self._solver, "resetup", self._solver.setup)(self._A)
+        self._solver.setup(self._A)
         self.wait()
 
     def solve(self, rhs):
         self._b.upload(rhs.ravel())
+        self._x.upload(self._nothing)
         self._solver.solve(self._b, self._x, zero_initial_guess=True)
         self.wait()
         return self._x
@@ -126,8 +115,12 @@ class Amgx(GpuRival):
         return self._solver.iterations_number
 
     def close(self) -> None:
-        for thing in (self._solver, self._x, self._b, self._A, self._resources, self._config):
+        for thing in (self._solver, self._x, self._b, self._A, self._config):
             thing.destroy()
+
+
+_SHARED: dict[str, object] = {}
+"""The Resources of the process, and the Config they were made with."""
 
 
 def _library():
@@ -135,6 +128,20 @@ def _library():
     module = importlib.import_module("pyamgx")
     if not getattr(module, "_hpsolver_bench", False):
         module.initialize()
-        atexit.register(module.finalize)
+        atexit.register(_finish, module)
         module._hpsolver_bench = True
     return module
+
+
+def _resources(amgx):
+    if not _SHARED:
+        config = amgx.Config().create_from_dict({"config_version": 2})
+        _SHARED.update(resources=amgx.Resources().create_simple(config), config=config)
+    return _SHARED["resources"]
+
+
+def _finish(module) -> None:
+    for thing in _SHARED.values():
+        thing.destroy()
+    _SHARED.clear()
+    module.finalize()

@@ -132,8 +132,8 @@ class StandIn:
                 target[:] = self.values
 
             def destroy(self):
-                assert owner.alive, "its memory is gone"
-                owner.alive = kind != "Resources"
+                assert owner.alive or kind == "Config", "its memory is gone"
+                owner.alive = owner.alive and kind != "Resources"
 
         return Thing
 

@@ -259,10 +259,11 @@ class Solver:
         if self.preconditioner.graph_safe:
             return capture_frame(self._frame, self.device)
         begin, finish = capture_frame(self._begin, self.device), capture_frame(self._finish, self.device)
+        predict = self.preconditioner.predict  # not through self: a cycle would keep the memory of a deleted solver
 
         def replay() -> None:
             begin()
-            self.preconditioner.predict()
+            predict()
             finish()
 
         return replay

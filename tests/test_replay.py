@@ -1,6 +1,8 @@
 """A captured frame is the eager frame, bit for bit, however often it is replayed."""
 
+import gc
 import mmap
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import warp as wp
 
 from hpsolver import Solver, problems
 from hpsolver.capture import capture_pieces
-from hpsolver.preconditioners import DDAttention, Schwarz
+from hpsolver.preconditioners import NAMES, DDAttention, Schwarz
 
 SHAPE = (32, 32)
 FRAMES = [problems.frame("panel", SHAPE, seed=s) for s in range(3)]
@@ -86,3 +88,19 @@ def test_a_thousand_frames_allocate_nothing(monkeypatch):
         solver.step(*FRAMES[k % 3], out=out)
     assert solver.info.converged
     assert resident() - before < 2**20
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_deleted_solver_gives_its_memory_back_at_once(name):
+    """Not when the garbage collector comes round: on a GPU that may be too late for the next solver."""
+    solver = Solver(SHAPE, preconditioner=name)
+    for frame in FRAMES[:2]:
+        solver.step(*frame)
+    assert solver.info.iterations > 0
+    arrays = [weakref.ref(array) for array in (solver.system.conductance, solver._pcg.x, solver._pressure)]
+    gc.disable()
+    try:
+        del solver
+        assert not any(array() for array in arrays)
+    finally:
+        gc.enable()

@@ -31,8 +31,8 @@ CYCLE_REDUCTION = {wp.float32: 1e-3, wp.float64: 1e-13}
 NORMS = ("l2", "max")
 """What a tolerance may be on: the 2-norm of the residual over the fluid, or its largest entry."""
 
-FIRST_PAUSE = 8
-"""Frames that a fallback begins first; ``kernels.control`` doubles them."""
+DOUBTFUL_PAUSE = 64
+"""Frames that the fallback of a doubtful preconditioner begins."""
 
 WORTH_SHARING = 200
 """Iterations from which on a frame's budget is shared between a preconditioner and its fallback."""
@@ -142,7 +142,7 @@ class ConjugateGradients:
     def forget(self, doubtful: bool) -> None:
         """Lets the chosen preconditioner begin the next frame, or, if that is ``doubtful``, its fallback some."""
         counter = self.counter.numpy()
-        counter[S.PAUSE] = counter[S.LAST_PAUSE] = FIRST_PAUSE if doubtful else 0
+        counter[S.PAUSE] = counter[S.LAST_PAUSE] = DOUBTFUL_PAUSE if doubtful else 0
         self.counter.assign(counter)
 
     def _rescue(self, fallback: Preconditioner, loop: Loop) -> None:

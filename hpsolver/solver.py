@@ -9,7 +9,7 @@ import numpy as np
 import warp as wp
 
 from hpsolver.kernels.assembly import staging
-from hpsolver.kernels.building import launch, record
+from hpsolver.kernels.building import compile_built, launch, record
 
 from . import arrays, options
 from .arrays import Array
@@ -18,7 +18,7 @@ from .diagnosis import report
 from .grid import BoundaryLike, make_grid
 from .info import StepInfo
 from .pcg import NORMS, ConjugateGradients, Loop, first_limit, remembers
-from .preconditioners import Preconditioner, make, make_fallback
+from .preconditioners import Preconditioner, auto, make, make_fallback
 from .stopwatch import Stopwatch
 from .system import ON_BAD_DENSITY, PRECISIONS, System
 
@@ -38,10 +38,10 @@ class Solver:
         boundary: ``wall`` (no flux), ``open`` (p = 0 on the face) or ``periodic``: one word, or per axis a word or a
             (low, high) pair.
         face_average: density of a face, ``harmonic`` or ``arithmetic``.
-        preconditioner: a name (``hpsolver.preconditioners.NAMES``), ``auto`` (what is fastest in most cases: at present
-            ``multigrid``), or a ``Preconditioner``. One that fails or is slow gives way to its fallback within the
-            frame; if that is ``schwarz``, it begins the next frames too: 8 of them, twice as many each time, at most
-            256, until the chosen one solves a frame again.
+        preconditioner: a name (``hpsolver.preconditioners.NAMES``), a ``Preconditioner``, or ``auto``: what is fastest in
+            most cases, ``multigrid``, or ``schwarz`` on tiny 2D grids. One that fails or is slow gives way to its
+            fallback within the frame. If that is ``schwarz``, it begins the next frames too: 8 of them, twice as many
+            each time, at most 256, until the chosen one solves a frame again.
         tolerance: on the TRUE residual, ||b - A p|| <= tolerance ||b||, in (0, 1); 0 with an ``absolute_tolerance``.
         max_iterations: >= 0. From 200 on, a preconditioner whose fallback is ``schwarz`` may use half of them,
             ``multigrid`` 50 in 2D and 100 in 3D; then that one goes on from the best iterate.
@@ -95,6 +95,8 @@ class Solver:
         self.warm_start = options.check_flag("warm_start", warm_start)
         self.device = options.find_device(device)
 
+        if isinstance(preconditioner, str) and preconditioner == "auto":
+            preconditioner = auto(self.grid, self.device)
         chosen = make(preconditioner)
         self.system = System(self.grid, chosen.leaf_cells(self.grid), precision, self.device)
         self.system.on_bad_density(on_bad_density)
@@ -249,6 +251,7 @@ class Solver:
 
     def _load(self) -> None:
         """Compiles and loads every kernel that a frame may need, before it is captured."""
+        compile_built(self.device)
         self.system.assemble()
         if self.preconditioner.graph_safe:
             self._pcg.load(self.preconditioner)

@@ -9,6 +9,7 @@ GPU, up to barriers. ``native/README.md`` follows one kernel from its Python cal
 
 import functools
 import linecache
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -118,3 +119,17 @@ def launch(kernel: wp.Kernel, blocks: int, inputs: Sequence[object], device: wp.
 def record(kernel: wp.Kernel, blocks: int, inputs: Sequence[object], device: wp.Device) -> wp.Launch:
     """The same launch kept for repetition, which takes a quarter of the time in Python."""
     return wp.launch_tiled(kernel, dim=[blocks], inputs=inputs, block_dim=BLOCK, device=device, record_cmd=True)
+
+
+def compile_built(device: wp.Device) -> None:
+    """Compiles and loads the modules of all kernels made so far, those it has not seen yet, by as many threads as there
+    are processors: one after the other, as they are launched, takes several times as long."""
+    known = _COMPILED.setdefault(device.alias, set())
+    modules = {kernel.module.name: kernel.module for kernel, _ in BUILT.values()}
+    fresh = [module for name, module in modules.items() if name not in known]
+    if fresh:
+        wp.force_load(device, modules=fresh, block_dim=BLOCK, max_workers=os.cpu_count())
+    known.update(modules)
+
+
+_COMPILED: dict[str, set[str]] = {}

@@ -8,6 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import warp as wp
+
+from hpsolver.grid import Grid
+
 from .base import Preconditioner
 from .block_jacobi import BlockJacobi
 from .dd_attention import DDAttention
@@ -41,9 +45,17 @@ NAMES: dict[str, Callable[[], Preconditioner]] = {
 }
 """What each name stands for."""
 
-AUTO = "multigrid"
-"""What ``auto`` stands for: on either device the fastest, or nearly, on all frames of the gallery, since ``schwarz``
-takes over within a frame where it is slow, and begins the next ones (``bench/results/choice.md``)."""
+TINY = 2_000
+"""Cells of a 2D grid up to which a CPU solves with ``schwarz`` faster."""
+
+
+def auto(grid: Grid, device: wp.Device) -> str:
+    """The name that ``auto`` stands for: ``multigrid``, but on tiny 2D grids on a CPU.
+
+    It is the fastest, or nearly, on all frames of the gallery, since ``schwarz`` takes over within a frame where it is
+    slow, and begins the next ones (``bench/results/choice.md``).
+    """
+    return "schwarz" if grid.dimension == 2 and grid.cells <= TINY and not device.is_cuda else "multigrid"
 
 
 def make(preconditioner: str | Preconditioner) -> Preconditioner:
@@ -57,10 +69,9 @@ def make(preconditioner: str | Preconditioner) -> Preconditioner:
         return preconditioner
     if not isinstance(preconditioner, str):
         raise TypeError(f"preconditioner must be a name or a Preconditioner, got {type(preconditioner).__name__}")
-    name = AUTO if preconditioner == "auto" else preconditioner
-    if name not in NAMES:
+    if preconditioner not in NAMES:
         raise ValueError(f"unknown preconditioner {preconditioner!r}; allowed: auto, {', '.join(NAMES)}")
-    return NAMES[name]()
+    return NAMES[preconditioner]()
 
 
 def make_fallback(bound: Preconditioner) -> Preconditioner | None:
@@ -94,6 +105,7 @@ __all__ = [
     "NeuralSPAI",
     "Preconditioner",
     "Schwarz",
+    "auto",
     "available",
     "make",
     "make_fallback",

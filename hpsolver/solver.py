@@ -38,8 +38,8 @@ class Solver:
         boundary: ``wall`` (no flux), ``open`` (p = 0 on the face) or ``periodic``: one word, or per axis a word or a
             (low, high) pair.
         face_average: density of a face, ``harmonic`` or ``arithmetic``.
-        preconditioner: a name (``hpsolver.preconditioners.NAMES``), a ``Preconditioner``, or ``auto``: what is fastest in
-            most cases, ``multigrid``, or ``schwarz`` on tiny 2D grids. One that fails or is slow gives way to its
+        preconditioner: a name (``hpsolver.preconditioners.NAMES``), a ``Preconditioner``, or ``auto``: what is fastest
+            in most cases, ``multigrid``, or ``schwarz`` on tiny 2D grids. One that fails or is slow gives way to its
             fallback within the frame. If that is ``schwarz``, it begins the next frames too: 8 of them, twice as many
             each time, at most 256, until the chosen one solves a frame again.
         tolerance: on the TRUE residual, ||b - A p|| <= tolerance ||b||, in (0, 1); 0 with an ``absolute_tolerance``.

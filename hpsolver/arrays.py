@@ -38,9 +38,14 @@ class Adopted:
     dtype: str
 
 
+def kind_name(value: Array) -> str:
+    """The package that a value's type comes from."""
+    return type(value).__module__.partition(".")[0]
+
+
 def kind_of(value: Array) -> str:
     """Names the library an array comes from, without importing any."""
-    root = type(value).__module__.partition(".")[0]
+    root = kind_name(value)
     if isinstance(value, wp.array):
         return "warp"
     if isinstance(value, np.ndarray):
@@ -76,8 +81,8 @@ def adopt(value: Array, name: str, shape: tuple[int, ...], device: wp.Device) ->
         value = wp.from_dlpack(value)
     if kind == "torch" and value.layout is not _torch().strided:
         raise TypeError(f"{name}: expected a dense Torch tensor, got layout {value.layout}")
-    if kind == "torch" and value.requires_grad:
-        raise TypeError(f"{name}: the tensor requires gradients, and step does not give them; pass {name}.detach()")
+    if kind == "torch" and value.requires_grad and _torch().is_grad_enabled():
+        raise TypeError(f"{name}: the tensor requires gradients, which step gives only without out; or {name}.detach()")
     dtype = _dtype_name(value.dtype)
     if dtype not in DTYPES:
         raise TypeError(f"{name}: dtype must be float32 or float64, got {dtype}")

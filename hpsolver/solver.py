@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar, overload
 
 import numpy as np
 import warp as wp
 
-from hpsolver.kernels.assembly import staging
-from hpsolver.kernels.building import compile_built, launch, record
+from hpsolver.kernels.building import compile_built
 
-from . import arrays, options
+from . import arrays, gradients, options
 from .arrays import Array
 from .capture import capture_frame, check_recordable
 from .diagnosis import report
@@ -19,6 +19,7 @@ from .grid import BoundaryLike, make_grid
 from .info import StepInfo
 from .pcg import NORMS, ConjugateGradients, Loop, first_limit, remembers
 from .preconditioners import Preconditioner, auto, make, make_fallback
+from .staging import Staging
 from .stopwatch import Stopwatch
 from .system import ON_BAD_DENSITY, PRECISIONS, System
 
@@ -107,10 +108,11 @@ class Solver:
         self._pressure = self.system.zeros(self.system.size, wp.float64)
         self._stopwatch = Stopwatch(self.device)
         self._replay: Callable[[], None] | None = None
-        self._staging: dict[tuple[str, str, tuple[int, ...], int], wp.Launch] = {}
+        self.staging = Staging(self.system)
         self._info: StepInfo | None = None
         self._rounds = False  # the last pressure went out in single precision
         self._recorded: list[object] = []  # what the caller's graphs need of us
+        self.frames = self.assembled = self.solids = 0  # frames solved, the one whose matrix is here, set_solid calls
 
     @overload
     def step(self, density: Array, rhs: Kind, *, out: None = None) -> Kind: ...
@@ -127,6 +129,9 @@ class Solver:
                 1e-150 it counts as zero.
             out: [shape], where to write the pressure; may be of any accepted kind. Required inside a capture.
 
+        Torch tensors that require gradients, without ``out``, give a pressure that carries them (``gradients``):
+        backward is one more solve, with the preconditioner at hand if this step was the last.
+
         Returns:
             The pressure [shape], ``out`` or a new array of the kind and dtype of ``rhs`` on the solver's device;
             0 in solid cells, zero mean over each fluid region that no open side touches.
@@ -136,6 +141,8 @@ class Solver:
             see ``info``.
             RuntimeError: called inside a capture, and the frame cannot be recorded; the message says why.
         """
+        if out is None and gradients.wanted(density, rhs):
+            return gradients.step(self, density, rhs)
         shape = self.grid.shape
         sources = [arrays.adopt(a, name, shape, self.device) for a, name in ((density, "density"), (rhs, "rhs"))]
         recording = self._recording(sources[1].kind)
@@ -155,12 +162,16 @@ class Solver:
             return out
         with arrays.caller_stream(sources[1].kind, self.device):
             self._stopwatch.start()
-            self._pack(sources[0], self.system.given)
-            self._pack(sources[1], self.system.rhs)
+            self.staging.pack(sources[0], self.system.given)
+            self.staging.pack(sources[1], self.system.rhs)
             self._run()
-            self._unpack(target, out)
+            self.staging.unpack(target, self._pressure)
+            if target.kind == "numpy" and self.device.is_cuda:
+                np.copyto(out, target.owner.numpy())
             self._stopwatch.stop()
         self._info = None
+        self.frames += 1
+        self.assembled = self.frames
         if not self.preconditioner.graph_safe and not self.device.is_cuda:
             self.preconditioner.observe(self._pcg.iterations())
         return out
@@ -177,13 +188,14 @@ class Solver:
         if self._recorded:  # graphs of the caller's keep the solids they were recorded with
             self._recorded.append((dict(vars(self.system)), self.preconditioner, self.fallback))
         self.system.set_solid(mask)
+        self.solids += 1
         self._pressure.assign(self._pressure.numpy() * self.system.fluid.numpy())  # a warm start's
         self.preconditioner = self.preconditioner.bind(self.system)
         if self.fallback:
             self.fallback = self.fallback.bind(self.system)
         self._pcg.forget(self.preconditioner.doubtful and remembers(self.fallback))
         self._replay = None
-        self._staging.clear()
+        self.staging.forget()
 
     @property
     def info(self) -> StepInfo:
@@ -194,6 +206,16 @@ class Solver:
             if not self.preconditioner.graph_safe and self.device.is_cuda:
                 self.preconditioner.observe(self._info.iterations)
         return self._info
+
+    @functools.cached_property
+    def adjoint(self) -> gradients.Adjoint:
+        """What Torch's backward pass through ``step`` calls."""
+        return gradients.Adjoint(self)
+
+    @property
+    def recorded(self) -> bool:
+        """A graph of the caller's holds a frame of ours."""
+        return bool(self._recorded)
 
     def matrix(self) -> scipy.sparse.csr_matrix:
         """A of the last frame as SciPy CSR, row-major cell order, for inspection (needs SciPy).
@@ -213,33 +235,9 @@ class Solver:
         """Records the frame, staging included, into the capture that is going on."""
         self._recorded += [array.owner for array in (*sources, target)]
         for source, vector in zip(sources, (self.system.given, self.system.rhs), strict=True):
-            self._stage("pack", source, [self.system.fluid, vector], again=False)
+            self.staging.pack(source, vector, once=True)
         self._frame(wp.capture_while)
-        self._stage("unpack", target, [self._pressure], again=False)
-
-    def _pack(self, source: arrays.Adopted, vector: wp.array) -> None:
-        self._stage("pack", source, [self.system.fluid, vector])
-
-    def _unpack(self, target: arrays.Adopted, out: Array) -> None:
-        self._stage("unpack", target, [self._pressure])
-        if target.kind == "numpy" and self.device.is_cuda:
-            np.copyto(out, target.owner.numpy())
-
-    def _stage(self, name: str, theirs: arrays.Adopted, ours: list[wp.array], again: bool = True) -> None:
-        """Runs ``pack`` or ``unpack`` between a caller's array and ours: recorded once, only the address varies."""
-        system = self.system
-        kernel = getattr(staging(system.shape, arrays.DTYPES[theirs.dtype]), name)
-        strides = (0,) * (3 - system.grid.dimension) + theirs.strides
-        inputs = [theirs.pointer, *strides, system.origin, system.used, *ours]
-        if not again:
-            launch(kernel, system.leaves, inputs, self.device)
-            return
-        key = name, theirs.dtype, theirs.strides, ours[-1].ptr
-        if key not in self._staging:
-            self._staging[key] = record(kernel, system.leaves, inputs, self.device)
-        command = self._staging[key]
-        command.set_param_at_index_from_ctype(0, theirs.pointer)
-        command.launch()
+        self.staging.unpack(target, self._pressure, once=True)
 
     def _run(self) -> None:
         if self._replay is None:

@@ -1,0 +1,45 @@
+"""What a frame's loss says about its densities, from the pressure and the adjoint pressure.
+
+With A p = b and A adjoint = dL/dp, dL/dc = -(adjoint_i - adjoint_j) (p_i - p_j) for the conductance c of the face
+between cells i and j, and -adjoint_i p_i for that of an open side. A face's conductance is 1 / h^2 over the mean of two
+densities: harmonic 0.5 (1 / rho_i + 1 / rho_j) / h^2, arithmetic 2 / (rho_i + rho_j) / h^2; of an open side it is
+2 / rho_i / h^2.
+"""
+
+import warp as wp
+
+HALF, ZERO = wp.constant(wp.float64(0.5)), wp.constant(wp.float64(0.0))
+
+
+@wp.kernel(enable_backward=False)
+def by_density(
+    n: wp.int32,
+    harmonic: wp.int32,
+    density: wp.array[wp.float64],
+    conductance: wp.array[wp.float64],
+    diagonal: wp.array[wp.float64],
+    across: wp.array[wp.int32],
+    scale: wp.array[wp.float64],
+    pressure: wp.array[wp.float64],
+    adjoint: wp.array[wp.float64],
+    gradient: wp.array[wp.float64],
+):
+    """gradient [n] = dL/d(density). ``across`` [directions, n]: the cell across each face, -1 for none; ``scale``
+    [directions]: 1 / h^2. One thread per cell."""
+    i = wp.tid()
+    rho = density[i]
+    total = ZERO
+    through_open_sides = diagonal[i]
+    for d in range(across.shape[0] / n):
+        c = conductance[d * n + i]
+        if c > ZERO:
+            j = across[d * n + i]
+            through_open_sides -= c
+            slope = -HALF * scale[d] / (rho * rho)
+            if harmonic == 0:
+                slope = -HALF * c * c / scale[d]
+            total -= (adjoint[i] - adjoint[j]) * (pressure[i] - pressure[j]) * slope
+    # In a cell without faces, solid or a region by itself, both pressures are zero, and the diagonal means nothing.
+    if adjoint[i] * pressure[i] != ZERO:
+        total += adjoint[i] * pressure[i] * through_open_sides / rho
+    gradient[i] = total

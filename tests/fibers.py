@@ -1,0 +1,181 @@
+"""Frames with the CUDA form of every native body, on the CPU: 256 lanes a block, as fibers that switch at barriers.
+
+A program of its own, since it changes what is compiled:
+
+    python tests/fibers.py ORDER CASE [FORM [WITHOUT]]
+    python tests/fibers.py mutate
+
+``ORDER`` is ``up`` or ``down``: fibers run one after the other from barrier to barrier, in ascending order, so a lane
+that reads what a higher one wrote is caught in one order, what a lower one wrote in the other. ``CASE`` is a name of
+``CASES``, or ``all``, ``FORM`` the beginning of a name of ``FORMS``. ``WITHOUT`` takes a barrier out:
+``coarse/galerkin:3`` the fourth of that fragment. Prints a line of JSON for each case and preconditioner: iterations,
+status, residual, and the 2-norm of the pressure. ``mutate`` takes out every barrier in turn, and says which are missed.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import warp as wp
+
+ROOT = Path(__file__).parent.parent
+LANE = {"up": "WP_TILE_THREAD_IDX", "down": "(255 - WP_TILE_THREAD_IDX)"}
+BARRIER = "HP_SYNC;"
+FORMS = (
+    ("none", "none", {}),
+    ("jacobi", "jacobi", {}),
+    ("block_jacobi", "block_jacobi", {}),
+    ("schwarz", "Schwarz", {}),
+    ("schwarz 8 of 16", "Schwarz", {"coarse_size": 8, "candidates": 16}),
+    ("schwarz dense", "Schwarz", {"dense": True}),
+    ("schwarz dense nested", "Schwarz", {"dense": True, "levels": 3}),
+    ("schwarz nested", "Schwarz", {"levels": 3}),
+    ("schwarz additive dense", "Schwarz", {"sweep": "additive", "dense": True}),
+    ("schwarz deflated", "Schwarz", {"sweep": "deflated"}),
+    ("multigrid", "Multigrid", {"block_cells": 100}),
+    ("multigrid in one block", "Multigrid", {}),
+    ("dilu", "dilu", {}),
+    ("dd_attention dense", "DDAttention", {"dense": True}),
+    ("htp_paper", "htp_paper", {}),
+)
+CASES = {
+    "2D": {"shape": (40, 24), "boundary": "wall", "solid": False},
+    "2D solid open": {"shape": (37, 26), "boundary": (("open", "wall"), "wall"), "solid": True},
+    "2D periodic": {"shape": (48, 32), "boundary": "periodic", "solid": True},
+    "3D": {"shape": (12, 10, 9), "boundary": (("open", "wall"), "wall", "periodic"), "solid": True},
+}
+PRECISIONS = ("mixed", "float32")
+
+
+def pretend(order: str, without: str) -> None:
+    """Puts a module ``hpsolver.kernels.building`` in place whose bodies are the CUDA ones, made fit for the CPU."""
+    wp.config.enable_cpu_blocks = True
+    spec = importlib.util.spec_from_file_location("hpsolver.kernels.building", ROOT / "kernels" / "building.py")
+    building = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = building
+    spec.loader.exec_module(building)
+    plain, name_of, fragment = building.body, building.module_name, building._fragment
+
+    @functools.cache
+    def mutated(name: str) -> str:
+        text = fragment(name)
+        if without and without.rsplit(":", 1)[0] == name:
+            parts = text.split(BARRIER)
+            number = int(without.rsplit(":", 1)[1])
+            text = BARRIER.join(parts[: number + 1]) + ";" + BARRIER.join(parts[number + 1 :])
+        return text
+
+    def body(*names: str, **constants) -> str:
+        text = plain(*names, **constants)
+        for cuda, cpu in (
+            ("defined(__CUDA_ARCH__)", "1"),
+            ("#define HP_SHARED __shared__", "#define HP_SHARED static"),
+            ("__syncthreads()", "WP_TILE_SYNC()"),
+            ("threadIdx.x", LANE[order]),
+            ("__device__ __forceinline__", "inline"),
+        ):
+            text = text.replace(cuda, cpu)
+        return text
+
+    tag = f"fibers_{order}"  # with a barrier less too: Warp keeps what is compiled by its text
+    building._fragment, building.body = mutated, body
+    building.module_name = lambda *words: name_of(tag, *words)
+    made = building.block_kernel
+    building.block_kernel = lambda module, *rest, **more: made(f"{module}.{tag}", *rest, **more)
+
+
+def barriers() -> list[str]:
+    """Every barrier there is, as ``WITHOUT`` takes it."""
+    folder = ROOT / "kernels" / "native"
+    return [
+        f"{path.relative_to(folder).with_suffix('')}:{k}"
+        for path in sorted(folder.glob("*/*.h"))
+        for k in range(path.read_text().count(BARRIER))
+    ]
+
+
+def frame(case: dict) -> tuple[np.ndarray, ...]:
+    rng = np.random.default_rng(7)
+    shape = case["shape"]
+    density = np.where(rng.random(shape) < 0.3, 100.0, 1.0)
+    solid = rng.random(shape) < (0.15 if case["solid"] else 0.0)
+    return density, rng.standard_normal(shape), solid
+
+
+FORMS_OF = {
+    "multigrid": ("2D", "multigrid"),
+    "geometric": ("3D", "multigrid"),
+    "dilu": ("all", "dilu"),
+    "tiles": ("2D", "htp_paper"),
+    "windows": ("all", "dd_attention"),
+    "nested": ("all", "schwarz nested", "schwarz dense nested"),
+    "selection": ("2D solid open", "schwarz 8"),
+    "krylov": ("all", "jacobi", "none"),
+    "assembly": ("all", "jacobi"),
+    "control": ("all", "jacobi"),
+    "regions": ("all", "jacobi"),
+    "diagonal": ("all", "jacobi"),
+}
+"""Where the fragments of a folder are at work: a case, and forms; those of the others in all of ``schwarz``."""
+
+
+def mutate() -> None:
+    def lines(order: str, case: str, form: str, *without: str) -> list[str]:
+        command = [sys.executable, __file__, order, case, form, *without]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+        except subprocess.TimeoutExpired:
+            return ["hangs"]
+        return [line for line in done.stdout.splitlines() if line.startswith("{")]
+
+    expected = functools.cache(lines)
+    for barrier in barriers():
+        case, *forms = FORMS_OF.get(barrier.split("/")[0], ("all", "schwarz"))
+        runs = ((order, case, form) for order in LANE for form in forms)
+        missed = any(lines(*run, barrier) != expected(*run) for run in runs)
+        print("missed " if missed else "SURVIVES", barrier, flush=True)
+
+
+def run(name: str, chosen: str = "") -> None:
+    from hpsolver import Solver, preconditioners, solver
+    from hpsolver.system import System
+
+    case = CASES[name]
+    density, rhs, solid = frame(case)
+    solver.System = functools.partial(System, slots=3)  # several blocks, as on a GPU
+    for form, what, options in FORMS:
+        if not form.startswith(chosen):
+            continue
+        if what == "htp_paper" and len(case["shape"]) == 3:
+            continue
+        for precision in PRECISIONS if form in ("schwarz dense", "multigrid", "jacobi") else PRECISIONS[:1]:
+            made = getattr(preconditioners, what)(**options) if what[0].isupper() else what
+            one = Solver(
+                case["shape"], boundary=case["boundary"], preconditioner=made, precision=precision, device="cpu"
+            )
+            one._capture = lambda: None  # eager frames alone
+            one.preconditioner.doubtful = False
+            one.system.set_solid(solid)
+            one.preconditioner = one.preconditioner.bind(one.system)
+            one.fallback = None
+            p = one.step(density, rhs)
+            line = {"case": name, "form": form, "precision": precision, "iterations": one.info.iterations}
+            line |= {"status": str(one.info.status), "residual": one.info.residual, "norm": float(np.linalg.norm(p))}
+            print(json.dumps(line), flush=True)
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "mutate":
+        mutate()
+    else:
+        order, names, form, without = (*sys.argv[1:], "", "")[:4]
+        if order != "plain":  # the CPU's own form, for comparison
+            pretend(order, without)
+        for name in CASES if names == "all" else [names]:
+            run(name, form)

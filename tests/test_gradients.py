@@ -1,0 +1,178 @@
+"""Torch's gradients through a step, against finite differences and dense algebra."""
+
+import gc
+import weakref
+
+import numpy as np
+import oracle
+import pytest
+import torch
+
+from hpsolver import SolveError, Solver, problems
+from hpsolver.preconditioners import NAMES
+
+SIDES = {
+    "wall": "wall",
+    "open": "open",
+    "mixed": (("open", "wall"), "periodic"),
+    "periodic": "periodic",
+}
+
+
+def frame(shape: tuple[int, ...], seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+    rng = np.random.default_rng(seed)
+    return torch.tensor(10.0 ** rng.uniform(0, 1.5, shape)), torch.tensor(rng.standard_normal(shape))
+
+
+def solver(shape: tuple[int, ...], solid: bool = False, **options) -> Solver:
+    made = Solver(shape, tolerance=1e-12, precision="float64", device="cpu", **options)
+    if solid:
+        made.set_solid(np.random.default_rng(3).random(shape) < 0.25)
+    return made
+
+
+@pytest.mark.parametrize("face_average", ["harmonic", "arithmetic"])
+@pytest.mark.parametrize("solid", [False, True], ids=["fluid", "solids"])
+@pytest.mark.parametrize("sides", SIDES)
+@pytest.mark.parametrize("shape", [(6, 5), (4, 3, 3)], ids=["2D", "3D"])
+def test_gradients_are_those_of_finite_differences(shape, sides, solid, face_average):
+    boundary = SIDES[sides] if sides != "mixed" or len(shape) == 2 else (*SIDES[sides], "wall")
+    options = {"boundary": boundary, "face_average": face_average, "spacing": (0.7, 1.0, 1.3)[: len(shape)]}
+    one = solver(shape, solid, **options)
+    density, rhs = frame(shape)
+    density.requires_grad_(), rhs.requires_grad_()
+    assert torch.autograd.gradcheck(one.step, (density, rhs), eps=1e-5, atol=1e-6, rtol=1e-5)
+
+
+def test_gradient_of_the_right_hand_side_is_the_adjoint_pressure_of_a_direct_solve():
+    shape = (40, 30)
+    density, rhs = (torch.tensor(a) for a in problems.frame("bubbles", shape, seed=1, contrast=1e3))
+    weight = torch.tensor(np.random.default_rng(5).standard_normal(shape))
+    rhs.requires_grad_()
+    (solver(shape).step(density, rhs) * weight).sum().backward()
+    expected, _ = oracle.solve(oracle.assemble(density.numpy()), weight.numpy())
+    assert abs(rhs.grad.numpy() - expected).max() <= 1e-8 * abs(expected).max()
+
+
+@pytest.mark.parametrize("name", ["auto", *NAMES])
+def test_every_preconditioner_gives_the_same_gradients(name):
+    shape = (40, 24)
+    density, rhs = (torch.tensor(a) for a in problems.frame("panel", shape, seed=0))
+    grads = []
+    for chosen in (name, "jacobi"):
+        one = Solver(shape, preconditioner=chosen, tolerance=1e-10, max_iterations=20000, device="cpu")
+        for _ in range(2):  # eager, then replayed
+            d, b = density.clone().requires_grad_(), rhs.clone().requires_grad_()
+            one.step(d, b).square().sum().backward()
+        grads.append((d.grad, b.grad))
+    for mine, theirs in zip(*grads, strict=True):
+        assert abs(mine - theirs).max() <= 1e-6 * abs(theirs).max()
+
+
+def test_frames_unrolled_in_time_give_the_gradients_of_each():
+    """Backward reaches an earlier frame when the solver holds the matrix of a later one."""
+    shape = (12, 9)
+    one = solver(shape)
+
+    def unrolled(density: torch.Tensor, rhs: torch.Tensor) -> torch.Tensor:
+        p = one.step(density, rhs)
+        return one.step(density * torch.exp(0.1 * p), rhs + p)
+
+    density, rhs = frame(shape)
+    density.requires_grad_(), rhs.requires_grad_()
+    assert torch.autograd.gradcheck(unrolled, (density, rhs), eps=1e-5, atol=1e-6, rtol=1e-5)
+
+
+def test_several_losses_of_one_step():
+    shape = (12, 9)
+    one = solver(shape)
+    density, rhs = frame(shape)
+    density.requires_grad_()
+    p = one.step(density, rhs)
+    first, second = (torch.autograd.grad(loss, density, retain_graph=True)[0] for loss in (p[0, 0], p.square().sum()))
+    both = torch.autograd.grad(2.0 * p[0, 0] + p.square().sum(), density)[0]
+    assert torch.allclose(2.0 * first + second, both, rtol=1e-9, atol=0)
+
+
+def test_backward_right_after_a_step_renews_nothing(monkeypatch):
+    one = solver((24, 18), preconditioner="multigrid")
+    density, rhs = frame((24, 18))
+    one.step(density, rhs)  # captured: from here on a step calls nothing of these
+    renewed = []
+    monkeypatch.setattr(type(one.preconditioner), "update", lambda self: renewed.append("preconditioner"))
+    monkeypatch.setattr(type(one.system), "assemble", lambda self: renewed.append("matrix"))
+    density.requires_grad_()
+    first = one.step(density, rhs)
+    first.sum().backward()
+    assert not renewed
+    one.step(2.0 * density.detach(), rhs)
+    density.grad = None
+    one.step(density, rhs).sum().backward()
+    assert not renewed
+
+
+def test_backward_leaves_the_report_and_the_warm_start_of_the_step():
+    density, rhs = frame((24, 18))
+    rhs.requires_grad_()
+    warm = solver((24, 18), warm_start=True)
+    p = warm.step(density, rhs)
+    before = warm.info
+    p.square().sum().backward()
+    assert warm.info == before
+    assert torch.allclose(warm.step(density, rhs.detach()), p.detach(), atol=1e-12) and warm.info.iterations == 0
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_gradients_have_the_dtype_of_what_they_belong_to(dtype):
+    density, rhs = frame((12, 9))
+    density, rhs = density.to(torch.float32).requires_grad_(), rhs.to(dtype).requires_grad_()
+    p = solver((12, 9)).step(density, rhs)
+    assert p.dtype == dtype
+    p.sum().backward()
+    p = solver((12, 9)).step(density, rhs)
+    (p * torch.arange(108.0, dtype=dtype).view(12, 9)).sum().backward()
+    assert density.grad.dtype == torch.float32 and rhs.grad.dtype == dtype
+
+
+def test_only_what_requires_gradients_gets_them():
+    density, rhs = frame((12, 9))
+    one = solver((12, 9))
+    assert not one.step(density, rhs).requires_grad
+    with torch.no_grad():
+        assert not one.step(density.requires_grad_(), rhs).requires_grad
+    p = one.step(density.detach(), rhs.requires_grad_())
+    assert p.requires_grad
+    p[3, 3].backward()
+    assert rhs.grad is not None and density.grad is None
+    with pytest.raises(TypeError, match="only without out"):
+        one.step(density, rhs, out=torch.empty_like(rhs))
+
+
+def test_solids_that_moved_since_are_refused():
+    one = solver((12, 9))
+    density, rhs = frame((12, 9))
+    p = one.step(density, rhs.requires_grad_())
+    one.set_solid(np.arange(108).reshape(12, 9) < 5)
+    with pytest.raises(RuntimeError, match="the solids changed since this step"):
+        p.sum().backward()
+
+
+def test_an_adjoint_that_does_not_converge_is_an_error():
+    one = Solver((24, 18), preconditioner="jacobi", max_iterations=3, device="cpu")
+    density, rhs = frame((24, 18))
+    p = one.step(density, rhs.requires_grad_())
+    with pytest.raises(SolveError, match="adjoint"):
+        p.square().sum().backward()
+
+
+def test_a_deleted_solver_and_its_graph_give_their_memory_back_at_once():
+    one = solver((24, 18))
+    density, rhs = frame((24, 18))
+    one.step(density, rhs.requires_grad_()).sum().backward()
+    array = weakref.ref(one.system.conductance)
+    gc.disable()
+    try:
+        del one
+        assert array() is None
+    finally:
+        gc.enable()

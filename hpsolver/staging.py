@@ -12,7 +12,7 @@ from .system import System
 
 
 class Staging:
-    """Copies in and out. A launch is recorded once for each dtype, strides and vector; later only the address varies."""
+    """Copies in and out. A launch is recorded once for each dtype, strides and vector; then only the address varies."""
 
     def __init__(self, system: System):
         self._system = system

@@ -213,6 +213,11 @@ class Solver:
         return gradients.Adjoint(self)
 
     @property
+    def last_pressure(self) -> wp.array:
+        """[N] fp64, in brick order: the last pressure, before it was rounded."""
+        return self._pressure
+
+    @property
     def recorded(self) -> bool:
         """A graph of the caller's holds a frame of ours."""
         return bool(self._recorded)

@@ -1,0 +1,152 @@
+"""A projected velocity has the divergence that the solve left, cell by cell, whatever the sides and solids."""
+
+import numpy as np
+import oracle
+import pytest
+import torch
+import warp as wp
+
+from hpsolver import Projection, Solver, problems
+
+SIDES = {
+    "wall": "wall",
+    "open": "open",
+    "mixed": (("open", "wall"), "periodic", ("wall", "open")),
+    "periodic": "periodic",
+}
+
+
+def random_velocity(shape: tuple[int, ...], boundary, seed: int = 0) -> list[np.ndarray]:
+    rng = np.random.default_rng(seed)
+    velocity = []
+    for axis, sides in enumerate(oracle.sides(boundary, len(shape))):
+        u = rng.standard_normal([n + (a == axis) for a, n in enumerate(shape)])
+        if sides[0] == "periodic":
+            np.moveaxis(u, axis, 0)[-1] = np.moveaxis(u, axis, 0)[0]
+        velocity.append(u)
+    return velocity
+
+
+def divergence(velocity: list[np.ndarray], spacing: tuple[float, ...]) -> np.ndarray:
+    return sum(np.diff(u, axis=axis) / h for axis, (u, h) in enumerate(zip(velocity, spacing, strict=True)))
+
+
+@pytest.mark.parametrize("face_average", ["harmonic", "arithmetic"])
+@pytest.mark.parametrize("solid", [False, True], ids=["fluid", "solids"])
+@pytest.mark.parametrize("sides", SIDES)
+@pytest.mark.parametrize("shape", [(21, 13), (9, 8, 6)], ids=["2D", "3D"])
+def test_divergence_left_is_the_residual(shape, sides, solid, face_average):
+    boundary = SIDES[sides] if isinstance(SIDES[sides], str) else SIDES[sides][: len(shape)]
+    spacing = (0.5, 0.8, 1.1)[: len(shape)]
+    density, _ = problems.frame("bubbles", shape, seed=0, contrast=100.0)
+    mask = np.random.default_rng(1).random(shape) < 0.2 if solid else None
+    options = {"spacing": spacing, "boundary": boundary, "face_average": face_average}
+    solver = Solver(shape, tolerance=1e-3, device="cpu", **options)
+    solver.set_solid(mask)
+    before = random_velocity(shape, boundary)
+    after = [u.copy() for u in before]
+    impulse = Projection(solver).project(after, density)
+    A = oracle.assemble(density, spacing, boundary, face_average, solid=mask)
+    fluid = np.ones(shape, bool) if mask is None else ~mask
+    expected = (divergence(before, spacing).ravel() + A @ impulse.ravel()).reshape(shape)
+    assert abs((divergence(after, spacing) - expected)[fluid]).max() <= 1e-11
+    assert abs(divergence(after, spacing)[fluid]).max() < abs(divergence(before, spacing)[fluid]).max()
+
+
+@pytest.mark.parametrize("sides", SIDES)
+def test_walls_and_faces_of_solids_keep_their_velocity(sides):
+    shape = (16, 12)
+    boundary = SIDES[sides] if isinstance(SIDES[sides], str) else SIDES[sides][:2]
+    mask = np.zeros(shape, bool)
+    mask[5:8, 3:7] = True
+    solver = Solver(shape, boundary=boundary, device="cpu")
+    solver.set_solid(mask)
+    before = random_velocity(shape, boundary)
+    after = [u.copy() for u in before]
+    Projection(solver).project(after, np.ones(shape))
+    for axis, (old, new, pair) in enumerate(zip(before, after, oracle.sides(boundary, 2), strict=True)):
+        old, new, solid = (np.moveaxis(a, axis, 0) for a in (old, new, mask))
+        kept = np.zeros(new.shape, bool)
+        kept[:-1] |= solid
+        kept[1:] |= solid
+        kept[0] |= pair[0] == "wall"
+        kept[-1] |= pair[1] == "wall"
+        assert np.array_equal(old[kept], new[kept])
+        assert (old != new)[~kept].all()
+        if pair[0] == "periodic":
+            assert np.array_equal(new[0], new[-1])
+
+
+def test_a_solenoidal_flow_with_an_inflow_stays_and_a_moving_solid_pushes_fluid_away():
+    shape = (24, 16)
+    solver = Solver(shape, boundary=(("wall", "open"), "wall"), tolerance=1e-10, device="cpu")
+    projection = Projection(solver)
+    u, v = np.full((25, 16), 2.0), np.zeros((24, 17))
+    projection.project((u, v), np.ones(shape))
+    assert abs(u - 2.0).max() < 1e-9 and abs(v).max() < 1e-9
+    mask = np.zeros(shape, bool)
+    mask[10:13, 6:10] = True
+    solver.set_solid(mask)
+    u[:], v[:] = 0.0, 0.0
+    u[13, 6:10] = u[10, 6:10] = 1.0  # it moves to the right
+    projection.project((u, v), np.ones(shape))
+    assert abs(divergence([u, v], (1.0, 1.0))[~mask]).max() < 1e-8
+    assert (u[14, 6:10] > 0.1).all() and abs(u[-1].sum()) < 1e-7  # what it pushes away comes round to its back
+
+
+@pytest.mark.parametrize("kind", ["torch", "warp", "float32"])
+def test_kinds_of_arrays(kind):
+    shape = (20, 14)
+    density, _ = problems.frame("bubbles", shape, seed=0, contrast=10.0)
+    velocity = random_velocity(shape, "wall")
+    expected = [u.copy() for u in velocity]
+    impulse = Projection(Solver(shape, device="cpu")).project(expected, density)
+    make = {"torch": torch.tensor, "warp": wp.array, "float32": lambda a: a.astype(np.float32)}[kind]
+    given = [make(u) for u in velocity]
+    projection = Projection(Solver(shape, device="cpu"))
+    mine = projection.project(given, make(density))
+    tolerance = 1e-4 if kind == "float32" else 0.0
+    for a, b in zip((*given, mine), (*expected, impulse), strict=True):
+        assert type(a) is type(make(b))
+        assert abs(np.asarray(a.numpy() if kind == "warp" else a) - b).max() <= tolerance
+    left = projection.divergence(given)
+    assert (
+        abs(np.asarray(left.numpy() if kind == "warp" else left) - divergence(expected, (1, 1))).max() <= 10 * tolerance
+    )
+
+
+def test_projection_is_recorded_into_a_callers_graph():
+    shape = (24, 16)
+    density, _ = problems.frame("bubbles", shape, seed=0, contrast=10.0)
+    rho = wp.array(density, dtype=wp.float64, device="cpu")
+    start = random_velocity(shape, "wall")
+    velocity = [wp.array(u, dtype=wp.float64, device="cpu") for u in start]
+    impulse = wp.zeros(shape, dtype=wp.float64, device="cpu")
+    projection = Projection(Solver(shape, device="cpu"))
+    projection.project(velocity, rho, out=impulse)
+    expected = [u.numpy().copy() for u in velocity]
+    with wp.ScopedCapture(device="cpu") as capture:
+        projection.project(velocity, rho, out=impulse)
+    for _ in range(2):
+        for mine, u in zip(velocity, start, strict=True):
+            mine.assign(u)
+        wp.capture_launch(capture.graph)
+        assert all(np.array_equal(mine.numpy(), u) for mine, u in zip(velocity, expected, strict=True))
+    assert projection.solver.info.converged
+
+
+def test_unusable_velocities_are_refused():
+    projection = Projection(Solver((8, 6), device="cpu"))
+    u, v = np.zeros((9, 6)), np.zeros((8, 7))
+    density = np.ones((8, 6))
+    with pytest.raises(ValueError, match="one array for each of 2 axes, got 1"):
+        projection.project([u], density)
+    with pytest.raises(ValueError, match=r"velocity\[1\]: shape must be \(8, 7\), got \(8, 6\)"):
+        projection.project([u, density], density)
+    with pytest.raises(TypeError, match=r"velocity\[0\].*int64"):
+        projection.project([u.astype(int), v], density)
+    u.flags.writeable = False
+    with pytest.raises(ValueError, match="velocity: the array is read-only"):
+        projection.project([u, v], density)
+    with pytest.raises(TypeError, match="out: dtype must be float64"):
+        projection.divergence([u, v], out=np.zeros((8, 6), np.float32))

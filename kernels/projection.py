@@ -14,9 +14,15 @@ from .building import array
 @wp.func
 def beyond(axis: wp.int32, i: wp.int32, j: wp.int32, k: wp.int32, steps: wp.int32) -> wp.vec3i:
     """(i, j, k), so many steps on along an axis."""
-    place = wp.vec3i(i, j, k)
-    place[axis] = place[axis] + steps
-    return place
+    return wp.vec3i(
+        i + wp.where(axis == 0, steps, 0), j + wp.where(axis == 1, steps, 0), k + wp.where(axis == 2, steps, 0)
+    )
+
+
+@wp.func
+def entry(axis: wp.int32, i: wp.int32, j: wp.int32, k: wp.int32) -> wp.int32:
+    """That of the axis; a vector's index that is not known to the compiler would go through memory."""
+    return wp.where(axis == 0, i, wp.where(axis == 1, j, k))
 
 
 @wp.kernel(enable_backward=False)
@@ -55,12 +61,11 @@ def subtract_gradient(
     ``impulse`` [n] in that order; ``step``: the cell size along the axis.
     """
     i, j, k = wp.tid()
-    cells = wp.vec3i(velocity.shape[0], velocity.shape[1], velocity.shape[2])
-    cells[axis] = cells[axis] - 1
-    place = wp.vec3i(i, j, k)
+    cells = beyond(axis, velocity.shape[0], velocity.shape[1], velocity.shape[2], -1)
+    length, place = entry(axis, cells[0], cells[1], cells[2]), entry(axis, i, j, k)
     here = number[(i * cells[1] + j) * cells[2] + k]
     face = 2 * (2 - axis) * n + here
-    at_low, at_high = place[axis] == 0, place[axis] == cells[axis] - 1
+    at_low, at_high = place == 0, place == length - 1
     c = conductance[face]
     change = wp.float64(0.0)
     if c > wp.float64(0.0):
@@ -76,5 +81,5 @@ def subtract_gradient(
     if at_high and high_open != 0:
         velocity[end[0], end[1], end[2]] = velocity.dtype(wp.float64(velocity[end[0], end[1], end[2]]) + outside)
     if at_low and c > wp.float64(0.0):  # a periodic axis: its last face is its first
-        last = beyond(axis, i, j, k, cells[axis])
+        last = beyond(axis, i, j, k, length)
         velocity[last[0], last[1], last[2]] = velocity[i, j, k]

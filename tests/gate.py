@@ -29,6 +29,7 @@ from hpsolver.kernels import (
     mending,
     multigrid,
     nested,
+    projection,
     regions,
     selection,
     spai,
@@ -48,6 +49,11 @@ SPAI_LAYERS = 4  # of the shipped weights
 TILE_RANK = 32
 WINDOW_RANK = 32
 
+for _dtype in (wp.float32, wp.float64):
+    for _kernel in (projection.add_divergence, projection.subtract_gradient):
+        wp.overload(_kernel, {"velocity": wp.array3d(dtype=_dtype)})
+    wp.overload(iterate.clear, {"vector": wp.array(dtype=_dtype)})
+
 FIXED = [
     assembly.to_float,
     coarse.choose_pins,
@@ -56,6 +62,7 @@ FIXED = [
     gradients.by_density,
     iterate.keep_best,
     mending.mend,
+    projection.subtract_gradient,
     regions.chunk_sums,
     set_mark,
 ]

@@ -33,4 +33,5 @@ def test_lanes_in_either_order_give_the_answer_of_one_lane(order, expected):
     for mine, theirs in zip(found, expected, strict=True):
         assert all(mine[key] == theirs[key] for key in ("case", "form", "precision", "status"))
         assert abs(mine["iterations"] - theirs["iterations"]) <= (1 if theirs["iterations"] >= 50 else 0), mine
-        assert mine["norm"] == pytest.approx(theirs["norm"], rel=1e-3 if "none" in mine["form"] else 1e-5)
+        rough = mine["form"] == "none" or mine["status"] != "converged"  # htp_paper on frames it was not trained for
+        assert mine["norm"] == pytest.approx(theirs["norm"], rel=1e-3 if rough else 1e-5)

@@ -30,6 +30,7 @@ BARRIER = "HP_SYNC;"
 FORMS = (
     ("none", "none", {}),
     ("jacobi", "jacobi", {}),
+    ("jacobi by the largest entry", "jacobi", {}),
     ("block_jacobi", "block_jacobi", {}),
     ("schwarz", "Schwarz", {}),
     ("schwarz 8 of 16", "Schwarz", {"coarse_size": 8, "candidates": 16}),
@@ -156,9 +157,9 @@ def run(name: str, chosen: str = "") -> None:
             continue
         for precision in PRECISIONS if form in ("schwarz dense", "multigrid", "jacobi") else PRECISIONS[:1]:
             made = getattr(preconditioners, what)(**options) if what[0].isupper() else what
-            one = Solver(
-                case["shape"], boundary=case["boundary"], preconditioner=made, precision=precision, device="cpu"
-            )
+            norm = "max" if form.endswith("largest entry") else "l2"
+            chosen_options = {"boundary": case["boundary"], "precision": precision, "norm": norm, "device": "cpu"}
+            one = Solver(case["shape"], preconditioner=made, **chosen_options)
             one._capture = lambda: None  # eager frames alone
             one.preconditioner.doubtful = False
             one.system.set_solid(solid)

@@ -1,7 +1,11 @@
-"""Runs every test on the CPU device."""
+"""Runs every test on the CPU device, Torch and BLAS on one thread each: there is a worker for every core."""
 
+import os
 import sys
 from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import warp as wp
 

@@ -130,12 +130,12 @@ def test_random_masks_are_solved(seed):
 
 
 @pytest.mark.slow
-def test_hundreds_of_random_masks_are_solved():
+def test_more_random_masks_are_solved():
     """The slowest have islands of single cells at 1e3:1 and more in a fluid full of holes, at random: more of them in a
     leaf than it has functions. Of 2,000 such frames, seeds 0 to 1,999, one in twenty takes more than 52 iterations, and
     the slowest 393."""
     iterations = []
-    for seed in range(100, 400):
+    for seed in range(100, 200):
         frame, sides = draw(seed)
         iterations.append(solved(*frame, boundary=sides, max_iterations=500).info.iterations)
     assert np.median(iterations) <= 16 and np.percentile(iterations, 95) <= 60

@@ -95,6 +95,14 @@ class Bricks:
         field[self.cell[real]] = vector[real]
         return field.reshape(shape)
 
+    @functools.cached_property
+    def number(self) -> np.ndarray:
+        """[cells] int32, where each cell of the grid, row-major, is in brick order: the inverse of ``cell``."""
+        real = np.flatnonzero(self.cell >= 0)
+        number = np.empty(len(real), dtype=np.int32)
+        number[self.cell[real]] = real
+        return number
+
     def across(self, outside: int | None = None) -> np.ndarray:
         """[directions, N] number, in brick order, of the cell across each face; at walls and open sides ``outside``, or
         something meaningless."""

@@ -48,7 +48,10 @@ def report(
     output_residual = residual
     if usable and system.mean is not None:
         means = system.mean.numpy()
-        mean, share = float(means[abs(means).argmax()]), share_removed(means, system.region_size, scalars[S.RHS_NORM])
+        mean, share = (
+            float(means[abs(means).argmax()]),
+            share_removed(means, system.region_size.numpy(), scalars[S.RHS_NORM]),
+        )
     if usable and scalars[S.SCALE] > 0:
         residual = math.sqrt(scalars[S.NORM] / scalars[S.RHS_MEASURE])
         output_residual = math.sqrt(scalars[S.BEST]) if pressure is None else pcg.rounded_residual(pressure)
@@ -127,7 +130,7 @@ def _difficulties(system: System) -> list[str]:
             f"Densities span {low:.1e} to {high:.1e}: beyond about 1e9:1 double precision itself limits the residual "
             "where one phase encloses another."
         )
-    pieces = system.pieces.reshape(system.leaves, -1).max(axis=1)
+    pieces = system.leaf_pieces
     pieces = pieces[pieces > 0]
     cut = float(np.mean(pieces > 1)) if len(pieces) else 0.0
     if cut > TORN:

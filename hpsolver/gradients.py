@@ -82,8 +82,6 @@ class Adjoint:
         self._solver: Solver = weakref.proxy(solver)  # which owns this: a cycle would keep its memory
         system = solver.system
         self._pressure, self._gradient = (system.zeros(system.size, wp.float64) for _ in range(2))
-        across = system.bricks.across(outside=-1).astype(np.int32)
-        self._across = wp.array(across.ravel(), dtype=wp.int32, device=system.device)
         steps = np.repeat(system._scale[::-1][: system.grid.dimension], 2)
         self._scale = wp.array(steps, dtype=wp.float64, device=system.device)
         self._replay: dict[bool, Callable[[], None]] = {}
@@ -127,7 +125,7 @@ class Adjoint:
         """dL/d(density) of the frame whose adjoint was solved last."""
         system = self._solver.system
         harmonic = int(system.grid.face_average == "harmonic")
-        operator = [system.density, system.conductance, system.diagonal, self._across, self._scale]
+        operator = [system.density, system.conductance, system.diagonal, system.cell_across, self._scale]
         inputs = [system.size, harmonic, *operator, kept[2], self._pressure, self._gradient]
         with arrays.caller_stream("torch", system.device):
             wp.launch(kernels.by_density, dim=system.size, inputs=inputs, device=system.device)

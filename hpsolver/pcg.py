@@ -213,16 +213,8 @@ class ConjugateGradients:
     def _residual(self, x: wp.array | None = None) -> None:
         system = self.system
         operator = [system.neighbor, system.used, system.conductance, system.diagonal]
-        inputs = [
-            system.slots,
-            system.leaves,
-            *operator,
-            system.rhs,
-            self.x if x is None else x,
-            self.r,
-            self._rr,
-            self._terms,
-        ]
+        vectors = [system.rhs, self.x if x is None else x, self.r]
+        inputs = [system.slots, system.leaves, *operator, *vectors, self._rr, self._terms]
         launch(self._kernels.residual, system.slots, inputs, system.device)
 
     def _measure(self, vector: wp.array) -> None:

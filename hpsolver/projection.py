@@ -35,12 +35,7 @@ class Projection:
         self._missing = 3 - grid.dimension
         self._shape = (1,) * self._missing + grid.shape
         self._rhs = wp.zeros(grid.shape, dtype=wp.float64, device=device)
-        number = np.empty(grid.cells, dtype=np.int32)
-        real = np.flatnonzero(system.bricks.cell >= 0)
-        number[system.bricks.cell[real]] = real
-        self._number = wp.array(number, dtype=wp.int32, device=device)
-        across = system.bricks.across(outside=-1).astype(np.int32)
-        self._across = wp.array(across.ravel(), dtype=wp.int32, device=device)
+        self._number = wp.array(system.bricks.number, dtype=wp.int32, device=device)
 
     def project(self, velocity: Sequence[Array], density: Array, *, out: Array | None = None) -> Array:
         """Makes ``velocity`` free of divergence, in place.
@@ -68,7 +63,7 @@ class Projection:
             for axis, component in enumerate(adopted):
                 low, high = (int(word == "open") for word in solver.grid.boundary[axis])
                 sides = [axis + self._missing, system.size, wp.float64(solver.grid.spacing[axis]), low, high]
-                cells = [self._number, system.fluid, self._across, system.density, system.conductance]
+                cells = [self._number, system.fluid, system.cell_across, system.density, system.conductance]
                 inputs = [*sides, *cells, solver.last_pressure, self._component(component, axis)]
                 wp.launch(kernels.subtract_gradient, dim=self._shape, inputs=inputs, device=solver.device)
         self._give_back(velocity, adopted)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -44,7 +45,7 @@ class System:
         regions, region_label, pinned: the fluid's connectivity, on the host, the latter two [N] (``hpsolver.regions``).
         pieces: [N] on the host, ``find_pieces`` of all fluid but pockets.
         mean: [regions] fp64, the means last subtracted by ``project_rhs``, None without singular regions.
-        region_size: [regions] their cells, on the host, where there are some.
+        region_size: [regions] fp64, their cells, where there are some.
         mended: [1] int32, densities replaced in this frame, None where none may be.
         slots: blocks, hence partial sums, of a reduction.
     """
@@ -87,7 +88,23 @@ class System:
         """``refuse`` or ``clamp`` (``Solver``). Allocates."""
         if choice == "clamp":
             self.given, self.mended = self.zeros(self.size, wp.float64), self.zeros(1, wp.int32)
-            self._across = self._on_device(self.bricks.across(outside=-1).astype(np.int32))
+
+    @functools.cached_property
+    def cell_across(self) -> wp.array:
+        """[directions * N] int32 on the device: ``Bricks.across``, -1 at walls and open sides."""
+        return self._on_device(self.bricks.across(outside=-1).astype(np.int32))
+
+    @property
+    def leaf_pieces(self) -> np.ndarray:
+        """[leaves] how many of ``pieces`` there are in each leaf, on the host."""
+        most: np.ndarray = self.pieces.reshape(self.leaves, -1).max(axis=1)
+        return most
+
+    @property
+    def leaf_fluid(self) -> np.ndarray:
+        """[leaves] bool, which leaves hold fluid, on the host."""
+        wet: np.ndarray = (self.fluid.numpy() > 0).reshape(self.leaves, -1).any(axis=1)
+        return wet
 
     def set_solid(self, solid: np.ndarray | None) -> None:
         """Analyses a solid mask [grid shape] on the host: fluid cells and singular regions. Allocates."""
@@ -103,8 +120,7 @@ class System:
         if self.regions.count:
             lists = {name: self._on_device(values) for name, values in self.regions.chunks(label).items()}
             self._region, self._cells, self._start = lists["region"], lists["cells"], lists["start"]
-            self._first, self._region_size = lists["first"], lists["size"]
-            self.region_size: np.ndarray = np.bincount(label[label >= 0])
+            self._first, self.region_size = lists["first"], lists["size"]
             self._chunk_sum = self.zeros(self._start.size - 1, wp.float64)
             self.mean = self.zeros(self.regions.count, wp.float64)
             self._pressure_mean, self._shift, self._rest = (
@@ -115,7 +131,7 @@ class System:
         """Records: density -> conductance, diagonal, bad_cells."""
         if self.mended is not None:
             wp.launch(mending.clear, dim=1, inputs=[self.mended], device=self.device)
-            inputs = [self.size, self.given, self.fluid, self._across, self.density, self.mended]
+            inputs = [self.size, self.given, self.fluid, self.cell_across, self.density, self.mended]
             wp.launch(mending.mend, dim=self.size, inputs=inputs, device=self.device)
         inputs = [self.slots, self.leaves, self.density, self.fluid, self.neighbor, self.side, self.used]
         outputs = [self.conductance, self.diagonal, self.bad_cells]
@@ -142,7 +158,7 @@ class System:
         chunks = self._chunk_sum.size
         inputs = [vector, self._region, self._cells, self._start, self._first, self._chunk_sum]
         launch(region_kernels.chunk_sums, chunks, inputs, self.device)
-        lists = [self._cells, self._start, self._first, self._region_size]
+        lists = [self._cells, self._start, self._first, self.region_size]
         inputs = [vector, *lists, self._chunk_sum, self._shift, self._rest, mean]
         wp.launch(region_kernels.region_means, dim=self.regions.count, inputs=inputs, device=self.device)
         inputs = [self._region, self._shift, self._rest, vector]

@@ -78,8 +78,7 @@ class Leaves:
         self.dense = system.device.is_cuda if dense is None else dense
         bricks = system.bricks
         colors = bricks.colors if colored else (np.arange(bricks.leaves, dtype=np.int32),)
-        fluid = (system.fluid.numpy() > 0).reshape(bricks.leaves, -1).any(axis=1)
-        self.by = Groups(colors, system.device, fluid)
+        self.by = Groups(colors, system.device, system.leaf_fluid)
 
         M, L, BW = system.preconditioner_type, bricks.leaf_size, bricks.halfwidth
         self._factor = system.zeros(self.by.groups * L * (BW + 1) * self.by.W, wp.float64)

@@ -63,13 +63,12 @@ class Multigrid(Preconditioner):
     def _doubts(self) -> bool:
         """Whether solids reach, in 2D, or cut, in 3D, a good share of the leaves."""
         system = self.system
-        fluid = (system.fluid.numpy() > 0).reshape(system.leaves, -1)
-        wet = fluid.any(axis=1)
+        wet = system.leaf_fluid
         if system.grid.dimension == 2:
-            cells = (system.bricks.cell >= 0).reshape(system.leaves, -1)
-            hit = wet & (fluid < cells).any(axis=1)
+            solid = (system.fluid.numpy() == 0) & (system.bricks.cell >= 0)
+            hit = wet & solid.reshape(system.leaves, -1).any(axis=1)
         else:
-            hit = system.pieces.reshape(system.leaves, -1).max(axis=1) > 1
+            hit = system.leaf_pieces > 1
         return bool(hit.sum() > DOUBTFUL * wet.sum())
 
     @property

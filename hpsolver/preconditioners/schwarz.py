@@ -142,7 +142,7 @@ class Schwarz(Preconditioner):
 
     def _needed(self) -> int:
         """Functions of a leaf, for it to have the constants of its pieces of fluid and some besides."""
-        pieces = self.system.pieces.reshape(self.system.leaves, -1).max(axis=1)
+        pieces = self.system.leaf_pieces
         pieces = pieces[pieces > 0]
         cut, torn = (pieces > 1).sum(), (pieces > FUNCTIONS).sum()
         enough = max(TORN * len(pieces), 1)

@@ -116,10 +116,7 @@ def window_cells(system: System, overlap: int) -> tuple[tuple[int, int, int], np
     inside = (local >= -below[:, None, :]) & (local < (bricks.used + above)[:, None, :])
     inside &= periodic | ((position >= 0) & (position < shape))
 
-    number = np.empty(grid.cells, dtype=np.int32)
-    real = np.flatnonzero(bricks.cell >= 0)
-    number[bricks.cell[real]] = real
-    cells = number[np.ravel_multi_index(np.moveaxis(position % shape, -1, 0), shape)]
+    cells = bricks.number[np.ravel_multi_index(np.moveaxis(position % shape, -1, 0), shape)]
     x, y, z = (int(e) for e in extent)
     return (x, y, z), np.where(inside.all(axis=-1), cells, -1)
 

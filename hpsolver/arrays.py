@@ -17,6 +17,7 @@ Array = Any
 """A caller's array of any accepted kind."""
 
 DTYPES = {"float32": wp.float32, "float64": wp.float64}
+MASKS = {"bool": wp.bool, "uint8": wp.uint8}
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Adopted:
         strides: bytes from cell to cell, by axis.
         owner: whose memory that is: the array, or a Warp array that shares it (NumPy on a CUDA solver: a copy).
         kind: ``numpy``, ``torch``, ``cupy``, ``warp`` or ``dlpack``.
-        dtype: ``float32`` or ``float64``.
+        dtype: ``float32`` or ``float64``, of a mask ``bool`` or ``uint8``.
     """
 
     pointer: int
@@ -60,14 +61,17 @@ def kind_of(value: Array) -> str:
     )
 
 
-def adopt(value: Array, name: str, shape: tuple[int, ...], device: wp.Device) -> Adopted:
+def adopt(
+    value: Array, name: str, shape: tuple[int, ...], device: wp.Device, dtypes: dict[str, type] = DTYPES
+) -> Adopted:
     """Checks an array and finds its memory.
 
     Args:
-        value: the caller's array, float32 or float64, any strides.
+        value: the caller's array, any strides.
         name: what to call it in messages.
         shape: what its shape must be.
         device: where it must be; NumPy arrays are accepted for any device.
+        dtypes: that it may have.
 
     Raises:
         TypeError: not an array, or of another dtype, or a Torch tensor that requires gradients.
@@ -84,13 +88,13 @@ def adopt(value: Array, name: str, shape: tuple[int, ...], device: wp.Device) ->
     if kind == "torch" and value.requires_grad and _torch().is_grad_enabled():
         raise TypeError(f"{name}: the tensor requires gradients, which step gives only without out; or {name}.detach()")
     dtype = _dtype_name(value.dtype)
-    if dtype not in DTYPES:
-        raise TypeError(f"{name}: dtype must be float32 or float64, got {dtype}")
+    if dtype not in dtypes:
+        raise TypeError(f"{name}: dtype must be {' or '.join(dtypes)}, got {dtype}")
     if tuple(value.shape) != shape:
         raise ValueError(f"{name}: shape must be {shape}, got {tuple(value.shape)}")
     if kind == "numpy" and not device.is_cuda:
         return Adopted(value.ctypes.data, value.strides, value, kind, dtype)
-    view = _wrap(value, kind, DTYPES[dtype], device)
+    view = _wrap(value, kind, dtypes[dtype], device)
     if view.device != device:
         raise ValueError(f"{name}: on device {view.device}, but the solver is on {device}; move one of them")
     return Adopted(view.ptr, view.strides, view, kind, dtype)

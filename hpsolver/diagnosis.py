@@ -46,12 +46,9 @@ def report(
     usable = status not in (*UNUSABLE, Status.RUNNING)
     mean, share, residual = 0.0, 0.0, 0.0 if usable else math.nan
     output_residual = residual
-    if usable and system.mean is not None:
-        means = system.mean.numpy()
-        mean, share = (
-            float(means[abs(means).argmax()]),
-            share_removed(means, system.region_size.numpy(), scalars[S.RHS_NORM]),
-        )
+    means, sizes = system.means() if usable else (np.zeros(0), np.zeros(0))
+    if len(means):
+        mean, share = float(means[abs(means).argmax()]), share_removed(means, sizes, scalars[S.RHS_NORM])
     if usable and scalars[S.SCALE] > 0:
         residual = math.sqrt(scalars[S.NORM] / scalars[S.RHS_MEASURE])
         output_residual = math.sqrt(scalars[S.BEST]) if pressure is None else pcg.rounded_residual(pressure)

@@ -42,9 +42,15 @@ def wanted(*values: arrays.Array) -> bool:
     return torch.is_grad_enabled()
 
 
-def step(solver: Solver, density: torch.Tensor, rhs: torch.Tensor) -> torch.Tensor:
-    """``solver.step``, differentiable once."""
-    pressure: torch.Tensor = _function().apply(density, rhs, solver)
+def step(solver: Solver, density: torch.Tensor, rhs: torch.Tensor, moving: tuple[arrays.Array | None, ...]) -> torch.Tensor:
+    """``solver.step``, differentiable once; ``moving``: solid, air, surface and fraction.
+
+    Raises:
+        TypeError: shares or coefficients of faces, or a surface that requires gradients itself.
+    """
+    if moving[-1] is not None or solver.coefficients == "faces":
+        raise TypeError("gradients are there for densities, not yet with shares or coefficients of faces: detach them")
+    pressure: torch.Tensor = _function().apply(density, rhs, solver, moving)
     return pressure
 
 
@@ -54,21 +60,24 @@ def _function() -> Any:
 
     class Step(torch.autograd.Function):
         @staticmethod
-        def forward(ctx: Any, density: torch.Tensor, rhs: torch.Tensor, solver: Solver) -> torch.Tensor:
-            pressure: torch.Tensor = solver.step(density.detach(), rhs.detach())
+        def forward(ctx: Any, density: torch.Tensor, rhs: torch.Tensor, solver: Solver, moving: Any) -> torch.Tensor:
+            solid, air, surface, _ = moving
+            masks = {"solid": solid, "air": air, "surface": surface}
+            pressure: torch.Tensor = solver.step(density.detach(), rhs.detach(), **masks)
             ctx.solver, ctx.kept = solver, solver.adjoint.keep()
             ctx.save_for_backward(density, rhs)
             return pressure
 
         @staticmethod
         @torch.autograd.function.once_differentiable
-        def backward(ctx: Any, weight: torch.Tensor) -> tuple[torch.Tensor | None, torch.Tensor | None, None]:
+        def backward(ctx: Any, weight: torch.Tensor) -> tuple[torch.Tensor | None, torch.Tensor | None, None, None]:
             density, rhs = ctx.saved_tensors
             by_density, by_rhs = ctx.needs_input_grad[:2]
             ctx.solver.adjoint.solve(ctx.kept, density.detach(), weight)
             return (
                 ctx.solver.adjoint.by_density(ctx.kept, density) if by_density else None,
                 ctx.solver.adjoint.by_rhs(rhs) if by_rhs else None,
+                None,
                 None,
             )
 
@@ -101,7 +110,7 @@ class Adjoint:
         solver, system = self._solver, self._solver.system
         frame, solids, _ = kept
         if solids != solver.solids:
-            raise RuntimeError("backward: the solids changed since this step (set_solid); call backward before")
+            raise RuntimeError("backward: the solids or the surface may have changed since this step (set_solid, or a later step); call backward before")
         info = solver.info
         again = solver.assembled == frame and not info.fallback and not solver.recorded
         if self._solids != solids:

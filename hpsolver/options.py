@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import warp as wp
 
+from .preconditioners import NAMES, Preconditioner, make
+
 
 def find_device(device: wp.Device | str | None) -> wp.Device:
     """Raises ValueError: unknown device."""
@@ -57,3 +59,13 @@ def check_solid(mask: Any, shape: tuple[int, ...]) -> np.ndarray:
     if values.shape != shape:
         raise ValueError(f"solid mask: shape must be {shape}, got {values.shape}")
     return values
+
+
+def check_moves(preconditioner: Preconditioner) -> None:
+    """Raises ValueError: it cannot follow a fluid that changes every frame."""
+    if not preconditioner.moves:
+        able = ", ".join(name for name in NAMES if make(name).moves)
+        raise ValueError(
+            f"preconditioner {preconditioner.name!r} cannot follow solids, surfaces or faces that change every frame; "
+            f"those that can: {able}"
+        )

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar, overload
 
 import numpy as np
 import warp as wp
 
+from hpsolver.kernels import iterate
 from hpsolver.kernels.building import compile_built
 
 from . import arrays, gradients, options
 from .arrays import Array
 from .capture import capture_frame, check_recordable
 from .diagnosis import report
+from .given import Given, look_at
 from .grid import BoundaryLike, make_grid
 from .info import StepInfo
 from .pcg import NORMS, ConjugateGradients, Loop, first_limit, remembers
@@ -26,8 +28,13 @@ from .system import ON_BAD_DENSITY, PRECISIONS, System
 if TYPE_CHECKING:
     import scipy.sparse
 
+COEFFICIENTS = ("density", "faces")
+
 Kind = TypeVar("Kind")
 """An array comes back as the kind of array that went in."""
+
+Coefficients = Array
+"""A density, or a tuple of one array of faces an axis."""
 
 
 class Solver:
@@ -51,6 +58,7 @@ class Solver:
         warm_start: start from the last frame's pressure.
         absolute_tolerance: ||b - A p|| up to this is good too, in the units of ``rhs``; in [0, 1e100).
         norm: of both tolerances, ``l2``, the 2-norm over the fluid, or ``max``, the largest entry.
+        coefficients: what ``step`` takes first, a ``density``, or the coefficients of ``faces``, 1 / rho_f.
         on_bad_density: what to do with a fluid cell whose density is not a positive finite number: ``refuse`` the frame
             (``info.status``), or ``clamp`` it to the smallest good one across its faces; a cell that has none refuses
             the frame all the same.
@@ -84,12 +92,14 @@ class Solver:
         warm_start: bool = False,
         absolute_tolerance: float = 0.0,
         norm: str = "l2",
+        coefficients: str = "density",
         on_bad_density: str = "refuse",
         device: wp.Device | str | None = None,
     ):
         self.grid = make_grid(shape, spacing, boundary, face_average)
         options.check_word("precision", precision, tuple(PRECISIONS))
         options.check_word("on_bad_density", on_bad_density, ON_BAD_DENSITY)
+        self.coefficients = options.check_word("coefficients", coefficients, COEFFICIENTS)
         self.norm = options.check_word("norm", norm, NORMS)
         self.tolerance, self.absolute_tolerance = options.check_tolerances(tolerance, absolute_tolerance)
         self.max_iterations = options.check_max_iterations(max_iterations)
@@ -101,6 +111,11 @@ class Solver:
         chosen = make(preconditioner)
         self.system = System(self.grid, chosen.leaf_cells(self.grid), precision, self.device)
         self.system.on_bad_density(on_bad_density)
+        if coefficients == "faces":
+            options.check_moves(chosen)
+            self.system.given.fill_(1.0)
+            self.system.largest_share = 1e300
+            self.system.move(shares=True)
         self.preconditioner = chosen.bind(self.system)
         self.fallback = make_fallback(self.preconditioner)
         limits = self.max_iterations, first_limit(self.max_iterations, self.preconditioner, self.fallback)
@@ -115,55 +130,79 @@ class Solver:
         self.frames = self.assembled = self.solids = 0  # frames solved, the one whose matrix is here, set_solid calls
 
     @overload
-    def step(self, density: Array, rhs: Kind, *, out: None = None) -> Kind: ...
+    def step(self, density: Coefficients, rhs: Kind, *, out: None = None, **moving: Array | None) -> Kind: ...
 
     @overload
-    def step(self, density: Array, rhs: Array, *, out: Kind) -> Kind: ...
+    def step(self, density: Coefficients, rhs: Array, *, out: Kind, **moving: Array | None) -> Kind: ...
 
-    def step(self, density: Array, rhs: Array, *, out: Array | None = None) -> Array:
+    def step(
+        self,
+        density: Coefficients,
+        rhs: Array,
+        *,
+        solid: Array | None = None,
+        air: Array | None = None,
+        surface: Array | None = None,
+        fraction: Sequence[Array] | None = None,
+        out: Array | None = None,
+    ) -> Array:
         """Solves one frame.
 
         Args:
-            density: [shape] > 0, float32 or float64; ignored in solid cells.
-            rhs: [shape], right-hand side b; ignored in solid cells. Its 2-norm over the fluid may be up to 1e150; below
-                1e-150 it counts as zero.
+            density: [shape] > 0, float32 or float64; ignored in solid cells and in air. With ``coefficients="faces"``
+                instead 1 / rho_f >= 0 of every face: a tuple of one array an axis, [shape] but one entry more along
+                it; entry k is the low face of cell k. 0 closes a face.
+            rhs: [shape], right-hand side b; ignored in solid cells and in air. Its 2-norm over the fluid may be up to
+                1e150; below 1e-150 it counts as zero.
+            solid: [shape] bool or uint8, cells that are solid in this frame, beside those of ``set_solid``.
+            air: [shape] bool or uint8, cells outside a liquid: p = 0 at their centres (first order).
+            surface: [shape], signed distance to a free surface, negative in the liquid, instead of ``air``: cells where
+                it is not negative are air, and p = 0 where it is zero between two centres (second order; Gibou,
+                Fedkiw, Cheng and Kang, 2002), at least 1e-3 of their distance from the liquid's.
+            fraction: one array an axis, shaped as coefficients of faces: the open share of each face, in [0, 1].
             out: [shape], where to write the pressure; may be of any accepted kind. Required inside a capture.
+
+        The first frame with one of ``solid``, ``air``, ``surface`` and ``fraction`` is prepared anew, as a first frame
+        is; from then on they may be there or not, and change, at the price of finding on the device what hangs together.
 
         Torch tensors that require gradients, without ``out``, give a pressure that carries them (``gradients``):
         backward is one more solve, with the preconditioner at hand if this step was the last.
 
         Returns:
-            The pressure [shape], ``out`` or a new array of the kind and dtype of ``rhs`` on the solver's device;
-            0 in solid cells, zero mean over each fluid region that no open side touches.
+            The pressure [shape], ``out`` or a new array of the kind and dtype of ``rhs`` on the solver's device; 0 in
+            solid cells and in air, zero mean over each fluid region that no open side and no surface touches.
 
         Raises:
-            TypeError, ValueError: an array of another kind, dtype, shape or device. Unusable *values* do not raise:
-            see ``info``.
+            TypeError, ValueError: an array of another kind, dtype, shape or device; a preconditioner that cannot follow
+                a fluid that changes. Unusable *values* do not raise: see ``info``.
             RuntimeError: called inside a capture, and the frame cannot be recorded; the message says why.
         """
+        moving = solid, air, surface, fraction
         if out is None and gradients.wanted(density, rhs):
-            return gradients.step(self, density, rhs)
-        shape = self.grid.shape
-        sources = [arrays.adopt(a, name, shape, self.device) for a, name in ((density, "density"), (rhs, "rhs"))]
-        recording = self._recording(sources[1].kind)
+            return gradients.step(self, density, rhs, moving)
+        given = self._look_at(density, rhs, *moving)
+        kind, shape = given.rhs.kind, self.grid.shape
+        recording = self._recording(kind)
         if recording:
-            kinds = [source.kind for source in sources]
-            check_recordable(self.preconditioner, self._replay is not None, out, kinds, self.device)
+            kinds = [array.kind for array in given.arrays]
+            ready = self._replay is not None and self._follows(given)
+            check_recordable(self.preconditioner, ready, out, kinds, self.device)
         if out is None:
-            out = arrays.like(sources[1], shape, self.device)
+            out = arrays.like(given.rhs, shape, self.device)
         arrays.check_writable(out, "out")
         target = arrays.adopt(out, "out", shape, self.device)
         self._rounds = target.dtype == "float32"
         if 0 in (stride for stride, n in zip(target.strides, shape, strict=True) if n > 1):
             raise ValueError(f"out: cells share memory (strides {target.strides}); pass an array with a place for each")
         if recording:
-            with arrays.caller_stream(sources[1].kind, self.device):
-                self._record(sources, target)
+            with arrays.caller_stream(kind, self.device):
+                self._record(given, target)
             return out
-        with arrays.caller_stream(sources[1].kind, self.device):
+        if not self._follows(given):
+            self._move(bool(given.faces))
+        with arrays.caller_stream(kind, self.device):
             self._stopwatch.start()
-            self.staging.pack(sources[0], self.system.given)
-            self.staging.pack(sources[1], self.system.rhs)
+            self.staging.bring(given)
             self._run()
             self.staging.unpack(target, self._pressure)
             if target.kind == "numpy" and self.device.is_cuda:
@@ -172,6 +211,7 @@ class Solver:
         self._info = None
         self.frames += 1
         self.assembled = self.frames
+        self.solids += self.system.moving is not None
         if not self.preconditioner.graph_safe and not self.device.is_cuda:
             self.preconditioner.observe(self._pcg.iterations())
         return out
@@ -184,12 +224,36 @@ class Solver:
         """
         if mask is not None:
             mask = options.check_solid(mask, self.grid.shape)
+        if self.system.moving:
+            self.system.rest(mask)
+            self.solids += 1
+        else:
+            self._prepare_anew(lambda: self.system.set_solid(mask))
+            self._pressure.assign(self._pressure.numpy() * self.system.fluid.numpy())  # a warm start's
+
+    def _look_at(self, density: Coefficients, rhs: Array, *moving: Array | None) -> Given:
+        if self.coefficients == "density":
+            return look_at(self.grid, self.device, density, rhs, *moving)
+        if moving[-1] is not None:
+            raise ValueError("fraction: coefficients of faces hold the open shares already; multiply them")
+        return look_at(self.grid, self.device, None, rhs, *moving[:3], faces=density, name="density")
+
+    def _follows(self, given: Given) -> bool:
+        """Whether what is prepared can take this frame."""
+        moving = self.system.moving
+        return not given.moves or (moving is not None and (not given.faces or bool(moving.share_of)))
+
+    def _move(self, shares: bool) -> None:
+        options.check_moves(self.preconditioner)
+        self._prepare_anew(lambda: self.system.move(shares))
+
+    def _prepare_anew(self, change: Callable[[], None]) -> None:
+        """Binds what depends on the fluid to another one; the next frame is captured again."""
         self._info = self.info  # of the last frame, while its means are there
-        if self._recorded:  # graphs of the caller's keep the solids they were recorded with
+        if self._recorded:  # graphs of the caller's keep what they were recorded with
             self._recorded.append((dict(vars(self.system)), self.preconditioner, self.fallback))
-        self.system.set_solid(mask)
+        change()
         self.solids += 1
-        self._pressure.assign(self._pressure.numpy() * self.system.fluid.numpy())  # a warm start's
         self.preconditioner = self.preconditioner.bind(self.system)
         if self.fallback:
             self.fallback = self.fallback.bind(self.system)
@@ -236,11 +300,10 @@ class Solver:
         with arrays.caller_stream(kind, self.device):
             return bool(self.device.is_capturing)
 
-    def _record(self, sources: list[arrays.Adopted], target: arrays.Adopted) -> None:
+    def _record(self, given: Given, target: arrays.Adopted) -> None:
         """Records the frame, staging included, into the capture that is going on."""
-        self._recorded += [array.owner for array in (*sources, target)]
-        for source, vector in zip(sources, (self.system.given, self.system.rhs), strict=True):
-            self.staging.pack(source, vector, once=True)
+        self._recorded += [array.owner for array in (*given.arrays, target)]
+        self.staging.bring(given, once=True)
         self._frame(wp.capture_while)
         self.staging.unpack(target, self._pressure, once=True)
 
@@ -285,6 +348,9 @@ class Solver:
         self._stopwatch.mark(0)
         self.system.assemble()
         self.system.project_rhs()
+        if self.warm_start and self.system.moving:
+            inputs = [self.system.fluid, self._pressure]
+            wp.launch(iterate.confine, dim=self.system.size, inputs=inputs, device=self.device)
 
     def _finish(self, loop: Loop) -> None:
         pcg, mark = self._pcg, self._stopwatch.mark

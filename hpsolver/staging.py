@@ -2,45 +2,91 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import warp as wp
 
 from hpsolver.kernels.assembly import staging
 from hpsolver.kernels.building import launch, record
 
 from . import arrays
+from .arrays import Adopted
+from .given import Given
 from .system import System
+
+ADDRESSES = {"pack": (0,), "unpack": (0,), "classify": (0, 4, 5)}
+"""Arguments of each kernel that are addresses of the caller's arrays."""
 
 
 class Staging:
-    """Copies in and out. A launch is recorded once for each dtype, strides and vector; then only the address varies."""
+    """Copies in and out. A launch is recorded once for each dtype, strides and vector; then only addresses vary."""
 
     def __init__(self, system: System):
         self._system = system
-        self._commands: dict[tuple[str, str, tuple[int, ...], int], wp.Launch] = {}
+        self._commands: dict[tuple[object, ...], wp.Launch] = {}
 
     def forget(self) -> None:
-        """After ``System.set_solid``, which brings other buffers."""
+        """After ``System.set_solid`` or ``System.move``, which bring other buffers."""
         self._commands.clear()
 
-    def pack(self, source: arrays.Adopted, vector: wp.array, once: bool = False) -> None:
-        """vector [N] = source in the fluid, else 0; ``once``: launched, as a capture needs, and nothing is kept."""
+    def bring(self, given: Given, once: bool = False) -> None:
+        """All of a frame's inputs; ``once``: launched, as a capture needs, and nothing is kept."""
+        system = self._system
+        if system.moving:
+            self._classify(given, once)
+            self._bring_faces(given, once)
+        if given.density is not None:
+            self.pack(given.density, system.given, once)
+        self.pack(given.rhs, system.rhs, once)
+
+    def pack(self, source: Adopted, vector: wp.array, once: bool = False) -> None:
+        """vector [N] = source in the fluid, else 0."""
         self._copy("pack", source, [self._system.fluid, vector], once)
 
-    def unpack(self, target: arrays.Adopted, vector: wp.array, once: bool = False) -> None:
+    def unpack(self, target: Adopted, vector: wp.array, once: bool = False) -> None:
         """target = vector [N]."""
         self._copy("unpack", target, [vector], once)
 
-    def _copy(self, name: str, theirs: arrays.Adopted, ours: list[wp.array], once: bool) -> None:
+    def _copy(self, name: str, theirs: Adopted, ours: list[wp.array], once: bool) -> None:
         system = self._system
-        kernel = getattr(staging(system.shape, arrays.DTYPES[theirs.dtype]), name)
-        strides = (0,) * (3 - system.grid.dimension) + theirs.strides
-        inputs = [theirs.pointer, *strides, system.origin, system.used, *ours]
+        inputs = [theirs.pointer, *self._strides(theirs), system.origin, system.used, *ours]
+        self._launch(name, theirs.dtype, theirs.strides, inputs, once)
+
+    def _classify(self, given: Given, once: bool) -> None:
+        system, moving = self._system, self._system.moving
+        found = [given.surface, given.solid, given.air]
+        pointers = [array.pointer if array else 0 for array in found]
+        strides = [self._strides(array) if array else (0, 0, 0) for array in found]
+        dtype = given.surface.dtype if given.surface else "float64"
+        inputs = [pointers[0], *strides[0], *pointers[1:], *strides[1], *strides[2], system.origin, system.used]
+        inputs += [moving.resting, moving.kinds, system.fluid, moving.phi]
+        self._launch("classify", dtype, tuple(strides), inputs, once)
+
+    def _bring_faces(self, given: Given, once: bool) -> None:
+        system, moving = self._system, self._system.moving
+        if not given.faces:
+            if moving.share_of:
+                moving.shares.fill_(1.0)
+            return
+        for axis, low in enumerate(given.faces):
+            direction = 2 * (system.grid.dimension - 1 - axis)
+            high = dataclasses.replace(low, pointer=low.pointer + low.strides[axis])
+            self.pack(low, moving.share_of[direction], once)
+            self.pack(high, moving.share_of[direction + 1], once)
+
+    def _strides(self, theirs: Adopted) -> tuple[int, ...]:
+        return (0,) * (3 - self._system.grid.dimension) + theirs.strides
+
+    def _launch(self, name: str, dtype: str, strides: tuple[object, ...], inputs: list[object], once: bool) -> None:
+        system = self._system
+        kernel = getattr(staging(system.shape, arrays.DTYPES[dtype]), name)
         if once:
             launch(kernel, system.leaves, inputs, system.device)
             return
-        key = name, theirs.dtype, theirs.strides, ours[-1].ptr
+        key = name, dtype, strides, inputs[-1].ptr
         if key not in self._commands:
             self._commands[key] = record(kernel, system.leaves, inputs, system.device)
         command = self._commands[key]
-        command.set_param_at_index_from_ctype(0, theirs.pointer)
+        for place in ADDRESSES[name]:
+            command.set_param_at_index_from_ctype(place, inputs[place])
         command.launch()

@@ -9,12 +9,13 @@ import numpy as np
 import warp as wp
 
 from hpsolver.kernels import mending
-from hpsolver.kernels import regions as region_kernels
 from hpsolver.kernels.assembly import ROUND_CHUNK, assembly, to_float
 from hpsolver.kernels.building import Shape, launch
 
 from .bricks import Bricks, make_bricks
 from .grid import Grid
+from .means import RegionMeans
+from .moving import MovingFluid
 from .regions import Regions, find_pieces, find_regions, pinned_cells, pocket_cells
 
 if TYPE_CHECKING:
@@ -38,14 +39,15 @@ class System:
     Attributes:
         density, rhs: [N] fp64. ``given``: the density as the caller gave it; the same array unless it may be mended.
         conductance, diagonal: A in fp64, [directions * N] and [N]; see ``hpsolver.kernels.assembly``.
+        leak: [N] fp64, the part of the diagonal that leaves through open sides and surfaces.
         krylov_conductance, krylov_diagonal: the same in the Krylov type (the same arrays where that is fp64).
         fluid: [N] uint8, 1 for cells of the fluid, 0 for solid and padding.
         neighbor, side, used: the brick order (``Bricks``) on the device.
         origin: [leaves, 3] int32, first cell of each leaf.
-        regions, region_label, pinned: the fluid's connectivity, on the host, the latter two [N] (``hpsolver.regions``).
+        moving: fluid that changes every frame, or None: then its connectivity is known on the host, as follows.
+        regions, region_label, pinned: what hangs together, the latter two [N] (``hpsolver.regions``).
         pieces: [N] on the host, ``find_pieces`` of all fluid but pockets.
-        mean: [regions] fp64, the means last subtracted by ``project_rhs``, None without singular regions.
-        region_size: [regions] fp64, their cells, where there are some.
+        largest_share: what a face's share may be at most, where faces have one.
         mended: [1] int32, densities replaced in this frame, None where none may be.
         slots: blocks, hence partial sums, of a reduction.
     """
@@ -61,11 +63,11 @@ class System:
         # One block does all on the CPU; on a GPU enough of them to fill it, few enough to be summed by every block.
         self.slots = slots or (min(self.leaves, MAX_SLOTS) if device.is_cuda else 1)
 
-        self.neighbor = self._on_device(self.bricks.neighbor)
-        self.side = self._on_device(self.bricks.side)
-        self.used = self._on_device(self.bricks.used)
+        self.neighbor = self.on_device(self.bricks.neighbor)
+        self.side = self.on_device(self.bricks.side)
+        self.used = self.on_device(self.bricks.used)
         origin = self.bricks.coordinates * np.array(self.bricks.extent)
-        self.origin = self._on_device(origin.astype(np.int32))
+        self.origin = self.on_device(origin.astype(np.int32))
 
         self.density = self.zeros(self.size, wp.float64)
         self.given = self.density
@@ -73,13 +75,16 @@ class System:
         self.rhs = self.zeros(self.size, wp.float64)
         self.conductance = self.zeros(self.bricks.directions * self.size, wp.float64)
         self.diagonal = self.zeros(self.size, wp.float64)
+        self.leak = self.zeros(self.size, wp.float64)
         self.bad_cells = self.zeros(self.slots, wp.float64)
         self.krylov_conductance, self.krylov_diagonal = self.conductance, self.diagonal
         if self.krylov_type is wp.float32:
             self.krylov_conductance = self.zeros(self.conductance.size, wp.float32)
             self.krylov_diagonal = self.zeros(self.size, wp.float32)
 
-        self._assemble = assembly(self.shape, grid.face_average == "harmonic").assemble
+        self._harmonic = grid.face_average == "harmonic"
+        self._nothing = self.zeros(1, wp.float64)
+        self.largest_share = 1.0
         steps = (1.0,) * (3 - grid.dimension) + grid.spacing
         self._scale = [1.0 / (h * h) for h in steps]
         self.set_solid(None)
@@ -92,50 +97,69 @@ class System:
     @functools.cached_property
     def cell_across(self) -> wp.array:
         """[directions * N] int32 on the device: ``Bricks.across``, -1 at walls and open sides."""
-        return self._on_device(self.bricks.across(outside=-1).astype(np.int32))
+        return self.on_device(self.bricks.across(outside=-1).astype(np.int32))
+
+    @property
+    def pinned_on_device(self) -> wp.array:
+        """[N] uint8: ``pinned``, of this frame where the fluid moves."""
+        return self.moving.pinned if self.moving else wp.array(self.pinned, dtype=wp.uint8, device=self.device)
 
     @property
     def leaf_pieces(self) -> np.ndarray:
-        """[leaves] how many of ``pieces`` there are in each leaf, on the host."""
+        """[leaves] how many of ``pieces`` there are in each leaf, on the host; of moving fluid 1."""
         most: np.ndarray = self.pieces.reshape(self.leaves, -1).max(axis=1)
         return most
 
     @property
     def leaf_fluid(self) -> np.ndarray:
-        """[leaves] bool, which leaves hold fluid, on the host."""
+        """[leaves] bool, which leaves hold fluid, or may, on the host."""
         wet: np.ndarray = (self.fluid.numpy() > 0).reshape(self.leaves, -1).any(axis=1)
         return wet
 
     def set_solid(self, solid: np.ndarray | None) -> None:
-        """Analyses a solid mask [grid shape] on the host: fluid cells and singular regions. Allocates."""
+        """Analyses a solid mask [grid shape] on the host: fluid cells and singular regions, until the next call or
+        ``move``. Allocates."""
+        self.moving: MovingFluid | None = None
         fluid = np.ones(self.grid.shape, np.uint8) if solid is None else (~solid).astype(np.uint8)
-        self.fluid = self._on_device(self.bricks.to_bricks(fluid))
+        self.fluid = self.on_device(self.bricks.to_bricks(fluid))
         self.regions: Regions = find_regions(self.grid, solid)
         label = self.bricks.to_bricks(self.regions.label, padding=-1)
         self.region_label = label
         self.pinned = pinned_cells(self.bricks, label)
         pockets = pocket_cells(label, self.pinned)
         self.pieces = find_pieces(self.bricks, self.bricks.to_bricks(fluid).astype(bool) & ~pockets)
-        self.mean: wp.array | None = None
+        self._means: RegionMeans | MovingFluid | None = None
         if self.regions.count:
-            lists = {name: self._on_device(values) for name, values in self.regions.chunks(label).items()}
-            self._region, self._cells, self._start = lists["region"], lists["cells"], lists["start"]
-            self._first, self.region_size = lists["first"], lists["size"]
-            self._chunk_sum = self.zeros(self._start.size - 1, wp.float64)
-            self.mean = self.zeros(self.regions.count, wp.float64)
-            self._pressure_mean, self._shift, self._rest = (
-                self.zeros(self.regions.count, wp.float64) for _ in range(3)
-            )
+            self._means = RegionMeans(self, self.regions, label)
+
+    def move(self, shares: bool) -> None:
+        """From now on solids, surface and, with ``shares``, faces change every frame (``moving``). The solid cells of
+        ``set_solid`` stay solid in any case. Allocates."""
+        resting = (self.fluid.numpy() == 0) if self.moving is None else (self.moving.resting.numpy() > 0)
+        self.set_solid(None)
+        self.moving = self._means = MovingFluid(self, resting.astype(np.uint8), shares)
+        self.fluid.assign(1 - resting.astype(np.uint8))
+
+    def rest(self, solid: np.ndarray | None) -> None:
+        """Sets the cells of moving fluid that are solid in every frame; nothing is analysed or allocated."""
+        fluid = np.ones(self.grid.shape, np.uint8) if solid is None else (~solid).astype(np.uint8)
+        self.moving.resting.assign(1 - self.bricks.to_bricks(fluid))
 
     def assemble(self) -> None:
-        """Records: density -> conductance, diagonal, bad_cells."""
+        """Records: density -> conductance, leak, diagonal, bad_cells; and what moving fluid hangs together."""
         if self.mended is not None:
             wp.launch(mending.clear, dim=1, inputs=[self.mended], device=self.device)
             inputs = [self.size, self.given, self.fluid, self.cell_across, self.density, self.mended]
             wp.launch(mending.mend, dim=self.size, inputs=inputs, device=self.device)
-        inputs = [self.slots, self.leaves, self.density, self.fluid, self.neighbor, self.side, self.used]
-        outputs = [self.conductance, self.diagonal, self.bad_cells]
-        launch(self._assemble, self.slots, [*inputs, *self._scale, *outputs], self.device)
+        moving, nothing = self.moving, self._nothing
+        kinds, phi, shares = (moving.kinds, moving.phi, moving.shares) if moving else (self.fluid, nothing, nothing)
+        kernel = assembly(self.shape, self._harmonic, moving is not None, shares.size > 1)
+        inputs = [self.slots, self.leaves, self.density, kinds, phi, shares, wp.float64(self.largest_share)]
+        inputs += [self.neighbor, self.side, self.used, *self._scale]
+        outputs = [self.conductance, self.leak, self.diagonal, self.bad_cells]
+        launch(kernel, self.slots, [*inputs, *outputs], self.device)
+        if moving:
+            moving.find()
         if self.krylov_type is wp.float32:
             self.round(self.conductance, self.krylov_conductance)
             self.round(self.diagonal, self.krylov_diagonal)
@@ -145,27 +169,21 @@ class System:
         launch(to_float, -(-source.size // ROUND_CHUNK), [source.size, source, target], self.device)
 
     def project_rhs(self) -> None:
-        """Records: subtracts from the right-hand side its mean over each singular region, kept in ``mean``."""
-        if self.mean is not None:
-            self._subtract_means(self.rhs, self.mean)
+        """Records: subtracts from the right-hand side its mean over each singular region."""
+        if self._means is not None:
+            self._means.project_rhs(self.rhs)
 
     def project_pressure(self, x: wp.array) -> None:
         """Records: gives x [N] zero mean over each singular region, which fixes the pressure's level there."""
-        if self.mean is not None:
-            self._subtract_means(x, self._pressure_mean)
+        if self._means is not None:
+            self._means.project_pressure(x)
 
-    def _subtract_means(self, vector: wp.array, mean: wp.array) -> None:
-        chunks = self._chunk_sum.size
-        inputs = [vector, self._region, self._cells, self._start, self._first, self._chunk_sum]
-        launch(region_kernels.chunk_sums, chunks, inputs, self.device)
-        lists = [self._cells, self._start, self._first, self.region_size]
-        inputs = [vector, *lists, self._chunk_sum, self._shift, self._rest, mean]
-        wp.launch(region_kernels.region_means, dim=self.regions.count, inputs=inputs, device=self.device)
-        inputs = [self._region, self._shift, self._rest, vector]
-        wp.launch(region_kernels.subtract_means, dim=self.size, inputs=inputs, device=self.device)
+    def means(self) -> tuple[np.ndarray, np.ndarray]:
+        """([regions] what ``project_rhs`` took from each singular region, [regions] their cells), on the host."""
+        return self._means.means() if self._means is not None else (np.zeros(0), np.zeros(0))
 
     def matrix(self) -> scipy.sparse.csr_matrix:
-        """A of the last frame as SciPy CSR in row-major cell order. Rows of solid cells are rows of the identity.
+        """A of the last frame as SciPy CSR in row-major cell order. Rows of solid cells and of air are rows of the identity.
 
         Raises:
             ModuleNotFoundError: SciPy is not installed.
@@ -176,8 +194,8 @@ class System:
         cell = self.bricks.cell
         real = np.flatnonzero(cell >= 0)
         conductance = self.conductance.numpy().reshape(-1, self.size)
-        # A cell without any face is a region of its own: the device keeps 1 there, A's row is zero.
-        alone = (self.region_label >= 0) & ~conductance.any(axis=0)
+        # A fluid cell without any face is a region of its own: the device keeps 1 there, A's row is zero.
+        alone = (self.fluid.numpy() > 0) & ~conductance.any(axis=0) & (self.leak.numpy() == 0.0)
         diagonal = np.where(alone, 0.0, self.diagonal.numpy())
         rows, columns, values = [cell[real]], [cell[real]], [diagonal[real]]
         for c, neighbor in zip(conductance, number, strict=True):
@@ -195,6 +213,7 @@ class System:
     def zeros(self, size: int, dtype: type) -> wp.array:
         return wp.zeros(size, dtype=dtype, device=self.device)
 
-    def _on_device(self, values: np.ndarray) -> wp.array:
+    def on_device(self, values: np.ndarray) -> wp.array:
+        """A flat copy."""
         kinds = {"int32": wp.int32, "uint8": wp.uint8, "float64": wp.float64}
         return wp.array(values.ravel(), dtype=kinds[values.dtype.name], device=self.device)

@@ -17,6 +17,10 @@ def staging(shape: Shape, S: type) -> SimpleNamespace:
 
     ``pack``: vector = field where ``mask``, else 0; fp64.
     ``unpack``: field = vector.
+    ``classify``: kinds [N], 0 solid or padding, 1 fluid, 2 air, and fluid [N], 1 or 0, from masks of bytes at ``solid``
+    and ``air``, with their strides, and the cells that are solid in any case, ``resting`` [N]; phi [N] = the signed
+    distance at ``field``, where it is not negative there is air. Addresses are 0 for what is not given; of no distance,
+    phi says that the surface is at the centres of air cells.
     ``field`` is its address, ``sx``, ``sy``, ``sz`` its strides in bytes (2D: sx = 0): plain numbers, since a frame may
     bring another array each time, and to make Warp arrays of them takes longer than to read them.
     ``origin`` [leaves, 3] is each leaf's first cell, ``used`` [leaves, 3] its extent.
@@ -42,28 +46,50 @@ def staging(shape: Shape, S: type) -> SimpleNamespace:
         used=array(wp.int32),
         vector=array(wp.float64),
     )
-    return SimpleNamespace(pack=pack, unpack=unpack)
+    masks = {f"{name}{axis}": wp.int64 for name in ("solid_", "air_") for axis in "xyz"}
+    classify = block_kernel(
+        module,
+        "classify",
+        body("assembly/classify", shape=shape, S=S),
+        **field,
+        solid=wp.uint64,
+        air=wp.uint64,
+        **masks,
+        origin=array(wp.int32),
+        used=array(wp.int32),
+        resting=array(wp.uint8),
+        kinds=array(wp.uint8),
+        fluid=array(wp.uint8),
+        phi=array(wp.float64),
+    )
+    return SimpleNamespace(pack=pack, unpack=unpack, classify=classify)
 
 
 @functools.cache
-def assembly(shape: Shape, harmonic: bool) -> SimpleNamespace:
-    """Kernels that assemble A. Blocks: ``slots``.
+def assembly(shape: Shape, harmonic: bool, air: bool = False, shares: bool = False) -> wp.Kernel:
+    """Assembles A: conductance [directions, N], ``leak`` [N], what leaves through open sides and surfaces, and diagonal
+    [N], fp64, from density [N]. Blocks: ``slots``.
 
-    ``assemble``: conductance [directions, N] and diagonal [N] of A, fp64, from density [N]; rows of padding, solid and
-    isolated cells are rows of the identity. ``bad_cells[slot]`` counts fluid cells whose density is not a positive
-    finite number; they are assembled as if solid.
+    Rows of padding, solid, air and isolated cells are rows of the identity. ``bad_cells[slot]`` counts fluid cells whose
+    density is not a positive finite number; they are assembled as if solid.
+
+    Args:
+        air: ``kinds`` [N] may be 2, air, beside 0 and 1; ``phi`` [N] is the signed distance to the surface.
+        shares: faces conduct ``shares`` [directions, N] times that, in [0, ``largest``]; others make a cell bad.
     """
-    module = module_name("assembly", shape, "harmonic" if harmonic else "arithmetic")
-
     F64, I32 = array(wp.float64), array(wp.int32)
-    assemble = block_kernel(
-        module,
+    options = "_".join(["harmonic" if harmonic else "arithmetic", *["air"] * air, *["shares"] * shares])
+    return block_kernel(
+        module_name("assembly", shape, options),
         "assemble",
-        body("common/halo", "assembly/assemble", shape=shape, HARMONIC=harmonic),
+        body("common/halo", "assembly/assemble", shape=shape, HARMONIC=harmonic, AIR=air, SHARES=shares),
         slots=wp.int32,
         leaves=wp.int32,
         density=F64,
-        fluid=array(wp.uint8),
+        kinds=array(wp.uint8),
+        phi=F64,
+        shares=F64,
+        largest=wp.float64,
         neighbor=I32,
         side=I32,
         used=I32,
@@ -71,10 +97,10 @@ def assembly(shape: Shape, harmonic: bool) -> SimpleNamespace:
         scale_y=wp.float64,
         scale_z=wp.float64,
         conductance=F64,
+        leak=F64,
         diagonal=F64,
         bad_cells=F64,
     )
-    return SimpleNamespace(assemble=assemble)
 
 
 ROUND_CHUNK = 4096

@@ -65,6 +65,14 @@ def clear(vector: wp.array[Any]):
 
 
 @wp.kernel(enable_backward=False)
+def confine(fluid: wp.array[wp.uint8], vector: wp.array[wp.float64]):
+    """vector [n] = 0 outside the fluid. One thread per cell."""
+    i = wp.tid()
+    if fluid[i] == wp.uint8(0):
+        vector[i] = wp.float64(0.0)
+
+
+@wp.kernel(enable_backward=False)
 def rounded(
     state: wp.array[wp.float64],
     pressure: wp.array[wp.float64],

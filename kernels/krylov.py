@@ -116,7 +116,7 @@ def krylov(shape: Shape, T: type) -> SimpleNamespace:
     largest = block_kernel(
         module,
         "largest",
-        body("krylov/largest", shape=shape),
+        body("common/largest", "krylov/largest", shape=shape),
         slots=wp.int32,
         leaves=wp.int32,
         u=VEC,

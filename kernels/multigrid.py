@@ -45,12 +45,11 @@ def setup(shape: Shape, M: type) -> SimpleNamespace:
         text = body(*texts, shape=shape, M=M, DIRECT_CELLS=DIRECT_CELLS)
         return block_kernel(module, name, text, **arguments, **levels)
 
-    bricks = {"slots": wp.int32, "leaves": wp.int32, "side": I32, "used": I32, "origin": I32}
-    scales = {f"scale_{axis}": wp.float64 for axis in "xyz"}
-    assembled = {"density": F64, "fluid": array(wp.uint8), "conductance": F64, "diagonal": F64}
+    bricks = {"slots": wp.int32, "leaves": wp.int32, "used": I32, "origin": I32}
+    assembled = {"conductance": F64, "leak": F64, "diagonal": F64}
     solve = {"work": F64, "inverse": array(M)}
     return SimpleNamespace(
-        fine=kernel("fine", "fine", **bricks, **scales, **assembled),
+        fine=kernel("fine", "fine", **bricks, **assembled),
         phase=kernel("phase", "weights", "galerkin", "phase", slots=wp.int32, level=wp.int32, phase=wp.int32),
         rest=kernel(
             "setup_rest",

@@ -32,6 +32,7 @@ class Preconditioner(abc.ABC):
         patience: iterations after which its fallback is likely to be the faster one; None: half of a frame's.
         doubtful: the solids are such that its fallback should begin (once bound).
         starts: it implements ``start``.
+        moves: it can follow a fluid that changes every frame (``System.moving``).
         pointwise: [N], Krylov type, M's diagonal if it has no other entries (once bound): an iteration then applies it
             in passing, and calls no ``apply``.
         system: what it is bound to.
@@ -47,6 +48,7 @@ class Preconditioner(abc.ABC):
     doubtful = False
     leaf_size: int | None = 128
     starts = False
+    moves = True
     pointwise: wp.array | None = None
 
     def leaf_cells(self, grid: Grid) -> int | None:

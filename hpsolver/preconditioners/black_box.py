@@ -44,7 +44,7 @@ class BlackBox:
     def __init__(self, system: System, block_cells: int):
         self.system = system
         T, M = system.krylov_type, system.preconditioner_type
-        table, total = levels(system.grid)
+        table, total = levels(system.grid, system.moving is not None)
         cells = table[:, :3].prod(axis=1)
         self._levels, coarsest = len(table), int(cells[-1])
         self._big = min(int((cells > block_cells).sum()), self._levels - 1)  # the coarsest is solved in one block
@@ -60,9 +60,9 @@ class BlackBox:
 
     def update(self) -> None:
         system = self.system
-        bricks = [system.slots, system.leaves, system.side, system.used, system.origin]
-        assembled = [system.density, system.fluid, system.conductance, system.diagonal]
-        self._launch(self._setup.fine, system.slots, *bricks, *system._scale, *assembled)
+        bricks = [system.slots, system.leaves, system.used, system.origin]
+        assembled = [system.conductance, system.leak, system.diagonal]
+        self._launch(self._setup.fine, system.slots, *bricks, *assembled)
         for level in range(self._big):
             for phase in range(system.grid.dimension + 2):
                 self._launch(self._setup.phase, system.slots, system.slots, level, phase)
@@ -83,13 +83,17 @@ class BlackBox:
         launch(kernel, blocks, [*inputs, self._table, self._numbers], self.system.device)
 
 
-def levels(grid: Grid) -> tuple[np.ndarray, int]:
-    """[levels, FIELDS] int32, what the kernels know of the levels, the finest first; and how many numbers they need."""
+def levels(grid: Grid, surface: bool = False) -> tuple[np.ndarray, int]:
+    """[levels, FIELDS] int32, what the kernels know of the levels, the finest first; and how many numbers they need.
+
+    Args:
+        surface: there may be one inside the grid.
+    """
     missing = 3 - grid.dimension
     shape = np.array((1,) * missing + grid.shape)
     spacing = np.array((1.0,) * missing + grid.spacing)
     periodic = [False] * missing + [grid.periodic(axis) for axis in range(grid.dimension)]
-    is_open = any(side == "open" for pair in grid.boundary for side in pair)
+    is_open = surface or any(side == "open" for pair in grid.boundary for side in pair)
     table: list[tuple[int, ...]] = []
     start = 0
     while True:

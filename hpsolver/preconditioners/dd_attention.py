@@ -53,6 +53,7 @@ class DDAttention(Preconditioner):
     """
 
     name = "dd_attention"
+    moves = False
     fallback = "jacobi"
 
     def __init__(

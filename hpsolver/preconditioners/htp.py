@@ -48,6 +48,7 @@ class HTP(Schwarz):
     """
 
     name = "htp"
+    moves = False
     graph_safe = False
 
     LARGEST = 1e4

@@ -40,6 +40,7 @@ class HTPaper(Preconditioner):
     """
 
     name = "htp_paper"
+    moves = False
     positive = False
     graph_safe = False
     launches = 3

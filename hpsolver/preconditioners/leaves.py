@@ -90,7 +90,7 @@ class Leaves:
         self._seen = wp.full(rows, math.nan, dtype=wp.float64, device=system.device)
         self.changed = system.zeros(bricks.leaves, wp.int32)
         self.y = system.zeros(system.size, system.krylov_type)
-        self.pinned = wp.array(system.pinned, dtype=wp.uint8, device=system.device)
+        self.pinned = system.pinned_on_device
         self._setup = kernels.factorization(system.shape, BW, self.by.W)
         W = 1 if self.dense else self.by.W
         self._sweep = kernels.sweeping(system.shape, BW, W, system.krylov_type, M, R, mode, self.dense)

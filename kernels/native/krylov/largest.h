@@ -5,9 +5,5 @@ for (int b = slot; b < leaves; b += slots)
         const double size = fabs(double(u.data[b * L + l]));
         most = size > most ? size : most;
     }
-block_scratch[lane] = most;
-HP_SYNC;                                            // each lane wrote its largest; lane 0 reads all
-if (lane == 0) {
-    for (int other = 0; other < lanes; ++other) most = block_scratch[other] > most ? block_scratch[other] : most;
-    largest_slots.data[slot] = most;
-}
+most = block_largest(most);
+if (lane == 0) largest_slots.data[slot] = most;

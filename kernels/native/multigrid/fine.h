@@ -1,27 +1,17 @@
 // The finest level's operator, from A in brick order.
 const Level g = level_at(0);
 const long long n = (long long)leaves * L;
-const double scale[3] = {scale_z, scale_y, scale_x};                           // 1 / h^2, last axis first
 for (int b = slot; b < leaves; b += slots) {
     const int* first = origin.data + 3 * b;
     const int* u = used.data + 3 * b;
-    const int* sides = side.data + b * DIRECTIONS;
     HP_ROWS {
         if (x >= u[0] || y >= u[1] || z >= u[2]) continue;
         constexpr int V = HP_ROW_LENGTH;
         const int count = u[2] - z < V ? u[2] - z : V, cell[3] = {first[2] + z, first[1] + y, first[0] + x};
         const long long row = g.row(cell[2], cell[1]) + cell[0], i = (long long)b * L + l;
-        double leak[V] = {};                                                   // to open sides
-        for (int axis = 0; axis < DIMS; ++axis)
-            for (int end = 0; end < 2; ++end) {
-                const int at = (end ? g.length(axis) - 1 : 0) - cell[axis];
-                if (sides[2 * axis + end] != 2 || (axis == 0 ? at < 0 || at >= count : at != 0)) continue;
-                for (int v = axis == 0 ? at : 0; v < (axis == 0 ? at + 1 : count); ++v)
-                    leak[v] += fluid.data[i + v] ? 2.0 * scale[axis] / density.data[i + v] : 0.0;
-            }
         M *s = g.part(S) + row, *d = g.part(D) + row;
         auto copy = [&](int v) {
-            s[v] = M(leak[v]);
+            s[v] = M(leak.data[i + v]);
             d[v] = M(DAMPING / diagonal.data[i + v]);
             for (int axis = 0; axis < DIMS; ++axis) g.part(C + axis)[row + v] = M(conductance.data[(2 * axis + 1) * n + i + v]);
         };

@@ -1,0 +1,8 @@
+// Hangs the pieces of one leaf right below their region's root, and lets the root know of their leaks.
+HP_CELLS {
+    const int i = slot * L + l;
+    if (label.data[i] != i) continue;
+    const int root = root_of(i);
+    parent.data[i] = root;
+    if (leaks.data[i]) leaks.data[root] = 1;
+}

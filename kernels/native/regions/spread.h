@@ -1,0 +1,16 @@
+// Prepares sums over moving regions: each root's value as its shift, its sum 0, and, per slot, the largest difference of a
+// cell from its root, UNUSABLE if one is not finite.
+double largest = 0.0;
+for (int b = slot; b < leaves; b += slots) {
+    if (only.data[b] == -1) continue;
+    HP_CELLS {
+        const int i = b * L + l, root = region.data[i];
+        if (root < 0) continue;
+        double far = fabs(vector.data[i] - vector.data[root]);
+        far = far < UNUSABLE ? far : UNUSABLE;
+        largest = far > largest ? far : largest;
+        if (root == i) shift.data[i] = vector.data[i], sum.data[i] = 0;
+    }
+}
+const double most = block_largest(largest);
+if (lane == 0) spread_slots.data[slot] = most;

@@ -135,12 +135,13 @@ factor_band = block_kernel(
     **_BAND,
     regions=wp.int32,
     pins=I32,
+    slack=wp.float64,
     scale=F64,
     band=F64,
     factor=F64,
     column=F64,
 )
-"""factor = L D L^T of band with its pins; ``column`` [width] is scratch. Skipped when no leaf changed. Blocks: 1."""
+"""factor = L D L^T of band with its pins or slack; ``column`` [width] is scratch. Skipped when no leaf changed. Blocks: 1."""
 
 invert_band = block_kernel(
     "hpsolver.banded",

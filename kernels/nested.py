@@ -56,6 +56,7 @@ def nesting(
             members=I32,
             **graph,
             pinned=U8,
+            slack=wp.float64,
             scale=F64,
             blocks=F64,
             mass=F64,

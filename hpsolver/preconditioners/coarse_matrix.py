@@ -14,6 +14,10 @@ from hpsolver.system import System
 
 from .constants import Constants, RegionConstants
 
+SLACK = {wp.float64: 1e-11, wp.float32: 1e-7}
+"""Of a coarse diagonal, added to all of it where the fluid moves and nobody knows which unknowns to pin; by the type of
+the residual, whose rounding it amplifies. What no pin fixes is a level, which A does not see."""
+
 
 @dataclass(frozen=True)
 class CoarseMatrix:
@@ -27,6 +31,7 @@ class CoarseMatrix:
         blocks, mass: [nodes, directions + 1, R, R], [nodes, directions, R, R] (or a dummy).
         scale: [unknowns] diagonal of the matrix without its couplings, > 0.
         constants: which unknowns are constants.
+        cells: [nodes, R] fp64 of moving fluid, see ``hpsolver.kernels.constants``; None of fluid at rest.
     """
 
     lattice: Bricks | NodeBricks
@@ -38,6 +43,7 @@ class CoarseMatrix:
     mass: wp.array
     scale: wp.array
     constants: Constants
+    cells: wp.array | None = None
 
     @property
     def unknowns(self) -> int:
@@ -63,7 +69,8 @@ class CoarseMatrix:
         blocks = system.zeros(faces + lattice.leaves * R * R, wp.float64)
         masses = system.zeros(faces if mass else 1, wp.float64)
         scale = system.zeros(lattice.leaves * R, wp.float64)
-        return cls(lattice, R, *graph, blocks, masses, scale, constants)
+        cells = system.zeros(lattice.leaves * R, wp.float64) if system.moving else None
+        return cls(lattice, R, *graph, blocks, masses, scale, constants, cells)
 
 
 class ExactCoarse:
@@ -86,6 +93,7 @@ class ExactCoarse:
         self._system, self._matrix, self.dense = system, matrix, dense
         self._pins = RegionConstants(system, matrix.constants, matrix.lattice.leaves)
         self._band, self._factor = (system.zeros(rows * width, wp.float64) for _ in range(2))
+        self._slack = wp.float64(SLACK[system.krylov_type] if system.moving else 0.0)
         self._column = system.zeros(width, wp.float64)
         self._inverse = system.zeros(rows * rows if dense else 1, wp.float64)
         self._nothing = system.zeros(1, wp.float64)
@@ -103,7 +111,7 @@ class ExactCoarse:
         size, graph = [self._rows, matrix.width], [matrix.changed, matrix.neighbor, matrix.side]
         launch(self._band_rows, nodes, [*size, *graph, matrix.blocks, self._band], system.device)
         self._pins.choose_pins(matrix.scale)
-        shape, pins = [*size, nodes, matrix.changed], [self._pins.count, self._pins.pins]
+        shape, pins = [*size, nodes, matrix.changed], [self._pins.count, self._pins.pins, self._slack]
         inputs = [*shape, *pins, matrix.scale, self._band, self._factor, self._column]
         launch(kernels.factor_band, 1, inputs, system.device)
         if self.dense:

@@ -15,6 +15,7 @@ import warp as wp
 
 from hpsolver.kernels import coarse as kernels
 from hpsolver.kernels.building import launch
+from hpsolver.kernels.constants import leaf_constants
 from hpsolver.system import System
 
 from .coarse_matrix import CoarseMatrix, ExactCoarse
@@ -67,6 +68,8 @@ class CoarseSpace:
         self._system, self._leaves, self._pushed, self.R, self.C = system, leaves, pushed, R, C
         self.nested = nested
         pieces, constants = Constants.of_leaves(system, R)
+        if system.moving:
+            constants = constants.without_regions()
         count = np.maximum(np.bincount(constants.unknown // R, minlength=system.leaves), 1)
         self._constant_count = wp.array(count, dtype=wp.int32, device=system.device)
         self._pieces = wp.array(pieces, dtype=wp.uint8, device=system.device)
@@ -93,6 +96,7 @@ class CoarseSpace:
         coarsening = functools.partial(kernels.coarsening, system.shape, bricks.halfwidth, by.W, M)
         self._galerkin = coarsening(R, local, self.nested).galerkin
         self._setup = coarsening(C, local, self.nested) if self.selection is None else self.selection.setup
+        self._constants = leaf_constants(system.shape, R) if system.moving else None
         self._transfer = kernels.transfer(system.shape, system.krylov_type, M, R)
 
     @property
@@ -117,6 +121,9 @@ class CoarseSpace:
 
     def _update_functions(self) -> None:
         system, leaves, by, C = self._system, self._leaves, self._leaves.by, self.C
+        if self._constants is not None:
+            found = [system.moving.pieces, system.moving.piece_count, self._pieces, self._constant_count]
+            launch(self._constants, system.leaves, [*found, self._matrix.cells], system.device)
         target = self.functions if self.selection is None else self.selection.candidates
         if C > 1:
             closed = leaves.closed_factor()

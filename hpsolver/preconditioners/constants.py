@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,6 +65,10 @@ class Constants:
         function = np.zeros(system.size, dtype=np.int64)
         function[counts] = number[piece] + 1
         return function, constants
+
+    def without_regions(self) -> Constants:
+        """Of moving fluid, whose singular regions are found on the device."""
+        return dataclasses.replace(self, region=np.full_like(self.region, -1))
 
     def merged(self, lattice: NodeBricks, R: int) -> tuple[np.ndarray, Constants]:
         """Of what is connected in each brick: [constants] the function, 1 to R, of each one here; the bricks' own."""

@@ -24,6 +24,7 @@ import warp as wp
 from hpsolver.bricks import Bricks
 from hpsolver.kernels import coarse
 from hpsolver.kernels.building import launch
+from hpsolver.kernels.constants import brick_constants
 from hpsolver.kernels.nested import UNKNOWNS, nesting
 from hpsolver.node_bricks import NodeBricks, group_nodes
 from hpsolver.system import System
@@ -40,6 +41,9 @@ leaves it is twice as many: the constants of what is connected inside a brick al
 BAND_WORK = 1500
 """rows * width^2, per cell of the grid, of the largest band that is factored, by choice, each frame. Exact solutions
 cost fewer iterations: they are kept for as long as the factorisation is a fair part of the frame."""
+
+SLACK = 1e-5
+"""Of a brick's diagonal, as in ``coarse_matrix``; more, since dense inverses are stored in single precision."""
 
 TORN_WORK = 16 * BAND_WORK
 """The same with twice the functions, where solids cut most leaves and a cycle needs up to twice the iterations."""
@@ -108,7 +112,13 @@ class NestedCoarse:
         piece, weight = _in_brick_order(matrix, lattice, pieces)
         self._pieces = wp.array(piece, dtype=wp.uint8, device=device)
         self._weight = wp.array(weight, dtype=wp.float64, device=device)
-        self._start_functions = wp.array(_start_functions(lattice, R, R2, weight), dtype=wp.float32, device=device)
+        smooth = _smooth(lattice, R2)
+        self._start_functions = wp.array(
+            _start_functions(smooth, lattice, R, R2, weight), dtype=wp.float32, device=device
+        )
+        self._smooth, self._smooth_count = wp.array(np.repeat(smooth, R, axis=1).ravel(), dtype=wp.float32, device=device), len(smooth)
+        self._constants = brick_constants(dimension, R, R2) if system.moving else None
+        self._slack = wp.float64(SLACK if system.moving else 0.0)
 
         M, W = system.preconditioner_type, self._by.W
         halfwidth = (lattice.reach + 1) * R - 1
@@ -144,8 +154,11 @@ class NestedCoarse:
         launch(kernels.find_changes, bricks, inputs, device)
         self._pins.choose_pins(matrix.scale)
 
-        own = [matrix.scale, matrix.blocks, matrix.mass]
-        factoring = [changed, by.members, self._nodes, self._inside, self._pins.pinned, *own, self._factor]
+        if self._constants is not None:
+            inputs = [self._smooth_count, self._nodes, matrix.cells, self._smooth, self._weight]
+            launch(self._constants, bricks, [*inputs, self._start_functions, self._upper.cells], device)
+        own = [self._pins.pinned, self._slack, matrix.scale, matrix.blocks, matrix.mass]
+        factoring = [changed, by.members, self._nodes, self._inside, *own, self._factor]
         launch(kernels.factor_closed, by.groups, factoring, device)
         inputs = [changed, by.members, 1, self._start_functions, self._diagonal, self._factor, self._raw]
         launch(kernels.inverse_step, by.groups * (self._functions - 1), inputs, device)
@@ -195,11 +208,16 @@ def _in_brick_order(matrix: CoarseMatrix, lattice: NodeBricks, pieces: np.ndarra
     return piece, weight
 
 
-def _start_functions(lattice: NodeBricks, R: int, R2: int, weight: np.ndarray) -> np.ndarray:
+def _smooth(lattice: NodeBricks, R2: int) -> np.ndarray:
+    """[up to R2 - 1, nodes] fp32: Haar functions of a brick's nodes."""
+    order = np.ravel_multi_index(lattice.local.T, lattice.extent)
+    functions: np.ndarray = haar(lattice.extent, min(R2 - 1, lattice.size - 1))[:, order]
+    return functions
+
+
+def _start_functions(smooth: np.ndarray, lattice: NodeBricks, R: int, R2: int, weight: np.ndarray) -> np.ndarray:
     """[bricks * (R2 - 1) * 128] fp32: Haar functions of the constants; of few nodes, their next functions too."""
     size, count = lattice.size, R2 - 1
-    order = np.ravel_multi_index(lattice.local.T, lattice.extent)
-    smooth = haar(lattice.extent, min(count, size - 1))[:, order]
     functions = np.zeros((lattice.leaves, count, size, R), dtype=np.float32)
     functions[:, : len(smooth)] = smooth[:, :, None] * weight.reshape(lattice.leaves, 1, size, R)
     for k in range(count - len(smooth)):

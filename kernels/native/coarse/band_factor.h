@@ -1,6 +1,6 @@
 // L D L^T of a banded symmetric matrix, one block for all of it: multipliers below the diagonal, 1 / d on it.
 // Layout as in coarse/band.h. A singular region would leave a zero pivot: its pin gets the unknown's scale on top. So does a
-// pivot lost all the same.
+// pivot lost all the same. Where no pins are known, `slack` times its scale is added to every diagonal entry instead.
 constexpr double LOST = 1e-14;
 double stale = 0.0;
 for (int b = lane; b < leaves; b += lanes) stale += changed.data[b];
@@ -13,6 +13,8 @@ if (lane == 0)                                                           // two 
         const int q = pins.data[g];
         a[at_of(q) + q] += scale.data[q];
     }
+if (slack > 0.0)
+    for (int q = lane; q < n; q += lanes) a[at_of(q) + q] += slack * scale.data[q];
 HP_SYNC;                                            // pinned; column 0 is read next
 for (int j = 0; j < n; ++j) {
     const int count = until_of(j) - 1 - j;

@@ -1,0 +1,48 @@
+"""The constants of moving fluid, as coarse functions: what the host finds out of fluid at rest.
+
+Layouts as in ``kernels.coarse`` and ``kernels.nested``; ``cells`` [nodes, R] fp64: cells that a node's function is the
+constant of, 0 for other functions.
+"""
+
+import functools
+
+import warp as wp
+
+from .building import Shape, array, block_kernel, body, module_name
+from .nested import UNKNOWNS, brick_shape
+
+F64, I32, U8 = array(wp.float64), array(wp.int32), array(wp.uint8)
+
+
+@functools.cache
+def leaf_constants(shape: Shape, R: int) -> wp.Kernel:
+    """function [N], count [leaves] and cells [leaves, R] from the numbers of pieces. Blocks: leaves."""
+    return block_kernel(
+        module_name("leaf_constants", shape, R),
+        "leaf_constants",
+        body("constants/leaf", shape=shape, R=R),
+        pieces=U8,
+        piece_count=I32,
+        function=U8,
+        count=I32,
+        cells=F64,
+    )
+
+
+@functools.cache
+def brick_constants(dimension: int, R: int, R2: int) -> wp.Kernel:
+    """weight [bricks, UNKNOWNS], the first ``count`` start functions [bricks, R2 - 1, UNKNOWNS], from ``smooth`` [count,
+    UNKNOWNS], and brick_cells [bricks, R2], of which only the first function has some. Blocks: bricks."""
+    assert UNKNOWNS % R == 0
+    return block_kernel(
+        module_name("brick_constants", f"{dimension}d", R, R2),
+        "brick_constants",
+        body("constants/brick", shape=brick_shape(dimension, R), R=R, R2=R2),
+        count=wp.int32,
+        nodes=I32,
+        cells=F64,
+        smooth=array(wp.float32),
+        weight=F64,
+        start=array(wp.float32),
+        brick_cells=F64,
+    )

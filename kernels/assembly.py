@@ -17,7 +17,7 @@ def staging(shape: Shape, S: type) -> SimpleNamespace:
 
     ``pack``: vector = field where ``mask``, else 0; fp64.
     ``unpack``: field = vector.
-    ``classify``: kinds [N], 0 solid or padding, 1 fluid, 2 air, and fluid [N], 1 or 0, from masks of bytes at ``solid``
+    ``classify``: kinds [N], 0 solid or padding, 1 fluid, 2 air, 3 fluid of unusable distance, and fluid [N], 1 or 0, from masks of bytes at ``solid``
     and ``air``, with their strides, and the cells that are solid in any case, ``resting`` [N]; phi [N] = the signed
     distance at ``field``, where it is not negative there is air. Addresses are 0 for what is not given; of no distance,
     phi says that the surface is at the centres of air cells.
@@ -74,7 +74,7 @@ def assembly(shape: Shape, harmonic: bool, air: bool = False, shares: bool = Fal
     density is not a positive finite number; they are assembled as if solid.
 
     Args:
-        air: ``kinds`` [N] may be 2, air, beside 0 and 1; ``phi`` [N] is the signed distance to the surface.
+        air: ``kinds`` [N] may be 2, air, or 3, fluid of which that is unusable, beside 0 and 1; ``phi`` [N] is the signed distance to the surface.
         shares: faces conduct ``shares`` [directions, N] times that, in [0, ``largest``]; others make a cell bad.
     """
     F64, I32 = array(wp.float64), array(wp.int32)

@@ -22,27 +22,31 @@ OVERHANG = 4
 """Numbers behind the last array: the ghosts of its last row may be read beyond its end."""
 
 
-def roles(dimension: int) -> int:
+def roles(dimension: int, surface: bool) -> int:
     """Arrays that a level has in ``numbers``."""
-    return 6 * dimension + 10
+    return 6 * dimension + 10 + 2 * surface
 
 
 @functools.cache
-def setup(shape: Shape, M: type) -> SimpleNamespace:
+def setup(shape: Shape, M: type, surface: bool = False) -> SimpleNamespace:
     """From A to the levels' coefficients, once per frame.
 
     ``faces``: the finest level's face conductances. Blocks: slots.
     ``coarsen``: those of one coarser level. Blocks: slots.
     ``coarsen_rest``: those of levels ``first`` and coarser. Blocks: 1.
     ``split``: what the cycle needs, for all levels. Blocks: slots.
+
+    Args:
+        surface: cells have a ``leak`` of their own to p = 0, open sides included.
     """
-    module = module_name("geometric_setup", shape, M)
+    module = module_name("geometric_setup", shape, M, *["surface"] * surface)
     F64, I32 = array(wp.float64), array(wp.int32)
     levels = {"table": I32, "total": wp.int64, "numbers": array(M)}
 
     def kernel(name: str, *texts: str, **arguments: object) -> wp.Kernel:
         texts = ("geometric/levels", *(f"geometric/{text}" for text in texts))
-        return block_kernel(module, name, body(*texts, shape=shape, M=M), **arguments, **levels)
+        text = body(*texts, shape=shape, M=M, SURFACE=surface)
+        return block_kernel(module, name, text, **arguments, **levels)
 
     bricks = {"slots": wp.int32, "leaves": wp.int32, "side": I32, "used": I32, "origin": I32}
     scales = {f"scale_{axis}": wp.float64 for axis in "xyz"}
@@ -55,6 +59,7 @@ def setup(shape: Shape, M: type) -> SimpleNamespace:
             density=F64,
             fluid=array(wp.uint8),
             conductance=F64,
+            leak=F64,
         ),
         coarsen=kernel("coarsen", "coarsen", "coarsen_one", slots=wp.int32, level=wp.int32),
         coarsen_rest=kernel(

@@ -56,8 +56,9 @@ class Geometric:
         self._big = int(np.argmax(cells <= block_cells))
         self._total = int(table[-1, 4]) + half_rows(table[-1], dimension)
         self._table = wp.array(table.ravel(), dtype=wp.int32, device=system.device)
-        self._numbers = system.zeros(kernels.roles(dimension) * self._total + kernels.OVERHANG, M)
-        self._setup, self._cycle = kernels.setup(system.shape, M), kernels.cycle(system.shape, T, M)
+        surface = system.moving is not None
+        self._numbers = system.zeros(kernels.roles(dimension, surface) * self._total + kernels.OVERHANG, M)
+        self._setup, self._cycle = kernels.setup(system.shape, M, surface), kernels.cycle(system.shape, T, M)
 
     @property
     def launches(self) -> int:
@@ -66,9 +67,8 @@ class Geometric:
     def update(self) -> None:
         system = self.system
         bricks = [system.slots, system.leaves, system.side, system.used, system.origin]
-        self._launch(
-            self._setup.faces, system.slots, *bricks, *system._scale, system.density, system.fluid, system.conductance
-        )
+        assembled = [system.density, system.fluid, system.conductance, system.leak]
+        self._launch(self._setup.faces, system.slots, *bricks, *system._scale, *assembled)
         rest = max(self._big, 1)
         for level in range(1, rest):
             self._launch(self._setup.coarsen, system.slots, system.slots, level)

@@ -29,7 +29,7 @@ class Multigrid(Preconditioner):
     In 2D it is black-box multigrid (``BlackBox``): interpolation and coarse operators come from A, and iterations
     hardly grow with the contrast or the grid. In 3D its coarse operators have 27 points and cost more than they save,
     so the cycle has 7 points on every level (``Geometric``). Flat cells, with spacings more than 1.5 apart, take
-    ``BlackBox`` in 3D too, which coarsens their short axes first, and so do free surfaces, which it resolves. ``bench/FINDINGS.md`` has the figures.
+    ``BlackBox`` in 3D too, which coarsens their short axes first. ``bench/FINDINGS.md`` has the figures.
 
     Walls thinner than a coarse cell, islands of single cells and torn thin films are beyond it: a frame that takes more
     than ``PATIENCE`` iterations goes on with ``schwarz``, which then begins the next frames too. Where solids are all
@@ -58,8 +58,7 @@ class Multigrid(Preconditioner):
         self.patience, self.doubtful = PATIENCE[system.grid.dimension], self._doubts()
         grid, limit = system.grid, self.block_cells or (BLOCK_CELLS if system.device.is_cuda else 2 * system.size)
         flat = max(grid.spacing) > STRONG * min(grid.spacing)
-        cheap = grid.dimension == 3 and not flat and system.moving is None
-        self._cycle = Geometric(system, limit) if cheap else BlackBox(system, limit)
+        self._cycle = Geometric(system, limit) if grid.dimension == 3 and not flat else BlackBox(system, limit)
 
     def _doubts(self) -> bool:
         """Whether solids reach, in 2D, or cut, in 3D, a good share of the leaves."""

@@ -1,6 +1,6 @@
 // Face conductances, what leaves through open sides and surfaces, and the diagonal of A, brick by brick (design: section 2).
 //
-// A cell is solid or padding, 0, fluid, 1, or air, 2: there p = 0, at the cell's centre or, of a signed distance `phi` that
+// A cell is solid or padding, 0, fluid, 1, air, 2, or fluid of which `phi` is unusable, 3. In air p = 0, at the cell's centre or, of a signed distance `phi` that
 // grows from negative in the fluid through zero at the surface, where that is zero on the line between the two centres
 // (Gibou, Fedkiw, Cheng and Kang, J. Comput. Phys. 176, 2002).
 constexpr double AT_WALL = 0.0, AT_OPEN = -1.0, AT_AIR = -2.0;
@@ -21,48 +21,73 @@ for (int b = slot; b < leaves; b += slots) {
         if (d >= 0 && side.data[b * DIRECTIONS + d] != 0) return side.data[b * DIRECTIONS + d] == 2 ? AT_OPEN : AT_WALL;
         const double value = HARMONIC ? 1.0 / rho[i] : rho[i];
         if (AIR && kind[i] == 2) return AT_AIR - phi.data[i];
-        return kind[i] && (!HARMONIC || rho[i] > 0.0) ? value : AT_WALL;
+        return kind[i] == 1 && (!HARMONIC || rho[i] > 0.0) ? value : AT_WALL;
     });
+    bool leaky = false;
+    for (int d = 0; d < DIRECTIONS; ++d) leaky = leaky || side.data[b * DIRECTIONS + d] == 2;
+    if (AIR) {
+        double lowest[ACCUMULATORS] = {};
+        for (int t = lane * ACCUMULATORS; t < TILE; t += lanes * ACCUMULATORS)
+            for (int a = 0; a < ACCUMULATORS; ++a)
+                if (t + a < TILE) lowest[a] = tile[t + a] < lowest[a] ? tile[t + a] : lowest[a];
+        leaky = block_sum(lane_sum(lowest)) < 0.0;
+    }
     HP_ROWS {
         constexpr int V = HP_ROW_LENGTH;
         const int h = at(x, y, z), i = b * L + l;
-        double own[V], sum[V] = {}, out[V] = {};
+        double own[V], sum[V] = {};
         bool valid[V];
         for (int v = 0; v < V; ++v) own[v] = tile[h + v];
 #pragma unroll 1
         for (int v = 0; v < V; ++v) valid[v] = kind[i + v] == 1 && own[v] > 0.0 && own[v] < 1e300;
-        if (AIR)
-            for (int v = 0; v < V; ++v) valid[v] = valid[v] && phi.data[i + v] > -1e300;
         if (SHARES)
             for (int d = 0; d < DIRECTIONS; ++d)
-                for (int v = 0; v < V; ++v) valid[v] = valid[v] && shares.data[d * n + i + v] >= 0.0 && shares.data[d * n + i + v] <= largest;
+                for (int v = 0; v < V; ++v) {
+                    const double share = shares.data[d * n + i + v];
+                    valid[v] = valid[v] && share >= 0.0 && share <= largest;
+                }
 #pragma unroll 1
-        for (int v = 0; v < V; ++v) bad[v % ACCUMULATORS] += kind[i + v] == 1 && !valid[v] ? 1.0 : 0.0;
+        for (int v = 0; v < V; ++v) bad[v % ACCUMULATORS] += (kind[i + v] & 1) && !valid[v] ? 1.0 : 0.0;
 #pragma unroll
         for (int d = 0; d < DIRECTIONS; ++d) {
             const int step = (d % 2 ? 1 : -1) * STRIDE[2 - d / 2];
-            double s[V], c[V];
-            for (int v = 0; v < V; ++v) s[v] = scale[2 - d / 2] * (SHARES ? shares.data[d * n + i + v] : 1.0);
+            const double s = scale[2 - d / 2];
+            double c[V];
 #pragma unroll 1
             for (int v = 0; v < V; ++v) {
-                const double across = tile[h + step + v], mine = HARMONIC ? own[v] : 1.0 / own[v];
+                const double across = tile[h + step + v];
                 const double mean = HARMONIC ? 0.5 * (own[v] + across) : 2.0 / (own[v] + across);
-                c[v] = valid[v] && across > 0.0 ? s[v] * mean : 0.0;
+                c[v] = valid[v] && across > 0.0 ? s * mean : 0.0;
+                if (SHARES) c[v] *= shares.data[d * n + i + v];
                 sum[v] += c[v];
-                out[v] += valid[v] && across == AT_OPEN ? 2.0 * s[v] * mine : 0.0;
-                if (AIR) {
-                    const double near = phi.data[i + v] / (phi.data[i + v] - (AT_AIR - across));
-                    out[v] += valid[v] && across <= AT_AIR ? s[v] * mine / (near > NEAREST ? near : NEAREST) : 0.0;
-                }
             }
             for (int v = 0; v < V; ++v) to_conductance[d * n + i + v] = c[v];
         }
+        if (leaky) {
+            double out[V] = {};
+#pragma unroll 1
+            for (int d = 0; d < DIRECTIONS; ++d) {
+                const int step = (d % 2 ? 1 : -1) * STRIDE[2 - d / 2];
+                const double s = scale[2 - d / 2];
+                for (int v = 0; v < V; ++v) {
+                    const double across = tile[h + step + v], share = SHARES ? shares.data[d * n + i + v] : 1.0;
+                    const double one = share * (HARMONIC ? s * own[v] : s / own[v]);
+                    double distance = 0.5;                    // of p = 0, in cells
+                    if (AIR && across <= AT_AIR) {
+                        const double near = phi.data[i + v] / (phi.data[i + v] - (AT_AIR - across));
+                        distance = near > NEAREST ? near : NEAREST;
+                    }
+                    out[v] += valid[v] && (across == AT_OPEN || (AIR && across <= AT_AIR)) ? one / distance : 0.0;
+                }
+            }
+            for (int v = 0; v < V; ++v) to_leak[i + v] = out[v];
+            for (int v = 0; v < V; ++v) sum[v] += out[v];
+        } else if (AIR) {                           // a leaf without open side has never had a leak otherwise
+            for (int v = 0; v < V; ++v) to_leak[i + v] = 0.0;
+        }
         // Padding, air, solid and isolated cells: identity.
 #pragma unroll 1
-        for (int v = 0; v < V; ++v) {
-            to_leak[i + v] = out[v];
-            to_diagonal[i + v] = valid[v] && sum[v] + out[v] > 0.0 ? sum[v] + out[v] : 1.0;
-        }
+        for (int v = 0; v < V; ++v) to_diagonal[i + v] = valid[v] && sum[v] > 0.0 ? sum[v] : 1.0;
     }
     HP_SYNC;                                        // the tile was read; the next brick's is written
 }

@@ -10,5 +10,5 @@ for (int u = lane; u < L; u += lanes) {
     sum[u % ACCUMULATORS] += mine;
 }
 const double total = block_sum(lane_sum(sum));      // its barriers: the weights are written; all lanes read them
-for (int t = lane; t < count * L; t += lanes) start.data[b * (R2 - 1) * L + t] = float(smooth.data[t] * weight.data[b * L + t % L]);
+for (int t = lane; t < count * L; t += lanes) start.data[b * (R2 - 1) * L + t] = static_cast<float>(smooth.data[t] * weight.data[b * L + t % L]);
 for (int f = lane; f < R2; f += lanes) brick_cells.data[b * R2 + f] = f == 0 ? total : 0.0;

@@ -1,5 +1,5 @@
 // The finest level's face conductances, from A in brick order. A face to an open side has one too, twice the cell's own; the
-// seam has one on both sides of its extra cells.
+// seam has one on both sides of its extra cells. If SURFACE, what leaves through open sides and surfaces is kept with the cell.
 const Level g = level_at(0);
 const int n = leaves * L;
 const double scale[3] = {scale_z, scale_y, scale_x};                    // 1 / h^2, last axis first
@@ -29,11 +29,16 @@ for (int b = slot; b < leaves; b += slots) {
                 if ((axis == 0 ? z : axis == 1 ? y : x) != last || x >= u[0] || y >= u[1] || z >= u[2]) continue;
                 const long long place = 2 * g.row(first[0] + x, first[1] + y) + first[2] + z + behind * pitch[axis];
                 const double own = density.data[b * L + l], open = fluid.data[b * L + l] ? 2.0 * scale[axis] / own : 0.0;
-                const M value = opens[behind] ? M(open) : itself ? M(0) : M(before[behind * (long long)n + l]);
+                const M value = opens[behind] ? M(SURFACE ? 0.0 : open) : itself ? M(0) : M(before[behind * (long long)n + l]);
                 faces[place] = g.extra(axis) ? M(2) * value : value;
                 if (behind && g.extra(axis)) faces[place + pitch[axis]] = M(2) * value;
             }
         }
         HP_SYNC;                                    // this axis is done
     }
+    if (SURFACE)
+        HP_CELLS {
+            if (x >= u[0] || y >= u[1] || z >= u[2]) continue;
+            g.plain(LEAK)[2 * g.row(first[0] + x, first[1] + y) + first[2] + z] = M(leak.data[b * L + l]);
+        }
 }

@@ -14,11 +14,11 @@
 // in natural order, cell z at 2 * row + z.
 constexpr int HX = DIMS == 3 ? 1 : 0;
 constexpr int C = 0, INVERSE = C + 2 * DIMS, WEIGHT = INVERSE + 2, R = WEIGHT + DIMS, X = R + 2, Y = X + 2,
-              OWN = Y + 1, SHARE = OWN + 1, E = SHARE + DIMS, FACES = E + 2;
+              OWN = Y + 1, SHARE = OWN + 1, E = SHARE + DIMS, FACES = E + 2, LEAK = FACES + 2 * DIMS;
 // C: conductance of a red cell's faces, by direction. INVERSE: 1 / diagonal, red, black. WEIGHT: share of the coarse
 // cell across axis a in a red cell. R: right-hand side. X: iterate before (black) and after (red) the coarse correction.
 // Y: black cells after it. E: the result, plain. OWN, SHARE: red residuals as the parent and the coarse cell across axis a
-// get them. FACES: plain, for each axis the face between a cell and the one before it.
+// get them. FACES: plain, for each axis the face between a cell and the one before it. LEAK (if SURFACE): plain, to p = 0.
 struct Level {
     int x, y, z, half, width, flags;
     long long start, total;

@@ -45,10 +45,11 @@ for (int l = 0; l < levels; ++l) {
         for (int color = 0; color < 2; ++color) {
             const int offset = color ? 1 - q : q, last = k1 < g.cells(offset) ? k1 : g.cells(offset);
             M* inverse = g.part(INVERSE + color) + row;
+            const M* leaks = SURFACE ? g.plain(LEAK) : z_faces;
             HP_VECTOR for (int k = k0; k < last; ++k) {
                 const int at = 2 * (row + k) + offset;
                 const M x_sum = DIMS == 3 ? x_faces[at] + x_faces[at + stride] : M(0);
-                const M sum = z_faces[at] + z_faces[at + 1] + y_faces[at] + y_faces[at + steps] + x_sum;
+                const M sum = z_faces[at] + z_faces[at + 1] + y_faces[at] + y_faces[at + steps] + x_sum + (SURFACE ? leaks[at] : M(0));
                 inverse[k] = sum > M(0) ? M(1) / sum : isolated;
             }
             g.seam(inverse, offset, k0, k1);

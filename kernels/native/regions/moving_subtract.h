@@ -1,12 +1,16 @@
 // vector -= mean of its singular region, kept at the root; nothing where quantum is 0.
 const double quantum = quantum_of(array_max(spread_slots.data, slots));
+auto rest_of = [&](int root) { return double(sum.data[root]) / quantum / size.data[root]; };
 for (int b = slot; b < leaves; b += slots) {
-    if (only.data[b] == -1 || quantum == 0.0) continue;
-    HP_CELLS {
-        const int i = b * L + l, root = region.data[i];
-        if (root < 0) continue;
-        const double rest = double(sum.data[root]) / quantum / size.data[root];
-        vector.data[i] = (vector.data[i] - shift.data[root]) - rest;
-        if (root == i) mean.data[i] = shift.data[root] + rest;
+    const int single = only.data[b];
+    if (single == -1 || quantum == 0.0) continue;
+    const int* __restrict__ here = region.data + b * L;
+    double* __restrict__ to = vector.data + b * L;
+    if (single >= 0) {
+        const double from = shift.data[single], rest = rest_of(single);
+        HP_CELLS to[l] = here[l] == single ? (to[l] - from) - rest : to[l];
+    } else {
+        HP_CELLS if (here[l] >= 0) to[l] = (to[l] - shift.data[here[l]]) - rest_of(here[l]);
     }
+    HP_CELLS if (here[l] == b * L + l) mean.data[here[l]] = shift.data[here[l]] + rest_of(here[l]);
 }

@@ -50,7 +50,9 @@ def check_recordable(
     """
     where = "step inside a capture:"
     if not loaded:
-        raise RuntimeError(f"{where} call step once outside first, which compiles and loads the kernels")
+        raise RuntimeError(
+            f"{where} call step once outside first, with what moves: that compiles and loads the kernels"
+        )
     if not preconditioner.graph_safe:
         able = ", ".join(name for name in NAMES if make(name).graph_safe)
         reason = f"{preconditioner.name!r} predicts on the host in every frame, which no graph can record"

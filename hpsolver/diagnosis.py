@@ -71,7 +71,7 @@ def report(
 
 
 def bad_cells(system: System, status: Status) -> tuple[int, tuple[int, ...] | None]:
-    """How many fluid cells hold an unusable right-hand side or density, and the index of the first, row-major."""
+    """How many fluid cells hold an unusable right-hand side, or density, distance or face, and the index of the first, row-major."""
     mended = int(system.mended.numpy()[0]) if system.mended is not None else 0
     if status not in UNUSABLE and not mended:
         return 0, None
@@ -80,6 +80,8 @@ def bad_cells(system: System, status: Status) -> tuple[int, tuple[int, ...] | No
     else:
         density = system.given.numpy()
         bad = ~((density > 1e-300) & (density < 1e300))
+        if system.moving:
+            bad |= system.moving.unusable(system.largest_share)
     bad &= system.fluid.numpy() > 0
     if not bad.any():  # each value is finite, the sum of their squares is not
         return 0, None

@@ -6,7 +6,7 @@ mean over the region, as the pressure itself.
 
 The preconditioner is used again if its frame was the solver's last. Of an earlier frame, as in frames unrolled in time,
 backward assembles the matrix and renews the preconditioner once more: nothing of it is kept from frame to frame but the
-density and the pressure.
+density, the pressure, and what moves: 8 bytes a cell, 18 with a surface or solids of its own.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from __future__ import annotations
 import functools
 import weakref
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -84,6 +85,17 @@ def _function() -> Any:
     return Step
 
 
+@dataclass(frozen=True)
+class Kept:
+    """What a step leaves for its backward pass: its numbers, its pressure [N], and of moving fluid kinds, fluid and phi
+    (``hpsolver.moving``), which the next frame replaces."""
+
+    frame: int
+    solids: int
+    pressure: wp.array
+    moving: tuple[wp.array, ...]
+
+
 class Adjoint:
     """The adjoint solves of one solver, on its device."""
 
@@ -96,11 +108,17 @@ class Adjoint:
         self._replay: dict[bool, Callable[[], None]] = {}
         self._solids = solver.solids
 
-    def keep(self) -> tuple[int, int, wp.array]:
-        """Of the frame just solved: its number, that of its solids, its pressure [N]."""
-        return self._solver.frames, self._solver.solids, wp.clone(self._solver._pressure)
+    def keep(self) -> Kept:
+        """Of the frame just solved."""
+        solver = self._solver
+        moving = tuple(wp.clone(array) for array in self._moving())
+        return Kept(solver.frames, solver.solids, wp.clone(solver._pressure), moving)
 
-    def solve(self, kept: tuple[int, int, wp.array], density: torch.Tensor, weight: torch.Tensor) -> None:
+    def _moving(self) -> tuple[wp.array, ...]:
+        system = self._solver.system
+        return (system.moving.kinds, system.fluid, system.moving.phi) if system.moving else ()
+
+    def solve(self, kept: Kept, density: torch.Tensor, weight: torch.Tensor) -> None:
         """The adjoint pressure of a frame.
 
         Raises:
@@ -108,9 +126,12 @@ class Adjoint:
             SolveError: it did not converge.
         """
         solver, system = self._solver, self._solver.system
-        frame, solids, _ = kept
+        frame, solids = kept.frame, kept.solids
         if solids != solver.solids:
-            raise RuntimeError("backward: the solids or the surface may have changed since this step (set_solid, or a later step); call backward before")
+            raise RuntimeError(
+                "backward: the fluid is another one since this step (set_solid, or a first step with what moves); call "
+                "backward before"
+            )
         info = solver.info
         again = solver.assembled == frame and not info.fallback and not solver.recorded
         if self._solids != solids:
@@ -118,6 +139,8 @@ class Adjoint:
         shape = solver.grid.shape
         with arrays.caller_stream("torch", solver.device):
             if not again:
+                for kept_array, array in zip(kept.moving, self._moving(), strict=True):
+                    wp.copy(array, kept_array)
                 solver.staging.pack(arrays.adopt(density, "density", shape, solver.device), system.given)
             solver.staging.pack(
                 arrays.adopt(weight.detach(), "gradient of the pressure", shape, solver.device), system.rhs
@@ -130,12 +153,12 @@ class Adjoint:
         if not mine.converged:
             raise SolveError(f"backward: the adjoint solve: {mine.status} at {mine.residual:.3g}. {mine.status.advice}")
 
-    def by_density(self, kept: tuple[int, int, wp.array], like: torch.Tensor) -> torch.Tensor:
+    def by_density(self, kept: Kept, like: torch.Tensor) -> torch.Tensor:
         """dL/d(density) of the frame whose adjoint was solved last."""
         system = self._solver.system
         harmonic = int(system.grid.face_average == "harmonic")
         operator = [system.density, system.conductance, system.diagonal, system.cell_across, self._scale]
-        inputs = [system.size, harmonic, *operator, kept[2], self._pressure, self._gradient]
+        inputs = [system.size, harmonic, *operator, kept.pressure, self._pressure, self._gradient]
         with arrays.caller_stream("torch", system.device):
             wp.launch(kernels.by_density, dim=system.size, inputs=inputs, device=system.device)
         return self._given(self._gradient, like)

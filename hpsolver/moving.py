@@ -11,6 +11,9 @@ import warp as wp
 from hpsolver.kernels.building import launch
 from hpsolver.kernels.connectivity import connectivity, means
 
+UNUSABLE = 3
+"""In ``kinds``: fluid whose signed distance is no number."""
+
 if TYPE_CHECKING:
     from .system import System
 
@@ -22,6 +25,7 @@ class MovingFluid:
         shares: faces have shares of their own (``Solver.step``: ``fraction``, or coefficients of faces).
 
     Attributes:
+        inside: [N] uint8, 1 for cells of the grid, 0 for padding.
         resting: [N] uint8, cells that are solid in every frame, and padding.
         kinds, phi: [N], see ``hpsolver.kernels.assembly``.
         shares: [directions * N] fp64, or a dummy; ``share_of``: its directions.
@@ -32,6 +36,7 @@ class MovingFluid:
     def __init__(self, system: System, resting: np.ndarray, shares: bool):
         N, leaves = system.size, system.leaves
         self._system: System = weakref.proxy(system)  # which owns this: a cycle would keep its memory
+        self.inside = system.on_device((system.bricks.cell >= 0).astype(np.uint8))
         self.resting = wp.array(resting, dtype=wp.uint8, device=system.device)
         self.kinds = wp.array(1 - resting, dtype=wp.uint8, device=system.device)
         self.phi = wp.full(N, -1.0, dtype=wp.float64, device=system.device)
@@ -74,6 +79,14 @@ class MovingFluid:
         launch(self._means.spread, slots, inputs, device)
         launch(self._means.sums, leaves, inputs, device)
         launch(self._means.subtract, slots, [*inputs, self.size, mean], device)
+
+    def unusable(self, largest_share: float) -> np.ndarray:
+        """[N] bool: the signed distance is no number, or a face's share out of its range; waits for the device."""
+        bad: np.ndarray = self.kinds.numpy() == UNUSABLE
+        if self.share_of:
+            shares = self.shares.numpy().reshape(-1, len(bad))
+            bad |= ~((shares >= 0.0) & (shares <= largest_share)).all(axis=0)
+        return bad
 
     def means(self) -> tuple[np.ndarray, np.ndarray]:
         """([regions] what ``project_rhs`` took last, [regions] cells); waits for the device."""

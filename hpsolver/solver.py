@@ -211,7 +211,6 @@ class Solver:
         self._info = None
         self.frames += 1
         self.assembled = self.frames
-        self.solids += self.system.moving is not None
         if not self.preconditioner.graph_safe and not self.device.is_cuda:
             self.preconditioner.observe(self._pcg.iterations())
         return out
@@ -226,7 +225,6 @@ class Solver:
             mask = options.check_solid(mask, self.grid.shape)
         if self.system.moving:
             self.system.rest(mask)
-            self.solids += 1
         else:
             self._prepare_anew(lambda: self.system.set_solid(mask))
             self._pressure.assign(self._pressure.numpy() * self.system.fluid.numpy())  # a warm start's

@@ -6,7 +6,7 @@ import dataclasses
 
 import warp as wp
 
-from hpsolver.kernels.assembly import staging
+from hpsolver.kernels.assembly import staging, wrap_shares
 from hpsolver.kernels.building import launch, record
 
 from . import arrays
@@ -71,8 +71,12 @@ class Staging:
         for axis, low in enumerate(given.faces):
             direction = 2 * (system.grid.dimension - 1 - axis)
             high = dataclasses.replace(low, pointer=low.pointer + low.strides[axis])
-            self.pack(low, moving.share_of[direction], once)
-            self.pack(high, moving.share_of[direction + 1], once)
+            ours = moving.share_of[direction], moving.share_of[direction + 1]
+            self._copy("pack", low, [moving.inside, ours[0]], once)
+            self._copy("pack", high, [moving.inside, ours[1]], once)
+            if system.grid.periodic(axis):
+                across = system.cell_across[(direction + 1) * system.size : (direction + 2) * system.size]
+                wp.launch(wrap_shares, dim=system.size, inputs=[across, *ours], device=system.device)
 
     def _strides(self, theirs: Adopted) -> tuple[int, ...]:
         return (0,) * (3 - self._system.grid.dimension) + theirs.strides

@@ -100,6 +100,12 @@ class System:
         return self.on_device(self.bricks.across(outside=-1).astype(np.int32))
 
     @property
+    def assembled_from(self) -> tuple[wp.array, wp.array, wp.array]:
+        """kinds, phi and shares of ``hpsolver.kernels.assembly``; the latter two are dummies if there are none."""
+        moving, nothing = self.moving, self._nothing
+        return (moving.kinds, moving.phi, moving.shares) if moving else (self.fluid, nothing, nothing)
+
+    @property
     def pinned_on_device(self) -> wp.array:
         """[N] uint8: ``pinned``, of this frame where the fluid moves."""
         return self.moving.pinned if self.moving else wp.array(self.pinned, dtype=wp.uint8, device=self.device)
@@ -151,8 +157,8 @@ class System:
             wp.launch(mending.clear, dim=1, inputs=[self.mended], device=self.device)
             inputs = [self.size, self.given, self.fluid, self.cell_across, self.density, self.mended]
             wp.launch(mending.mend, dim=self.size, inputs=inputs, device=self.device)
-        moving, nothing = self.moving, self._nothing
-        kinds, phi, shares = (moving.kinds, moving.phi, moving.shares) if moving else (self.fluid, nothing, nothing)
+        moving = self.moving
+        kinds, phi, shares = self.assembled_from
         kernel = assembly(self.shape, self._harmonic, moving is not None, shares.size > 1)
         inputs = [self.slots, self.leaves, self.density, kinds, phi, shares, wp.float64(self.largest_share)]
         inputs += [self.neighbor, self.side, self.used, *self._scale]

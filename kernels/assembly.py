@@ -103,6 +103,15 @@ def assembly(shape: Shape, harmonic: bool, air: bool = False, shares: bool = Fal
     )
 
 
+@wp.kernel(enable_backward=False)
+def wrap_shares(across: array(wp.int32), low: array(wp.float64), high: array(wp.float64)):
+    """high [N] = low of the cell across the upper face, where there is one: both ends of a periodic axis are one face.
+    ``across`` [N]: that cell, -1 for none. One thread per cell."""
+    i = wp.tid()
+    if across[i] >= 0:
+        high[i] = low[across[i]]
+
+
 ROUND_CHUNK = 4096
 
 to_float = block_kernel(

@@ -10,6 +10,10 @@ import warp as wp
 
 from .building import array
 
+FLUID, AIR = wp.constant(wp.uint8(1)), wp.constant(wp.uint8(2))
+NEAREST = wp.constant(wp.float64(1e-3))
+"""Of a surface, as in ``native/assembly/assemble.h``."""
+
 
 @wp.func
 def beyond(axis: wp.int32, i: wp.int32, j: wp.int32, k: wp.int32, steps: wp.int32) -> wp.vec3i:
@@ -26,6 +30,16 @@ def entry(axis: wp.int32, i: wp.int32, j: wp.int32, k: wp.int32) -> wp.int32:
 
 
 @wp.kernel(enable_backward=False)
+def close(fraction: wp.array3d[Any], walls: wp.array3d[Any], velocity: wp.array3d[Any], flux: wp.array3d[wp.float64]):
+    """flux = the flow through a face of which ``fraction`` is open: fraction velocity + (1 - fraction) walls, the velocity
+    of what closes the rest. One thread per face."""
+    i, j, k = wp.tid()
+    share = wp.float64(fraction[i, j, k])
+    open_part = share * wp.float64(velocity[i, j, k])
+    flux[i, j, k] = open_part + (wp.float64(1.0) - share) * wp.float64(walls[i, j, k])
+
+
+@wp.kernel(enable_backward=False)
 def add_divergence(
     axis: wp.int32, first: wp.int32, scale: wp.float64, velocity: wp.array3d[Any], total: wp.array3d[wp.float64]
 ):
@@ -39,47 +53,91 @@ def add_divergence(
     total[i, j, k] = before + scale * change
 
 
+@wp.struct
+class Faces:
+    """What a face's gradient needs: ``A`` and what it was assembled from (``hpsolver.kernels.assembly``), all in brick
+    order. ``moving``: there may be air, and ``phi``; ``shared``: faces have ``shares``, open ones if ``open``, else they
+    are coefficients."""
+
+    n: wp.int32
+    moving: wp.int32
+    shared: wp.int32
+    open: wp.int32
+    across: array(wp.int32)
+    kinds: array(wp.uint8)
+    density: array(wp.float64)
+    phi: array(wp.float64)
+    shares: array(wp.float64)
+    conductance: array(wp.float64)
+
+
+@wp.func
+def share_of(faces: Faces, face: wp.int32) -> wp.float64:
+    """By which a velocity changes more: a coefficient, or 1 or 0 for faces that are open at all or closed."""
+    if faces.shared == 0:
+        return wp.float64(1.0)
+    share = faces.shares[face]
+    if faces.open != 0 and share > wp.float64(0.0):
+        return wp.float64(1.0)
+    return share
+
+
+@wp.func
+def to_surface(faces: Faces, liquid: wp.int32, air: wp.int32, face: wp.int32, step: wp.float64) -> wp.float64:
+    """The coefficient of the liquid's pressure in the gradient over the density, from there to the surface."""
+    near = wp.max(faces.phi[liquid] / (faces.phi[liquid] - faces.phi[air]), NEAREST)
+    return share_of(faces, face) / (faces.density[liquid] * step * near)
+
+
 @wp.kernel(enable_backward=False)
 def subtract_gradient(
     axis: wp.int32,
-    n: wp.int32,
     step: wp.float64,
     low_open: wp.int32,
     high_open: wp.int32,
     number: array(wp.int32),
-    fluid: array(wp.uint8),
-    across: array(wp.int32),
-    density: array(wp.float64),
-    conductance: array(wp.float64),
+    faces: Faces,
     impulse: array(wp.float64),
     velocity: wp.array3d[Any],
 ):
-    """velocity -= gradient of the impulse over the face's density, where the matrix has a face; walls and faces of
-    solids keep what they have. Each face is one thread's: its cell's low face, and at the end of the axis the high one.
+    """velocity -= gradient of the impulse over the face's density, where the matrix has a face or a surface is; walls
+    and faces of solids keep what they have. Each face is one thread's: its cell's low face, and at the end of the axis
+    the high one.
 
-    ``number`` [cells]: row-major to brick order; ``across``, ``conductance`` [directions, n], ``density``, ``fluid``,
-    ``impulse`` [n] in that order; ``step``: the cell size along the axis.
+    ``number`` [cells]: row-major to brick order; ``impulse`` [n]; ``step``: the cell size along the axis.
     """
     i, j, k = wp.tid()
     cells = beyond(axis, velocity.shape[0], velocity.shape[1], velocity.shape[2], -1)
     length, place = entry(axis, cells[0], cells[1], cells[2]), entry(axis, i, j, k)
     here = number[(i * cells[1] + j) * cells[2] + k]
-    face = 2 * (2 - axis) * n + here
+    face = 2 * (2 - axis) * faces.n + here
     at_low, at_high = place == 0, place == length - 1
-    c = conductance[face]
+    there = faces.across[face]
+    c = faces.conductance[face]
     change = wp.float64(0.0)
-    if c > wp.float64(0.0):
-        change = step * c * (impulse[here] - impulse[across[face]])
+    linked = c > wp.float64(0.0)
+    if linked:
+        if faces.shared != 0 and faces.open != 0:
+            c = c / faces.shares[face]
+        change = step * c * (impulse[here] - impulse[there])
+    if there >= 0 and faces.moving != 0:
+        if faces.kinds[here] == FLUID and faces.kinds[there] == AIR:
+            linked = True
+            change = to_surface(faces, here, there, face, step) * impulse[here]
+        if faces.kinds[here] == AIR and faces.kinds[there] == FLUID:
+            linked = True
+            change = -to_surface(faces, there, here, face, step) * impulse[there]
     outside = wp.float64(0.0)
-    if fluid[here] != wp.uint8(0):
-        outside = wp.float64(2.0) / (density[here] * step) * impulse[here]
+    if faces.kinds[here] == FLUID:
+        outside = wp.float64(2.0) / (faces.density[here] * step) * impulse[here]
     if at_low and low_open != 0:
-        change = outside
+        change = outside * share_of(faces, face)
     if change != wp.float64(0.0):
         velocity[i, j, k] = velocity.dtype(wp.float64(velocity[i, j, k]) - change)
     end = beyond(axis, i, j, k, 1)
     if at_high and high_open != 0:
+        outside = outside * share_of(faces, face + faces.n)
         velocity[end[0], end[1], end[2]] = velocity.dtype(wp.float64(velocity[end[0], end[1], end[2]]) + outside)
-    if at_low and c > wp.float64(0.0):  # a periodic axis: its last face is its first
+    if at_low and linked:  # a periodic axis: its last face is its first
         last = beyond(axis, i, j, k, length)
         velocity[last[0], last[1], last[2]] = velocity[i, j, k]

@@ -23,8 +23,9 @@ def sides(boundary, dimension: int) -> list[tuple[str, str]]:
     return [(axis, axis) if isinstance(axis, str) else tuple(axis) for axis in axes]
 
 
-def faces(shape: tuple[int, ...], boundary) -> Iterator[tuple[int, Cell, Cell | None]]:
-    """(axis, cell, cell across) of every face that can carry flux, once each; None across an open side.
+def faces(shape: tuple[int, ...], boundary) -> Iterator[tuple[int, Cell, Cell | None, Cell]]:
+    """(axis, cell, cell across, place among the axis' faces) of every face that can carry flux, once each; None across
+    an open side. Place k is the low face of cell k; the two ends of a periodic axis are place 0.
 
     The face of a periodic axis of one cell joins the cell with itself: p - p is zero, so it is left out. A periodic
     axis of two cells has two faces between them.
@@ -32,41 +33,58 @@ def faces(shape: tuple[int, ...], boundary) -> Iterator[tuple[int, Cell, Cell | 
     for axis, (low, high) in enumerate(sides(boundary, len(shape))):
         for cell in itertools.product(*map(range, shape)):
             k, last = cell[axis], shape[axis] - 1
+            above, zero = (*cell[:axis], k + 1, *cell[axis + 1 :]), (*cell[:axis], 0, *cell[axis + 1 :])
             if k < last:
-                yield axis, cell, (*cell[:axis], k + 1, *cell[axis + 1 :])
+                yield axis, cell, above, above
             elif high == "periodic" and last > 0:
-                yield axis, cell, (*cell[:axis], 0, *cell[axis + 1 :])
+                yield axis, cell, zero, zero
             if k == 0 and low == "open":
-                yield axis, cell, None
+                yield axis, cell, None, cell
             if k == last and high == "open":
-                yield axis, cell, None
+                yield axis, cell, None, above
 
 
-def assemble(density, spacing=1.0, boundary="wall", face_average="harmonic", solid=None) -> sp.csr_matrix:
-    """A of ``-div((1/density) grad)``, row-major. Rows of solid cells are rows of the identity, a fluid cell without
-    any face has a row of zeros."""
+def assemble(
+    density, spacing=1.0, boundary="wall", face_average="harmonic", solid=None, air=None, distance=None, shares=None
+) -> sp.csr_matrix:
+    """A of ``-div((1/density) grad)``, row-major. Rows of solid cells and of air are rows of the identity, a fluid cell
+    without any face has a row of zeros.
+
+    Args:
+        air: cells where p = 0, at the centre, or where ``distance`` is zero between the centres.
+        shares: by which each face conducts less, an array an axis.
+    """
     shape = density.shape
     steps = (spacing,) * density.ndim if np.isscalar(spacing) else spacing
     number = np.arange(density.size).reshape(shape)
     solid = np.zeros(shape, bool) if solid is None else solid
+    air = np.zeros(shape, bool) if air is None else air & ~solid
     rows, columns, values = [], [], []
 
     def add(i, j, value):
         rows.append(i), columns.append(j), values.append(value)
 
-    for axis, here, there in faces(shape, boundary):
-        h = steps[axis]
+    for axis, here, there, place in faces(shape, boundary):
+        h, share = steps[axis], 1.0 if shares is None else shares[axis][place]
         if solid[here] or (there is not None and solid[there]):
+            continue
+        if there is not None and air[here]:
+            here, there = there, here
+        if air[here]:
             continue
         i = number[here]
         if there is None:  # p = 0 half a cell away
-            add(i, i, 1.0 / (density[here] * h * (h / 2)))
+            add(i, i, share / (density[here] * h * (h / 2)))
+            continue
+        if air[there]:
+            part = 1.0 if distance is None else max(distance[here] / (distance[here] - distance[there]), 1e-3)
+            add(i, i, share / (density[here] * h * (h * part)))
             continue
         light, heavy = sorted((density[here], density[there]))
         rho = 2.0 / (1.0 / light + 1.0 / heavy) if face_average == "harmonic" else 0.5 * (light + heavy)
-        c, j = 1.0 / (rho * h**2), number[there]
+        c, j = share / (rho * h**2), number[there]
         add(i, i, c), add(j, j, c), add(i, j, -c), add(j, i, -c)
-    for i in np.flatnonzero(solid):
+    for i in np.flatnonzero(solid | air):
         add(i, i, 1.0)
     return sp.csr_matrix((values, (rows, columns)), shape=(density.size, density.size))
 

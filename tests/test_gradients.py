@@ -153,7 +153,7 @@ def test_solids_that_moved_since_are_refused():
     density, rhs = frame((12, 9))
     p = one.step(density, rhs.requires_grad_())
     one.set_solid(np.arange(108).reshape(12, 9) < 5)
-    with pytest.raises(RuntimeError, match="the solids or the surface may have changed"):
+    with pytest.raises(RuntimeError, match="the fluid is another one since this step"):
         p.sum().backward()
 
 

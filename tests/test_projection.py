@@ -150,3 +150,55 @@ def test_unusable_velocities_are_refused():
         projection.project([u, v], density)
     with pytest.raises(TypeError, match="out: dtype must be float64"):
         projection.divergence([u, v], out=np.zeros((8, 6), np.float32))
+
+
+@pytest.mark.parametrize("what", ["air", "surface", "fraction", "faces"])
+@pytest.mark.parametrize("sides", SIDES)
+@pytest.mark.parametrize("shape", [(21, 13), (9, 8, 6)], ids=["2D", "3D"])
+def test_divergence_left_is_the_residual_with_surfaces_and_shares_of_faces(shape, sides, what):
+    """Of a flow through faces that are open in part, the divergence is that of what goes through."""
+    boundary = SIDES[sides] if isinstance(SIDES[sides], str) else SIDES[sides][: len(shape)]
+    spacing = (0.5, 0.8, 1.1)[: len(shape)]
+    rng = np.random.default_rng(2)
+    density, _ = problems.frame("bubbles", shape, seed=0, contrast=100.0)
+    solid, distance = rng.random(shape) < 0.15, rng.standard_normal(shape) - 0.5
+    shares = [abs(u) / (1.0 + abs(u)) for u in random_velocity(shape, boundary, seed=3)]
+    for part in shares:
+        part[rng.random(part.shape) < 0.2] = 0.0
+    for axis, pair in enumerate(oracle.sides(boundary, len(shape))):
+        if pair[0] == "periodic":
+            np.moveaxis(shares[axis], axis, 0)[-1] = np.moveaxis(shares[axis], axis, 0)[0]
+    walls = random_velocity(shape, boundary, seed=4)
+    moving, flow = {"solid": solid}, lambda velocity: velocity
+    known = {"spacing": spacing, "boundary": boundary, "solid": solid}
+    if what in ("air", "surface"):
+        moving[what] = distance >= 0 if what == "air" else distance
+        known |= {"air": distance >= 0, "distance": distance if what == "surface" else None}
+    elif what == "fraction":
+        moving |= {"fraction": shares, "walls": walls}
+        flow = lambda velocity: [s * u + (1 - s) * w for s, u, w in zip(shares, velocity, walls, strict=True)]  # noqa: E731
+        known["shares"] = shares
+    else:
+        known["shares"], density = [5.0 * part for part in shares], np.ones(shape)
+    options = {"coefficients": "faces"} if what == "faces" else {}
+    solver = Solver(shape, tolerance=1e-3, device="cpu", spacing=spacing, boundary=boundary, **options)
+    before = random_velocity(shape, boundary)
+    after = [u.copy() for u in before]
+    projection = Projection(solver)
+    impulse = projection.project(after, tuple(known["shares"]) if what == "faces" else density, **moving)
+    A = oracle.assemble(density, **known)
+    fluid = ~solid & ~known.get("air", np.zeros(shape, bool))
+    expected = (divergence(flow(before), spacing).ravel() + A @ impulse.ravel()).reshape(shape)
+    left = divergence(flow(after), spacing)
+    assert abs((left - expected)[fluid]).max() <= 1e-11 * abs(expected).max() + 1e-11
+    through = {"fraction": shares, "walls": walls} if what == "fraction" else {}
+    assert abs(projection.divergence(after, **through) - left)[fluid].max() <= 1e-11
+
+
+def test_walls_need_a_fraction():
+    projection = Projection(Solver((8, 6), device="cpu"))
+    velocity = [np.zeros((9, 6)), np.zeros((8, 7))]
+    with pytest.raises(ValueError, match="walls: .* counts only with fraction"):
+        projection.project(velocity, np.ones((8, 6)), walls=velocity)
+    with pytest.raises(ValueError, match="fraction: expected one array for each of 2 axes, got 1"):
+        projection.divergence(velocity, fraction=velocity[:1])

@@ -29,7 +29,7 @@ class MovingFluid:
         resting: [N] uint8, cells that are solid in every frame, and padding.
         kinds, phi: [N], see ``hpsolver.kernels.assembly``.
         shares: [directions * N] fp64, or a dummy; ``share_of``: its directions.
-        region, label, parent, pieces, pinned: [N]; piece_count: [leaves].
+        region, label, parent, pieces, pinned: [N]; piece_count, only: [leaves].
         mean, size: [N], of the last right-hand side at the roots of singular regions, and their cells.
     """
 
@@ -44,7 +44,7 @@ class MovingFluid:
         self.share_of = [self.shares[d * N : (d + 1) * N] for d in range(system.bricks.directions * shares)]
         self.label, self.parent, self.size, self.region = (system.zeros(N, wp.int32) for _ in range(4))
         self.linked, self.leaks, self.pieces, self.pinned = (system.zeros(N, wp.uint8) for _ in range(4))
-        self.piece_count, self._only = (system.zeros(leaves, wp.int32) for _ in range(2))
+        self.piece_count, self.only = (system.zeros(leaves, wp.int32) for _ in range(2))
         self._shift, self.mean, self._pressure_mean = (system.zeros(N, wp.float64) for _ in range(3))
         self._sum = system.zeros(N, wp.int64)
         self._spread = system.zeros(system.slots, wp.float64)
@@ -52,7 +52,7 @@ class MovingFluid:
 
     def find(self) -> None:
         """Records: what hangs together, after the assembly."""
-        system, leaves, only = self._system, self._system.leaves, self._only
+        system, leaves, only = self._system, self._system.leaves, self.only
         forest = [self.label, self.parent, self.linked, self.leaks]
         operator = [system.used, system.fluid, system.conductance, system.leak]
         graph = [system.neighbor, system.side, system.used]
@@ -75,7 +75,7 @@ class MovingFluid:
 
     def _subtract_means(self, vector: wp.array, mean: wp.array) -> None:
         slots, leaves, device = self._system.slots, self._system.leaves, self._system.device
-        inputs = [slots, leaves, vector, self.region, self._only, self._shift, self._sum, self._spread]
+        inputs = [slots, leaves, vector, self.region, self.only, self._shift, self._sum, self._spread]
         launch(self._means.spread, slots, inputs, device)
         launch(self._means.sums, leaves, inputs, device)
         launch(self._means.subtract, slots, [*inputs, self.size, mean], device)

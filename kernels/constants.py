@@ -5,6 +5,7 @@ constant of, 0 for other functions.
 """
 
 import functools
+from types import SimpleNamespace
 
 import warp as wp
 
@@ -45,4 +46,18 @@ def brick_constants(dimension: int, R: int, R2: int) -> wp.Kernel:
         weight=F64,
         start=array(wp.float32),
         brick_cells=F64,
+    )
+
+
+@functools.cache
+def enclosed(shape: Shape) -> SimpleNamespace:
+    """closed [bricks]: 1 for bricks that enclose a singular region, whose matrices are singular; ``begin``, ``cross`` and
+    ``close`` in this order, through ``crosses`` [N]. ``brick_of`` [leaves]: each one's brick. Blocks: leaves."""
+    arrays = {"brick_of": I32, "only": I32, "region": I32, "pieces": U8, "crosses": U8, "closed": I32}
+    module = module_name("enclosed", shape)
+    return SimpleNamespace(
+        **{
+            name: block_kernel(module, name, body(f"constants/{name}", shape=shape), bricks=wp.int32, **arrays)
+            for name in ("begin", "cross", "close")
+        }
     )

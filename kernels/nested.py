@@ -57,6 +57,7 @@ def nesting(
             **graph,
             pinned=U8,
             slack=wp.float64,
+            closed=I32,
             scale=F64,
             blocks=F64,
             mass=F64,

@@ -14,7 +14,7 @@ from hpsolver.system import System
 
 from .constants import Constants, RegionConstants
 
-SLACK = {wp.float64: 1e-8, wp.float32: 1e-7}
+SLACK = {wp.float64: 1e-8, wp.float32: 1e-6}
 """Of a coarse diagonal, added to all of it where the fluid moves and nobody knows which unknowns to pin; by the type of
 the residual, whose rounding it amplifies. What no pin fixes is a level, which A does not see."""
 

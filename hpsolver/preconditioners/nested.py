@@ -24,7 +24,7 @@ import warp as wp
 from hpsolver.bricks import Bricks
 from hpsolver.kernels import coarse
 from hpsolver.kernels.building import launch
-from hpsolver.kernels.constants import brick_constants
+from hpsolver.kernels.constants import brick_constants, enclosed
 from hpsolver.kernels.nested import UNKNOWNS, nesting
 from hpsolver.node_bricks import NodeBricks, group_nodes
 from hpsolver.system import System
@@ -42,8 +42,9 @@ BAND_WORK = 1500
 """rows * width^2, per cell of the grid, of the largest band that is factored, by choice, each frame. Exact solutions
 cost fewer iterations: they are kept for as long as the factorisation is a fair part of the frame."""
 
-SLACK = 1e-5
-"""Of a brick's diagonal, as in ``coarse_matrix``; more, since dense inverses are stored in single precision."""
+SLACK = 1e-4
+"""Of the diagonals of bricks that enclose a singular region of moving fluid, as in ``coarse_matrix``; more than there,
+since dense inverses of bricks are stored in single precision."""
 
 TORN_WORK = 16 * BAND_WORK
 """The same with twice the functions, where solids cut most leaves and a cycle needs up to twice the iterations."""
@@ -76,9 +77,11 @@ class NestedCoarse:
         dense: solve bricks by dense inverses.
         levels: of the whole preconditioner, the levels below not counted; None: as many as pay.
         functions: R2.
+        lower: [leaves] the node of each leaf of the grid; None where those are the nodes.
 
     Attributes:
         result: [rows] fp64, the last solution.
+        brick_of: [leaves] the brick of each leaf of the grid, on the host.
     """
 
     def __init__(
@@ -89,6 +92,7 @@ class NestedCoarse:
         dense: bool,
         levels: int | None,
         functions: int = FUNCTIONS,
+        lower: np.ndarray | None = None,
     ):
         R, R2 = matrix.R, functions
         dimension, device = system.grid.dimension, system.device
@@ -118,7 +122,12 @@ class NestedCoarse:
         )
         self._smooth, self._smooth_count = wp.array(np.repeat(smooth, R, axis=1).ravel(), dtype=wp.float32, device=device), len(smooth)
         self._constants = brick_constants(dimension, R, R2) if system.moving else None
-        self._slack = wp.float64(SLACK if system.moving else 0.0)
+        self._closed = system.zeros(lattice.leaves, wp.int32)
+        self._enclosed = enclosed(system.shape) if system.moving else None
+        brick = lattice.places // lattice.size
+        self.brick_of = brick if lower is None else brick[lower]
+        if system.moving:
+            self._brick_of, self._crosses = wp.array(self.brick_of, **as_int), system.zeros(system.size, wp.uint8)
 
         M, W = system.preconditioner_type, self._by.W
         halfwidth = (lattice.reach + 1) * R - 1
@@ -138,7 +147,7 @@ class NestedCoarse:
         self._upper = CoarseMatrix.allocate(system, lattice, R2, (*graph, self._changed), constants, mass)
         self._coarse: NestedCoarse | ExactCoarse
         if mass:
-            self._coarse = NestedCoarse(system, self._upper, lattice.cells, dense, above, R2)
+            self._coarse = NestedCoarse(system, self._upper, lattice.cells, dense, above, R2, self.brick_of)
         else:
             self._coarse = ExactCoarse(system, self._upper, dense)
 
@@ -157,7 +166,12 @@ class NestedCoarse:
         if self._constants is not None:
             inputs = [self._smooth_count, self._nodes, matrix.cells, self._smooth, self._weight]
             launch(self._constants, bricks, [*inputs, self._start_functions, self._upper.cells], device)
-        own = [self._pins.pinned, self._slack, matrix.scale, matrix.blocks, matrix.mass]
+        if self._enclosed is not None:
+            moving = system.moving
+            found = [self._brick_of, moving.only, moving.region, moving.pieces, self._crosses, self._closed]
+            for kernel in (self._enclosed.begin, self._enclosed.cross, self._enclosed.close):
+                launch(kernel, system.leaves, [bricks, *found], device)
+        own = [self._pins.pinned, wp.float64(SLACK), self._closed, matrix.scale, matrix.blocks, matrix.mass]
         factoring = [changed, by.members, self._nodes, self._inside, *own, self._factor]
         launch(kernels.factor_closed, by.groups, factoring, device)
         inputs = [changed, by.members, 1, self._start_functions, self._diagonal, self._factor, self._raw]

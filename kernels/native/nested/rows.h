@@ -1,7 +1,8 @@
 // Row i of the matrices of a group's bricks, for leaves/factor.h, and its diagonal apart. A brick has P nodes of R unknowns;
 // `inside` is the position of a node's neighbour in the same brick, `nodes` the node at a position, both -1 for none.
 // CLOSED takes off what closing the brick's faces in the grid itself takes off (mass of coarse/galerkin.h) and adds SHIFT of the
-// diagonal. A pinned unknown counts twice; `slack` times its scale is added to any.
+// diagonal. A pinned unknown counts twice. Where nobody knows what to pin, `slack` times its scale is added to every one of a
+// closed brick.
 constexpr double SHIFT = 1e-3;
 constexpr int P = L / R;
 auto assemble_row = [&](int i, const int* group, double* row, double (&diagonal_of)[HP_PRIVATE(W)]) {
@@ -15,7 +16,7 @@ auto assemble_row = [&](int i, const int* group, double* row, double (&diagonal_
             for (int g = 0; g < f; ++g) row[(f - g) * W + w] = block[DIRECTIONS * R * R + g];
             value = block[DIRECTIONS * R * R + f];
             if (CLOSED) value += SHIFT * value;
-            else value += (pinned.data[node * R + f] ? 1.0 : slack) * scale.data[node * R + f];
+            else value += (pinned.data[node * R + f] ? 1.0 : closed.data[group[w]] ? slack : 0.0) * scale.data[node * R + f];
             for (int d = 0; d < DIRECTIONS; ++d) {
                 const int q = inside.data[p * DIRECTIONS + d];
                 if (q >= 0 && own[q] >= 0) {

@@ -50,7 +50,10 @@ CASES = {
     "2D solid open": {"shape": (37, 26), "boundary": (("open", "wall"), "wall"), "solid": True},
     "2D periodic": {"shape": (48, 32), "boundary": "periodic", "solid": True},
     "3D": {"shape": (12, 10, 9), "boundary": (("open", "wall"), "wall", "periodic"), "solid": True},
+    "2D moving": {"shape": (40, 37), "boundary": (("wall"), "periodic"), "solid": True},
+    "3D moving": {"shape": (12, 10, 9), "boundary": "wall", "solid": True},
 }
+MOVING_FORMS = ("jacobi", "schwarz", "schwarz dense nested", "multigrid")
 PRECISIONS = ("mixed", "float32")
 
 
@@ -121,6 +124,8 @@ FORMS_OF = {
     "assembly": ("all", "jacobi"),
     "control": ("all", "jacobi"),
     "regions": ("all", "jacobi"),
+    "connectivity": ("2D moving", "jacobi", "schwarz"),
+    "constants": ("2D moving", "schwarz"),
     "diagonal": ("all", "jacobi"),
 }
 """Where the fragments of a folder are at work: a case, and forms; those of the others in all of ``schwarz``."""
@@ -153,7 +158,8 @@ def run(name: str, chosen: str = "") -> None:
     for form, what, options in FORMS:
         if not form.startswith(chosen):
             continue
-        if what == "htp_paper" and len(case["shape"]) == 3:
+        moving = name.endswith("moving")
+        if (what == "htp_paper" and len(case["shape"]) == 3) or (moving and form not in MOVING_FORMS):
             continue
         for precision in PRECISIONS if form in ("schwarz dense", "multigrid", "jacobi") else PRECISIONS[:1]:
             made = getattr(preconditioners, what)(**options) if what[0].isupper() else what
@@ -162,10 +168,16 @@ def run(name: str, chosen: str = "") -> None:
             one = Solver(case["shape"], preconditioner=made, **chosen_options)
             one._capture = lambda: None  # eager frames alone
             one.preconditioner.doubtful = False
-            one.system.set_solid(solid)
-            one.preconditioner = one.preconditioner.bind(one.system)
             one.fallback = None
-            p = one.step(density, rhs)
+            if moving:  # walls of solid and a pond of air: regions of all kinds
+                walls = solid | (np.arange(solid.shape[0]) % 8 == 7).reshape(-1, *[1] * (solid.ndim - 1))
+                air = np.zeros_like(solid)
+                air[:6, :5] = True
+                p = one.step(density, rhs, solid=walls, air=air)
+            else:
+                one.system.set_solid(solid)
+                one.preconditioner = one.preconditioner.bind(one.system)
+                p = one.step(density, rhs)
             line = {"case": name, "form": form, "precision": precision, "iterations": one.info.iterations}
             line |= {"status": str(one.info.status), "residual": one.info.residual, "norm": float(np.linalg.norm(p))}
             print(json.dumps(line), flush=True)

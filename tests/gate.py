@@ -17,6 +17,8 @@ from hpsolver.kernels import (
     assembly,
     building,
     coarse,
+    connectivity,
+    constants,
     control,
     diagonal,
     dilu,
@@ -52,10 +54,12 @@ WINDOW_RANK = 32
 for _dtype in (wp.float32, wp.float64):
     for _kernel in (projection.add_divergence, projection.subtract_gradient):
         wp.overload(_kernel, {"velocity": wp.array3d(dtype=_dtype)})
+    wp.overload(projection.close, {name: wp.array3d(dtype=_dtype) for name in ("fraction", "walls", "velocity")})
     wp.overload(iterate.clear, {"vector": wp.array(dtype=_dtype)})
 
 FIXED = [
     assembly.to_float,
+    assembly.wrap_shares,
     coarse.choose_pins,
     coarse.factor_band,
     control.step,
@@ -93,6 +97,10 @@ def configured(dimension: int, T: type, M: type) -> list[wp.Kernel]:
     if T is wp.float64:
         groups += [tiles.tiling(shape, T, storage, TILE_RANK) for storage in HTPaper.STORAGE.values()]
     singles = [diagonal.reciprocal(T), fsai.fill(shape)]
+    if T is wp.float64:
+        groups += [connectivity.connectivity(shape), connectivity.means(shape), constants.enclosed(shape)]
+        singles += [constants.leaf_constants(shape, 4), constants.brick_constants(dimension, 4, 16)]
+        singles += [assembly.assembly(shape, True), assembly.assembly(shape, False)]
     forms = {leaves.PUSH: False, leaves.RESTRICT: True, leaves.CYCLE: False}
     spaces = [(shape, 4, forms)]
     if T is wp.float64:
@@ -100,6 +108,7 @@ def configured(dimension: int, T: type, M: type) -> list[wp.Kernel]:
         if dimension == 2:
             small = building.Shape(2, EXTENTS[2, 64])
             groups += engine(small, T)
+            singles.append(assembly.assembly(small, True))
             spaces += [(small, 4, (leaves.PUSH,)), (small, R, (leaves.PUSH,))]
             groups += [selection.selection(small, M, 2 * R, R), coarse.coarsening(small, BW, W, M, 2 * R, False, True)]
     for leaf, functions, modes in spaces:
@@ -131,8 +140,14 @@ def configured(dimension: int, T: type, M: type) -> list[wp.Kernel]:
 
 def engine(shape: building.Shape, T: type) -> list:
     """What every preconditioner needs on leaves of that shape."""
-    both = [assembly.assembly(shape, harmonic) for harmonic in (True, False)]
-    return [krylov.krylov(shape, T), *both, assembly.staging(shape, T)]
+    return [krylov.krylov(shape, T), assembly.staging(shape, T)]
+
+
+def variants(dimension: int) -> list[wp.Kernel]:
+    """Forms of kernels above that differ in what a constant leaves out: compiled for the oldest architecture alone."""
+    shape = building.Shape(dimension, EXTENTS[dimension, 128])
+    surfaces = [assembly.assembly(shape, harmonic, True, True) for harmonic in (True, False)]
+    return surfaces + (kernels_of(geometric.setup(shape, wp.float32, True)) if dimension == 3 else [])
 
 
 def windowed(shape: building.Shape, overlap: int) -> tuple[building.Shape, int]:
@@ -145,23 +160,25 @@ def gated_kernels(dimension: int) -> list[wp.Kernel]:
     """Mixed precision in full; the other precisions share its kernels or differ in one type. 2D has the fixed ones."""
     pairs = [(wp.float64, wp.float32), (wp.float32, wp.float32)]
     fixed = FIXED if dimension == 2 else []
-    return fixed + [k for T, M in pairs for k in configured(dimension, T, M)]
+    return fixed + [k for T, M in pairs for k in configured(dimension, T, M)] + variants(dimension)
 
 
 def compile_all(dimension: int, folder: Path) -> list[Path]:
     """The files that a GPU would load, by Warp's own compiler."""
     modules = {kernel.module.name: kernel.module for kernel in gated_kernels(dimension)}
+    few = {kernel.module.name for kernel in variants(dimension)}
     files = []
     for name, module in modules.items():
-        target = folder / name
-        files += wp.compile_aot_module(module, device=None, arch=ARCHITECTURES, module_dir=target, use_ptx=False)
+        target, arch = folder / name, ARCHITECTURES[:1] if name in few else ARCHITECTURES
+        files += wp.compile_aot_module(module, device=None, arch=arch, module_dir=target, use_ptx=False)
     return [Path(file) for file in files]
 
 
 def check_all_are_there(dimension: int, artifacts: list[Path]) -> None:
     cubins = [file for file in artifacts if file.suffix == ".cubin"]
     modules = {kernel.module.name for kernel in gated_kernels(dimension)}
-    assert len(cubins) == len(ARCHITECTURES) * len(modules)
+    few = {kernel.module.name for kernel in variants(dimension)}
+    assert len(cubins) == len(ARCHITECTURES) * len(modules - few) + len(few)
 
 
 def check_resources(artifacts: list[Path]) -> None:

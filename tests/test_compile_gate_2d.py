@@ -1,5 +1,6 @@
 """Every 2D kernel compiles for CUDA, with no GPU and no driver, without spilling registers or using too much memory."""
 
+import numpy as np
 import pytest
 import warp as wp
 from gate import FIXED, check_all_are_there, check_resources, compile_all, gated_kernels
@@ -48,6 +49,9 @@ def test_no_kernel_of_the_solver_is_left_out_of_the_gate(monkeypatch):
     for preconditioner in variants:
         solver = Solver((32, 16), preconditioner=preconditioner, device="cpu")
         solver.step(density, rhs)
+        if solver.preconditioner.moves:
+            shares = (np.ones((33, 16)), np.ones((32, 17)))
+            solver.step(density, rhs, solid=np.zeros((32, 16), bool), fraction=shares)
     gated = {kernel.key for dimension in (2, 3) for kernel in gated_kernels(dimension)}
     gated |= {key for kernel in FIXED for key in kernel.module.kernels}
     assert launched - gated - CPU_ONLY == set()

@@ -65,7 +65,7 @@ for (int b = slot; b < leaves; b += slots) {
         }
         if (leaky) {
             double out[V] = {};
-#pragma unroll 1
+#pragma unroll
             for (int d = 0; d < DIRECTIONS; ++d) {
                 const int step = (d % 2 ? 1 : -1) * STRIDE[2 - d / 2];
                 const double s = scale[2 - d / 2];

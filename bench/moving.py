@@ -6,8 +6,8 @@ all frames but the first two, iterations means.
 
 - `still`: no solids, closed box. `empty`: the same, with masks of nothing in every frame: what finding out costs alone.
 - `set_solid`: the ball, by `set_solid` before each frame (included in the time). `solid`: the ball, by `step`.
-- `surface`: the ball, and air above the surface by its signed distance. `fraction`: the same, the ball as open shares of
-  faces instead of solid cells.
+- `surface`: the ball, and air above the surface by its signed distance. `fraction`: the same, the ball as open shares
+  of faces instead of solid cells.
 """
 
 from __future__ import annotations

@@ -114,6 +114,19 @@ def like(adopted: Adopted, shape: tuple[int, ...], device: wp.Device) -> Array:
     return wp.empty(shape, dtype=DTYPES[adopted.dtype], device=device)
 
 
+def adopt_target(value: Array, name: str, shape: tuple[int, ...], device: wp.Device) -> Adopted:
+    """``adopt`` for an array that is written to.
+
+    Raises:
+        TypeError, ValueError: see ``adopt``; a read-only array, or one whose cells share memory.
+    """
+    check_writable(value, name)
+    target = adopt(value, name, shape, device)
+    if 0 in (stride for stride, n in zip(target.strides, shape, strict=True) if n > 1):
+        raise ValueError(f"{name}: cells share memory (strides {target.strides}); pass an array with a place for each")
+    return target
+
+
 def check_writable(value: Array, name: str) -> None:
     """Raises ValueError for a NumPy array that must not be written."""
     if isinstance(value, np.ndarray) and not value.flags.writeable:
@@ -133,6 +146,12 @@ def caller_stream(kind: str, device: wp.Device) -> contextlib.AbstractContextMan
         stream = wp.Stream(device, cuda_stream=cupy.cuda.get_current_stream().ptr)
     scope: contextlib.AbstractContextManager[Any] = wp.ScopedStream(stream, sync_enter=False, sync_exit=False)
     return scope
+
+
+def capturing(kind: str, device: wp.Device) -> bool:
+    """Whether a capture of the caller's is going on."""
+    with caller_stream(kind, device):
+        return bool(device.is_capturing)
 
 
 @functools.cache

@@ -56,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog="The benchmark is run from the repository, not from an installation: make bench.",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    commands.add_parser("demo", help="run the rising bubbles example (its options: hpsolver demo --help)")
+    commands.add_parser("demo", help="run the rising bubbles example, or 'demo liquid' (options: demo [liquid] --help)")
     commands.add_parser("info", help="versions, devices, and the preconditioners that can be used here")
 
     solve = commands.add_parser(
@@ -118,6 +118,10 @@ def _boundary(text: str) -> str | tuple[str | tuple[str, ...], ...]:
 
 
 def _demo(argv: list[str]) -> int:
+    if argv[:1] == ["liquid"]:
+        from hpsolver.examples import liquid
+
+        return liquid.main(argv[1:]) or OK
     from hpsolver.examples import rising_bubbles
 
     return rising_bubbles.main(argv) or OK

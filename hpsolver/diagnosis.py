@@ -71,7 +71,7 @@ def report(
 
 
 def bad_cells(system: System, status: Status) -> tuple[int, tuple[int, ...] | None]:
-    """How many fluid cells hold an unusable right-hand side, or density, distance or face, and the index of the first, row-major."""
+    """How many fluid cells hold an unusable right-hand side, density, distance or face; the index of the first one."""
     mended = int(system.mended.numpy()[0]) if system.mended is not None else 0
     if status not in UNUSABLE and not mended:
         return 0, None

@@ -43,36 +43,44 @@ class Given:
 
 
 def look_at(
-    grid: Grid,
-    device: wp.Device,
-    density: Array | None,
-    rhs: Array,
-    solid: Array | None = None,
-    air: Array | None = None,
-    surface: Array | None = None,
-    faces: Sequence[Array] | None = None,
-    name: str = "fraction",
+    grid: Grid, device: wp.Device, coefficients: str, density: Array, rhs: Array, moving: tuple[Array | None, ...]
 ) -> Given:
-    """Checks the arrays of a frame; ``name``: what those of faces are called.
+    """Checks the arrays of a frame.
+
+    Args:
+        coefficients: what ``density`` is, see ``Solver``.
+        moving: solid, air, surface, fraction; None for what is not given.
 
     Raises:
-        TypeError, ValueError: see ``arrays.adopt``; both ``air`` and ``surface``; not one array of faces an axis.
+        TypeError, ValueError: see ``arrays.adopt``; both ``air`` and ``surface``; not one array of faces an axis;
+            ``fraction`` with coefficients of faces.
     """
+    solid, air, surface, fraction = moving
+    if air is not None and surface is not None:
+        raise ValueError("air and surface say the same: give the mask, or the signed distance, which is more accurate")
+    faces, name = fraction, "fraction"
+    if coefficients == "faces":
+        if fraction is not None:
+            raise ValueError("fraction: coefficients of faces hold the open shares already; multiply them")
+        faces, name, density = density, "density", None
 
     def look(value: Array | None, what: str, dtypes: dict[str, type] = arrays.DTYPES) -> Adopted | None:
         return None if value is None else arrays.adopt(value, what, grid.shape, device, dtypes)
 
-    if air is not None and surface is not None:
-        raise ValueError("air and surface say the same: give the mask, or the signed distance, which is more accurate")
-    if faces is None:
-        around: tuple[Adopted, ...] = ()
-    elif not isinstance(faces, tuple | list) or len(faces) != grid.dimension:
+    return Given(
+        look(density, "density"),
+        arrays.adopt(rhs, "rhs", grid.shape, device),
+        look(solid, "solid", MASKS),
+        look(air, "air", MASKS),
+        look(surface, "surface"),
+        () if faces is None else look_around(grid, device, faces, name),
+    )
+
+
+def look_around(grid: Grid, device: wp.Device, faces: Sequence[Array], name: str) -> tuple[Adopted, ...]:
+    """Checks one array of faces an axis; ``name``: what they are called."""
+    if not isinstance(faces, tuple | list) or len(faces) != grid.dimension:
         count = f"{len(faces)} entries" if isinstance(faces, tuple | list) else type(faces).__name__
         raise ValueError(f"{name}: expected a tuple of arrays, one for each of {grid.dimension} axes, got {count}")
-    else:
-        shapes = [tuple(n + (a == axis) for a, n in enumerate(grid.shape)) for axis in range(grid.dimension)]
-        around = tuple(arrays.adopt(faces[a], f"{name}[{a}]", shapes[a], device) for a in range(grid.dimension))
-    masks = look(solid, "solid", MASKS), look(air, "air", MASKS)
-    return Given(
-        look(density, "density"), arrays.adopt(rhs, "rhs", grid.shape, device), *masks, look(surface, "surface"), around
-    )
+    shapes = [tuple(n + (a == axis) for a, n in enumerate(grid.shape)) for axis in range(grid.dimension)]
+    return tuple(arrays.adopt(faces[a], f"{name}[{a}]", shapes[a], device) for a in range(grid.dimension))

@@ -43,7 +43,9 @@ def wanted(*values: arrays.Array) -> bool:
     return torch.is_grad_enabled()
 
 
-def step(solver: Solver, density: torch.Tensor, rhs: torch.Tensor, moving: tuple[arrays.Array | None, ...]) -> torch.Tensor:
+def step(
+    solver: Solver, density: torch.Tensor, rhs: torch.Tensor, moving: tuple[arrays.Array | None, ...]
+) -> torch.Tensor:
     """``solver.step``, differentiable once; ``moving``: solid, air, surface and fraction.
 
     Raises:
@@ -112,7 +114,7 @@ class Adjoint:
         """Of the frame just solved."""
         solver = self._solver
         moving = tuple(wp.clone(array) for array in self._moving())
-        return Kept(solver.frames, solver.solids, wp.clone(solver._pressure), moving)
+        return Kept(solver.frames, solver.solids, wp.clone(solver.last_pressure), moving)
 
     def _moving(self) -> tuple[wp.array, ...]:
         system = self._solver.system

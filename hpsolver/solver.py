@@ -9,17 +9,15 @@ from typing import TYPE_CHECKING, TypeVar, overload
 import numpy as np
 import warp as wp
 
-from hpsolver.kernels import iterate
-from hpsolver.kernels.building import compile_built
-
 from . import arrays, gradients, options
 from .arrays import Array
-from .capture import capture_frame, check_recordable
+from .capture import check_recordable
 from .diagnosis import report
+from .frame import Frame
 from .given import Given, look_at
 from .grid import BoundaryLike, make_grid
 from .info import StepInfo
-from .pcg import NORMS, ConjugateGradients, Loop, first_limit, remembers
+from .pcg import NORMS, ConjugateGradients, first_limit, remembers
 from .preconditioners import Preconditioner, auto, make, make_fallback
 from .staging import Staging
 from .stopwatch import Stopwatch
@@ -120,9 +118,9 @@ class Solver:
         self.fallback = make_fallback(self.preconditioner)
         limits = self.max_iterations, first_limit(self.max_iterations, self.preconditioner, self.fallback)
         self._pcg = ConjugateGradients(self.system, self.tolerance, *limits, self.absolute_tolerance, norm)
-        self._pressure = self.system.zeros(self.system.size, wp.float64)
+        self.last_pressure = self.system.zeros(self.system.size, wp.float64)  # [N] in brick order, before rounding
         self._stopwatch = Stopwatch(self.device)
-        self._replay: Callable[[], None] | None = None
+        self._frame = self._new_frame()
         self.staging = Staging(self.system)
         self._info: StepInfo | None = None
         self._rounds = False  # the last pressure went out in single precision
@@ -130,10 +128,30 @@ class Solver:
         self.frames = self.assembled = self.solids = 0  # frames solved, the one whose matrix is here, set_solid calls
 
     @overload
-    def step(self, density: Coefficients, rhs: Kind, *, out: None = None, **moving: Array | None) -> Kind: ...
+    def step(
+        self,
+        density: Coefficients,
+        rhs: Kind,
+        *,
+        solid: Array = ...,
+        air: Array = ...,
+        surface: Array = ...,
+        fraction: Array = ...,
+        out: None = None,
+    ) -> Kind: ...
 
     @overload
-    def step(self, density: Coefficients, rhs: Array, *, out: Kind, **moving: Array | None) -> Kind: ...
+    def step(
+        self,
+        density: Coefficients,
+        rhs: Array,
+        *,
+        solid: Array = ...,
+        air: Array = ...,
+        surface: Array = ...,
+        fraction: Array = ...,
+        out: Kind,
+    ) -> Kind: ...
 
     def step(
         self,
@@ -162,11 +180,9 @@ class Solver:
             fraction: one array an axis, shaped as coefficients of faces: the open share of each face, in [0, 1].
             out: [shape], where to write the pressure; may be of any accepted kind. Required inside a capture.
 
-        The first frame with one of ``solid``, ``air``, ``surface`` and ``fraction`` is prepared anew, as a first frame
-        is; from then on they may be there or not, and change, at the price of finding on the device what hangs together.
-
-        Torch tensors that require gradients, without ``out``, give a pressure that carries them (``gradients``):
-        backward is one more solve, with the preconditioner at hand if this step was the last.
+        The first frame with ``solid``, ``air``, ``surface`` or ``fraction`` is prepared as a first frame is. From then
+        on they may change or be left out. Torch tensors that require gradients, without ``out``, give a pressure that
+        carries them (``gradients``): backward is one more solve, with the preconditioner at hand after the last step.
 
         Returns:
             The pressure [shape], ``out`` or a new array of the kind and dtype of ``rhs`` on the solver's device; 0 in
@@ -180,31 +196,28 @@ class Solver:
         moving = solid, air, surface, fraction
         if out is None and gradients.wanted(density, rhs):
             return gradients.step(self, density, rhs, moving)
-        given = self._look_at(density, rhs, *moving)
+        given = look_at(self.grid, self.device, self.coefficients, density, rhs, moving)
         kind, shape = given.rhs.kind, self.grid.shape
-        recording = self._recording(kind)
+        recording, follows = arrays.capturing(kind, self.device), self.system.follows(given.moves, bool(given.faces))
         if recording:
             kinds = [array.kind for array in given.arrays]
-            ready = self._replay is not None and self._follows(given)
-            check_recordable(self.preconditioner, ready, out, kinds, self.device)
+            check_recordable(self.preconditioner, bool(self._frame.graph) and follows, out, kinds, self.device)
         if out is None:
             out = arrays.like(given.rhs, shape, self.device)
-        arrays.check_writable(out, "out")
-        target = arrays.adopt(out, "out", shape, self.device)
+        target = arrays.adopt_target(out, "out", shape, self.device)
         self._rounds = target.dtype == "float32"
-        if 0 in (stride for stride, n in zip(target.strides, shape, strict=True) if n > 1):
-            raise ValueError(f"out: cells share memory (strides {target.strides}); pass an array with a place for each")
         if recording:
             with arrays.caller_stream(kind, self.device):
                 self._record(given, target)
             return out
-        if not self._follows(given):
-            self._move(bool(given.faces))
+        if not follows:
+            options.check_moves(self.preconditioner)
+            self._prepare_anew(lambda: self.system.move(bool(given.faces)))
         with arrays.caller_stream(kind, self.device):
             self._stopwatch.start()
             self.staging.bring(given)
-            self._run()
-            self.staging.unpack(target, self._pressure)
+            self._frame.run()
+            self.staging.unpack(target, self.last_pressure)
             if target.kind == "numpy" and self.device.is_cuda:
                 np.copyto(out, target.owner.numpy())
             self._stopwatch.stop()
@@ -216,7 +229,8 @@ class Solver:
         return out
 
     def set_solid(self, mask: Array | None) -> None:
-        """Sets the solid cells: no flux through their faces, p = 0 inside. Analysed on the host, between frames.
+        """Sets the solid cells: no flux through their faces, p = 0 inside. Analysed on the host, between frames; once
+        ``step`` was given something that moves, only copied.
 
         Args:
             mask: bool [shape], True in solid cells (NumPy, or anything ``numpy.asarray`` reads); None for no solid.
@@ -227,23 +241,7 @@ class Solver:
             self.system.rest(mask)
         else:
             self._prepare_anew(lambda: self.system.set_solid(mask))
-            self._pressure.assign(self._pressure.numpy() * self.system.fluid.numpy())  # a warm start's
-
-    def _look_at(self, density: Coefficients, rhs: Array, *moving: Array | None) -> Given:
-        if self.coefficients == "density":
-            return look_at(self.grid, self.device, density, rhs, *moving)
-        if moving[-1] is not None:
-            raise ValueError("fraction: coefficients of faces hold the open shares already; multiply them")
-        return look_at(self.grid, self.device, None, rhs, *moving[:3], faces=density, name="density")
-
-    def _follows(self, given: Given) -> bool:
-        """Whether what is prepared can take this frame."""
-        moving = self.system.moving
-        return not given.moves or (moving is not None and (not given.faces or bool(moving.share_of)))
-
-    def _move(self, shares: bool) -> None:
-        options.check_moves(self.preconditioner)
-        self._prepare_anew(lambda: self.system.move(shares))
+            self.last_pressure.assign(self.last_pressure.numpy() * self.system.fluid.numpy())  # a warm start's
 
     def _prepare_anew(self, change: Callable[[], None]) -> None:
         """Binds what depends on the fluid to another one; the next frame is captured again."""
@@ -256,7 +254,7 @@ class Solver:
         if self.fallback:
             self.fallback = self.fallback.bind(self.system)
         self._pcg.forget(self.preconditioner.doubtful and remembers(self.fallback))
-        self._replay = None
+        self._frame = self._new_frame()
         self.staging.forget()
 
     @property
@@ -264,7 +262,7 @@ class Solver:
         """The report of the last frame; reading it waits for the device."""
         if self._info is None or self._recorded:  # a caller's graph may have been replayed since
             names = self.preconditioner.name, self.fallback.name if self.fallback else ""
-            self._info = report(self._pcg, self._pressure if self._rounds else None, names, self._stopwatch.read())
+            self._info = report(self._pcg, self.last_pressure if self._rounds else None, names, self._stopwatch.read())
             if not self.preconditioner.graph_safe and self.device.is_cuda:
                 self.preconditioner.observe(self._info.iterations)
         return self._info
@@ -273,11 +271,6 @@ class Solver:
     def adjoint(self) -> gradients.Adjoint:
         """What Torch's backward pass through ``step`` calls."""
         return gradients.Adjoint(self)
-
-    @property
-    def last_pressure(self) -> wp.array:
-        """[N] fp64, in brick order: the last pressure, before it was rounded."""
-        return self._pressure
 
     @property
     def recorded(self) -> bool:
@@ -290,71 +283,17 @@ class Solver:
         Raises:
             RuntimeError: no frame has been solved yet, or none since ``set_solid``.
         """
-        if self._replay is None:
+        if self._frame.graph is None:
             raise RuntimeError("no frame has been solved yet, or none since set_solid: call step() first")
         return self.system.matrix()
 
-    def _recording(self, kind: str) -> bool:
-        with arrays.caller_stream(kind, self.device):
-            return bool(self.device.is_capturing)
+    def _new_frame(self) -> Frame:
+        solvers = self.preconditioner, self.fallback, self._pcg
+        return Frame(self.system, *solvers, self.last_pressure, self._stopwatch, self.warm_start)
 
     def _record(self, given: Given, target: arrays.Adopted) -> None:
         """Records the frame, staging included, into the capture that is going on."""
         self._recorded += [array.owner for array in (*given.arrays, target)]
         self.staging.bring(given, once=True)
-        self._frame(wp.capture_while)
-        self.staging.unpack(target, self._pressure, once=True)
-
-    def _run(self) -> None:
-        if self._replay is None:
-            self._load()
-            self._frame(wp.capture_while)  # eagerly, since this frame's answer is due
-            self._replay = self._capture()
-        else:
-            self._replay()
-
-    def _load(self) -> None:
-        """Compiles and loads every kernel that a frame may need, before it is captured."""
-        compile_built(self.device)
-        self.system.assemble()
-        if self.preconditioner.graph_safe:
-            self._pcg.load(self.preconditioner)
-        if self.fallback:
-            self._pcg.load(self.fallback)
-
-    def _capture(self) -> Callable[[], None]:
-        if self.preconditioner.graph_safe:
-            return capture_frame(self._frame, self.device)
-        begin, finish = capture_frame(self._begin, self.device), capture_frame(self._finish, self.device)
-        predict = self.preconditioner.predict  # not through self: a cycle would keep the memory of a deleted solver
-
-        def replay() -> None:
-            begin()
-            predict()
-            finish()
-
-        return replay
-
-    def _frame(self, loop: Loop) -> None:
-        """The frame: recorded while capturing, run otherwise. A preconditioner that predicts cuts it in two graphs."""
-        self._begin(loop)
-        if not self.preconditioner.graph_safe:
-            self.preconditioner.predict()
-        self._finish(loop)
-
-    def _begin(self, loop: Loop) -> None:
-        self._stopwatch.mark(0)
-        self.system.assemble()
-        self.system.project_rhs()
-        if self.warm_start and self.system.moving:
-            inputs = [self.system.fluid, self._pressure]
-            wp.launch(iterate.confine, dim=self.system.size, inputs=inputs, device=self.device)
-
-    def _finish(self, loop: Loop) -> None:
-        pcg, mark = self._pcg, self._stopwatch.mark
-        pcg.renew(self.preconditioner, self.fallback, loop)
-        mark(1)
-        pcg.begin(self._pressure, self.warm_start)
-        pcg.solve(self.preconditioner, self.fallback, loop)
-        pcg.finish(self._pressure, self.warm_start)
-        mark(2)
+        self._frame.record(wp.capture_while)
+        self.staging.unpack(target, self.last_pressure, once=True)

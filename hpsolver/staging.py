@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import warp as wp
 
@@ -12,6 +13,7 @@ from hpsolver.kernels.building import launch, record
 from . import arrays
 from .arrays import Adopted
 from .given import Given
+from .moving import MovingFluid
 from .system import System
 
 ADDRESSES = {"pack": (0,), "unpack": (0,), "classify": (0, 4, 5)}
@@ -33,8 +35,8 @@ class Staging:
         """All of a frame's inputs; ``once``: launched, as a capture needs, and nothing is kept."""
         system = self._system
         if system.moving:
-            self._classify(given, once)
-            self._bring_faces(given, once)
+            self._classify(given, system.moving, once)
+            self._bring_faces(given, system.moving, once)
         if given.density is not None:
             self.pack(given.density, system.given, once)
         self.pack(given.rhs, system.rhs, once)
@@ -52,8 +54,8 @@ class Staging:
         inputs = [theirs.pointer, *self._strides(theirs), system.origin, system.used, *ours]
         self._launch(name, theirs.dtype, theirs.strides, inputs, once)
 
-    def _classify(self, given: Given, once: bool) -> None:
-        system, moving = self._system, self._system.moving
+    def _classify(self, given: Given, moving: MovingFluid, once: bool) -> None:
+        system = self._system
         found = [given.surface, given.solid, given.air]
         pointers = [array.pointer if array else 0 for array in found]
         strides = [self._strides(array) if array else (0, 0, 0) for array in found]
@@ -62,8 +64,8 @@ class Staging:
         inputs += [moving.resting, moving.kinds, system.fluid, moving.phi]
         self._launch("classify", dtype, tuple(strides), inputs, once)
 
-    def _bring_faces(self, given: Given, once: bool) -> None:
-        system, moving = self._system, self._system.moving
+    def _bring_faces(self, given: Given, moving: MovingFluid, once: bool) -> None:
+        system = self._system
         if not given.faces:
             if moving.share_of:
                 moving.shares.fill_(1.0)
@@ -81,7 +83,7 @@ class Staging:
     def _strides(self, theirs: Adopted) -> tuple[int, ...]:
         return (0,) * (3 - self._system.grid.dimension) + theirs.strides
 
-    def _launch(self, name: str, dtype: str, strides: tuple[object, ...], inputs: list[object], once: bool) -> None:
+    def _launch(self, name: str, dtype: str, strides: tuple[object, ...], inputs: list[Any], once: bool) -> None:
         system = self._system
         kernel = getattr(staging(system.shape, arrays.DTYPES[dtype]), name)
         if once:

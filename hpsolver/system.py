@@ -146,10 +146,17 @@ class System:
         self.moving = self._means = MovingFluid(self, resting.astype(np.uint8), shares)
         self.fluid.assign(1 - resting.astype(np.uint8))
 
+    def follows(self, moves: bool, shares: bool) -> bool:
+        """Whether a frame in which something ``moves``, ``shares`` of faces too, finds all it needs."""
+        return not moves or (self.moving is not None and (not shares or bool(self.moving.share_of)))
+
     def rest(self, solid: np.ndarray | None) -> None:
         """Sets the cells of moving fluid that are solid in every frame; nothing is analysed or allocated."""
         fluid = np.ones(self.grid.shape, np.uint8) if solid is None else (~solid).astype(np.uint8)
-        self.moving.resting.assign(1 - self.bricks.to_bricks(fluid))
+        moving = self.moving
+        if moving is None:
+            raise RuntimeError("this fluid does not move: set_solid")
+        moving.resting.assign(1 - self.bricks.to_bricks(fluid))
 
     def assemble(self) -> None:
         """Records: density -> conductance, leak, diagonal, bad_cells; and what moving fluid hangs together."""
@@ -189,7 +196,8 @@ class System:
         return self._means.means() if self._means is not None else (np.zeros(0), np.zeros(0))
 
     def matrix(self) -> scipy.sparse.csr_matrix:
-        """A of the last frame as SciPy CSR in row-major cell order. Rows of solid cells and of air are rows of the identity.
+        """A of the last frame as SciPy CSR in row-major cell order. Rows of solid cells and of air are those of
+        the identity.
 
         Raises:
             ModuleNotFoundError: SciPy is not installed.

@@ -17,10 +17,10 @@ def staging(shape: Shape, S: type) -> SimpleNamespace:
 
     ``pack``: vector = field where ``mask``, else 0; fp64.
     ``unpack``: field = vector.
-    ``classify``: kinds [N], 0 solid or padding, 1 fluid, 2 air, 3 fluid of unusable distance, and fluid [N], 1 or 0, from masks of bytes at ``solid``
-    and ``air``, with their strides, and the cells that are solid in any case, ``resting`` [N]; phi [N] = the signed
-    distance at ``field``, where it is not negative there is air. Addresses are 0 for what is not given; of no distance,
-    phi says that the surface is at the centres of air cells.
+    ``classify``: kinds [N], 0 solid or padding, 1 fluid, 2 air, 3 fluid of unusable distance, and fluid [N], 1 or 0;
+    from masks of bytes at ``solid`` and ``air``, with their strides, from the cells that are solid in any case,
+    ``resting`` [N], and from the signed distance at ``field``, phi [N]: where it is not negative there is air.
+    Addresses are 0 for what is not given. Without a distance, phi says that the surface is at the centres of air cells.
     ``field`` is its address, ``sx``, ``sy``, ``sz`` its strides in bytes (2D: sx = 0): plain numbers, since a frame may
     bring another array each time, and to make Warp arrays of them takes longer than to read them.
     ``origin`` [leaves, 3] is each leaf's first cell, ``used`` [leaves, 3] its extent.
@@ -70,11 +70,12 @@ def assembly(shape: Shape, harmonic: bool, air: bool = False, shares: bool = Fal
     """Assembles A: conductance [directions, N], ``leak`` [N], what leaves through open sides and surfaces, and diagonal
     [N], fp64, from density [N]. Blocks: ``slots``.
 
-    Rows of padding, solid, air and isolated cells are rows of the identity. ``bad_cells[slot]`` counts fluid cells whose
-    density is not a positive finite number; they are assembled as if solid.
+    Rows of padding, solid, air and isolated cells are rows of the identity. ``bad_cells[slot]`` counts fluid cells
+    whose density is not a positive finite number; they are assembled as if solid.
 
     Args:
-        air: ``kinds`` [N] may be 2, air, or 3, fluid of which that is unusable, beside 0 and 1; ``phi`` [N] is the signed distance to the surface.
+        air: ``phi`` [N] is the signed distance to a surface, and ``kinds`` [N] may be 2, air, or 3, fluid of which that
+            is unusable, beside 0 and 1.
         shares: faces conduct ``shares`` [directions, N] times that, in [0, ``largest``]; others make a cell bad.
     """
     F64, I32 = array(wp.float64), array(wp.int32)

@@ -141,7 +141,8 @@ factor_band = block_kernel(
     factor=F64,
     column=F64,
 )
-"""factor = L D L^T of band with its pins or slack; ``column`` [width] is scratch. Skipped when no leaf changed. Blocks: 1."""
+"""factor = L D L^T of band with its pins or slack; ``column`` [width] is scratch. Skipped if no leaf changed.
+Blocks: 1."""
 
 invert_band = block_kernel(
     "hpsolver.banded",

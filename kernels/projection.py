@@ -31,8 +31,8 @@ def entry(axis: wp.int32, i: wp.int32, j: wp.int32, k: wp.int32) -> wp.int32:
 
 @wp.kernel(enable_backward=False)
 def close(fraction: wp.array3d[Any], walls: wp.array3d[Any], velocity: wp.array3d[Any], flux: wp.array3d[wp.float64]):
-    """flux = the flow through a face of which ``fraction`` is open: fraction velocity + (1 - fraction) walls, the velocity
-    of what closes the rest. One thread per face."""
+    """flux = the flow through a face of which ``fraction`` is open: fraction velocity + (1 - fraction) walls, the
+    velocity of what closes the rest. One thread per face."""
     i, j, k = wp.tid()
     share = wp.float64(fraction[i, j, k])
     open_part = share * wp.float64(velocity[i, j, k])
@@ -56,8 +56,8 @@ def add_divergence(
 @wp.struct
 class Faces:
     """What a face's gradient needs: ``A`` and what it was assembled from (``hpsolver.kernels.assembly``), all in brick
-    order. ``moving``: there may be air, and ``phi``; ``shared``: faces have ``shares``, open ones if ``open``, else they
-    are coefficients."""
+    order. ``moving``: there may be air, and ``phi``; ``shared``: faces have ``shares``, open ones if ``open``, else
+    they are coefficients."""
 
     n: wp.int32
     moving: wp.int32

@@ -131,7 +131,7 @@ def test_fallback_is_updated_in_frames_that_need_it_alone():
 def test_fallback_works_where_the_host_drives_the_loops():
     whole, pieces = (Solver(SHAPE, preconditioner=Broken(NOISE)) for _ in range(2))
     whole.step(*FRAMES[0]), pieces.step(*FRAMES[0])
-    pieces._replay = capture_pieces(pieces._frame, pieces.device)
+    pieces._frame.graph = capture_pieces(pieces._frame.record, pieces.device)
     for frame in FRAMES:
         assert np.array_equal(whole.step(*frame), pieces.step(*frame))
         assert pieces.info.fallback and pieces.info.iterations == whole.info.iterations
@@ -237,7 +237,7 @@ def test_a_pause_is_the_same_in_a_frame_cut_in_pieces():
     for solver in (whole, pieces):
         solver.set_solid(serpentine(n))
         solver.step(np.ones((n, n)), rhs)
-    pieces._replay = capture_pieces(pieces._frame, pieces.device)
+    pieces._frame.graph = capture_pieces(pieces._frame.record, pieces.device)
     for _ in range(10):
         assert np.array_equal(whole.step(np.ones((n, n)), rhs), pieces.step(np.ones((n, n)), rhs))
         assert whole.info.iterations == pieces.info.iterations

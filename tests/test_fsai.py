@@ -168,7 +168,7 @@ def test_supports_of_constant_density_are_as_good_as_the_frames_own():
     own = type(fsai)(fsai.source, 8, kap_tolerance=0.0)  # chosen from the matrix of the frame just solved
     fsai.G, fsai.GT = own.G, own.GT
     solver.preconditioner.update = lambda: None
-    solver._replay = None
+    solver._frame.graph = None
     solver.step(density, rhs)
     assert solver.info.iterations <= fixed <= 1.08 * solver.info.iterations
 

@@ -26,7 +26,7 @@ def check(solver: Solver, density, rhs, A, outside: np.ndarray, tolerance: float
     p = solver.step(density, rhs, **moving)
     info = solver.info
     assert info.converged, info
-    expected, b = oracle.solve(A, rhs, outside)
+    expected, _ = oracle.solve(A, rhs, outside)
     assert not p[outside].any()
     assert oracle.residual(A, p, rhs, outside) <= 2e-10
     assert abs(p - expected).max() <= tolerance * max(abs(expected).max(), 1e-30)

@@ -198,7 +198,7 @@ def test_divergence_left_is_the_residual_with_surfaces_and_shares_of_faces(shape
 def test_walls_need_a_fraction():
     projection = Projection(Solver((8, 6), device="cpu"))
     velocity = [np.zeros((9, 6)), np.zeros((8, 7))]
-    with pytest.raises(ValueError, match="walls: .* counts only with fraction"):
+    with pytest.raises(ValueError, match=r"walls: .* counts only with fraction"):
         projection.project(velocity, np.ones((8, 6)), walls=velocity)
     with pytest.raises(ValueError, match="fraction: expected one array for each of 2 axes, got 1"):
         projection.divergence(velocity, fraction=velocity[:1])

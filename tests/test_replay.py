@@ -22,7 +22,7 @@ FRAMES = [problems.frame("panel", SHAPE, seed=s) for s in range(3)]
 def test_replay_equals_eager_and_repeats(preconditioner):
     replayed, eager = (Solver(SHAPE, preconditioner=preconditioner) for _ in range(2))
     for frame in [*FRAMES, FRAMES[0]]:
-        eager._replay = None  # the first step runs eagerly, then captures
+        eager._frame.graph = None  # the first step runs eagerly, then captures
         assert np.array_equal(replayed.step(*frame), eager.step(*frame))
         assert replayed.info.iterations == eager.info.iterations
 
@@ -41,7 +41,7 @@ def test_solvers_replay_side_by_side_in_threads():
 def test_host_driven_pieces_give_the_same_answer_as_one_graph():
     whole, pieces = (Solver(SHAPE, preconditioner="jacobi") for _ in range(2))
     whole.step(*FRAMES[0]), pieces.step(*FRAMES[0])
-    pieces._replay = capture_pieces(pieces._frame, pieces.device)
+    pieces._frame.graph = capture_pieces(pieces._frame.record, pieces.device)
     for frame in FRAMES:
         assert np.array_equal(whole.step(*frame), pieces.step(*frame))
         assert whole.info.iterations == pieces.info.iterations
@@ -97,7 +97,7 @@ def test_a_deleted_solver_gives_its_memory_back_at_once(name):
     for frame in FRAMES[:2]:
         solver.step(*frame)
     assert solver.info.iterations > 0
-    arrays = [weakref.ref(array) for array in (solver.system.conductance, solver._pcg.x, solver._pressure)]
+    arrays = [weakref.ref(array) for array in (solver.system.conductance, solver._pcg.x, solver.last_pressure)]
     gc.disable()
     try:
         del solver

@@ -14,7 +14,7 @@ import warp as wp
 
 from bench import frames
 from hpsolver import Solver
-from hpsolver import solver as solver_module
+from hpsolver import frame as frame_module
 from hpsolver.capture import capture_pieces
 
 from . import check, machine, measure, memory, model, rivals
@@ -70,10 +70,10 @@ def _answer(device: str, name: str, family: str, shape: tuple[int, ...]) -> dict
     info = solver.info
     fresh = _solver(rival, shape, device)
     again = [fresh.step(density, rhs) for _ in range(2)][1]
-    with mock.patch.object(solver_module, "capture_frame", capture_pieces):  # as without conditional nodes
-        fresh._replay = fresh._capture()
+    with mock.patch.object(frame_module, "capture_frame", capture_pieces):  # as without conditional nodes
+        fresh._frame.graph = fresh._frame.capture()
     pieces, pieces_ms = _repeated(fresh, density, other, rhs)
-    fresh._replay = lambda: fresh._frame(wp.capture_while)
+    fresh._frame.graph = lambda: fresh._frame.record(wp.capture_while)
     launched, eager_ms = _repeated(fresh, density, other, rhs)
 
     reference = _solver(rival, shape, "cpu")

@@ -25,9 +25,7 @@ class Film:
         self._grid = grid
         self._pictures: list[tuple[np.ndarray, np.ndarray, np.ndarray, str]] = []
 
-    def add(
-        self, phi: np.ndarray, solid: np.ndarray, position: np.ndarray, velocity: np.ndarray, caption: str
-    ) -> None:
+    def add(self, phi: np.ndarray, solid: np.ndarray, position: np.ndarray, velocity: np.ndarray, caption: str) -> None:
         """Keeps thickness, paddle and speed of a frame, [length, height] each."""
         length, height, depth = self._grid
         liquid = np.clip(0.5 - phi, 0.0, 1.0) if depth > 1 else -phi

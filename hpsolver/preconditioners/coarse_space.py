@@ -121,7 +121,7 @@ class CoarseSpace:
 
     def _update_functions(self) -> None:
         system, leaves, by, C = self._system, self._leaves, self._leaves.by, self.C
-        if self._constants is not None:
+        if self._constants is not None and system.moving is not None:
             found = [system.moving.pieces, system.moving.piece_count, self._pieces, self._constant_count]
             launch(self._constants, system.leaves, [*found, self._matrix.cells], system.device)
         target = self.functions if self.selection is None else self.selection.candidates

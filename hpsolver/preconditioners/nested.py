@@ -24,7 +24,6 @@ import warp as wp
 from hpsolver.bricks import Bricks
 from hpsolver.kernels import coarse
 from hpsolver.kernels.building import launch
-from hpsolver.kernels.constants import brick_constants, enclosed
 from hpsolver.kernels.nested import UNKNOWNS, nesting
 from hpsolver.node_bricks import NodeBricks, group_nodes
 from hpsolver.system import System
@@ -33,6 +32,7 @@ from .coarse_matrix import CoarseMatrix, ExactCoarse
 from .constants import RegionConstants
 from .haar import haar
 from .leaves import Groups
+from .moving_bricks import MovingBricks
 
 FUNCTIONS = 16
 """R2. With 8, one function for two leaves, thin and torn phases need up to twice the iterations. Where solids cut many
@@ -120,14 +120,12 @@ class NestedCoarse:
         self._start_functions = wp.array(
             _start_functions(smooth, lattice, R, R2, weight), dtype=wp.float32, device=device
         )
-        self._smooth, self._smooth_count = wp.array(np.repeat(smooth, R, axis=1).ravel(), dtype=wp.float32, device=device), len(smooth)
-        self._constants = brick_constants(dimension, R, R2) if system.moving else None
-        self._closed = system.zeros(lattice.leaves, wp.int32)
-        self._enclosed = enclosed(system.shape) if system.moving else None
         brick = lattice.places // lattice.size
-        self.brick_of = brick if lower is None else brick[lower]
-        if system.moving:
-            self._brick_of, self._crosses = wp.array(self.brick_of, **as_int), system.zeros(system.size, wp.uint8)
+        self.brick_of: np.ndarray = brick if lower is None else brick[lower]
+        self._closed = system.zeros(lattice.leaves, wp.int32)
+        self._moving: MovingBricks | None = None
+        if system.moving is not None:
+            self._moving = MovingBricks(system, system.moving, R, R2, self.brick_of, smooth)
 
         M, W = system.preconditioner_type, self._by.W
         halfwidth = (lattice.reach + 1) * R - 1
@@ -163,14 +161,9 @@ class NestedCoarse:
         launch(kernels.find_changes, bricks, inputs, device)
         self._pins.choose_pins(matrix.scale)
 
-        if self._constants is not None:
-            inputs = [self._smooth_count, self._nodes, matrix.cells, self._smooth, self._weight]
-            launch(self._constants, bricks, [*inputs, self._start_functions, self._upper.cells], device)
-        if self._enclosed is not None:
-            moving = system.moving
-            found = [self._brick_of, moving.only, moving.region, moving.pieces, self._crosses, self._closed]
-            for kernel in (self._enclosed.begin, self._enclosed.cross, self._enclosed.close):
-                launch(kernel, system.leaves, [bricks, *found], device)
+        if self._moving is not None:
+            mine = self._weight, self._start_functions, self._closed
+            self._moving.update(self._nodes, matrix, self._upper, *mine)
         own = [self._pins.pinned, wp.float64(SLACK), self._closed, matrix.scale, matrix.blocks, matrix.mass]
         factoring = [changed, by.members, self._nodes, self._inside, *own, self._factor]
         launch(kernels.factor_closed, by.groups, factoring, device)

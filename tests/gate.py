@@ -44,7 +44,7 @@ from hpsolver.preconditioners.htp_paper import HTPaper
 from hpsolver.preconditioners.spai import CHANNELS
 from hpsolver.stopwatch import set_mark
 
-ARCHITECTURES = [75, 80, 90, 120]
+ARCHITECTURES = [75, 90, 120]
 SHARED_LIMIT = 48 * 1024
 HALFWIDTH = {2: 8, 3: 16}
 SPAI_LAYERS = 4  # of the shipped weights
@@ -144,10 +144,12 @@ def engine(shape: building.Shape, T: type) -> list:
 
 
 def variants(dimension: int) -> list[wp.Kernel]:
-    """Forms of kernels above that differ in what a constant leaves out: compiled for the oldest architecture alone."""
+    """Forms of kernels above that differ in what a constant leaves out, or in one type: for the oldest architecture."""
     shape = building.Shape(dimension, EXTENTS[dimension, 128])
     surfaces = [assembly.assembly(shape, harmonic, True, True) for harmonic in (True, False)]
-    return surfaces + (kernels_of(geometric.setup(shape, wp.float32, True)) if dimension == 3 else [])
+    if dimension == 3:
+        surfaces += kernels_of(geometric.setup(shape, wp.float32, True))
+    return surfaces + configured(dimension, wp.float32, wp.float32)
 
 
 def windowed(shape: building.Shape, overlap: int) -> tuple[building.Shape, int]:
@@ -158,18 +160,21 @@ def windowed(shape: building.Shape, overlap: int) -> tuple[building.Shape, int]:
 
 def gated_kernels(dimension: int) -> list[wp.Kernel]:
     """Mixed precision in full; the other precisions share its kernels or differ in one type. 2D has the fixed ones."""
-    pairs = [(wp.float64, wp.float32), (wp.float32, wp.float32)]
-    fixed = FIXED if dimension == 2 else []
-    return fixed + [k for T, M in pairs for k in configured(dimension, T, M)] + variants(dimension)
+    return full(dimension) + variants(dimension)
+
+
+def full(dimension: int) -> list[wp.Kernel]:
+    """Those that are compiled for all architectures."""
+    return (FIXED if dimension == 2 else []) + configured(dimension, wp.float64, wp.float32)
 
 
 def compile_all(dimension: int, folder: Path) -> list[Path]:
     """The files that a GPU would load, by Warp's own compiler."""
     modules = {kernel.module.name: kernel.module for kernel in gated_kernels(dimension)}
-    few = {kernel.module.name for kernel in variants(dimension)}
+    many = {kernel.module.name for kernel in full(dimension)}
     files = []
     for name, module in modules.items():
-        target, arch = folder / name, ARCHITECTURES[:1] if name in few else ARCHITECTURES
+        target, arch = folder / name, ARCHITECTURES if name in many else ARCHITECTURES[:1]
         files += wp.compile_aot_module(module, device=None, arch=arch, module_dir=target, use_ptx=False)
     return [Path(file) for file in files]
 
@@ -177,8 +182,8 @@ def compile_all(dimension: int, folder: Path) -> list[Path]:
 def check_all_are_there(dimension: int, artifacts: list[Path]) -> None:
     cubins = [file for file in artifacts if file.suffix == ".cubin"]
     modules = {kernel.module.name for kernel in gated_kernels(dimension)}
-    few = {kernel.module.name for kernel in variants(dimension)}
-    assert len(cubins) == len(ARCHITECTURES) * len(modules - few) + len(few)
+    many = {kernel.module.name for kernel in full(dimension)}
+    assert len(cubins) == len(ARCHITECTURES) * len(many) + len(modules - many)
 
 
 def check_resources(artifacts: list[Path]) -> None:

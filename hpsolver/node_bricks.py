@@ -17,14 +17,14 @@ class NodeBricks:
     """Bricks of ``size`` nodes of a lower lattice (``Bricks``: its nodes are the leaves), partial at the ends of axes.
 
     Attributes:
-        cells: cells of a brick per axis, 3 entries.
+        cells: cells of a brick per axis, 3 entries, times ``bricks.weakness``.
         counts, coordinates, neighbor, side: of the bricks, as in ``Bricks``.
             extent, local: nodes of a brick per axis, and [size, 3] where in the brick each position is.
         members: [bricks, size] int32, node at each position, -1 for none. The longest axis is slowest.
         inside: [size, directions] int32, position of the neighbour in the same brick, -1 where it would leave it.
     """
 
-    cells: tuple[int, ...]
+    cells: tuple[float, ...]
     counts: tuple[int, ...]
     coordinates: np.ndarray
     neighbor: np.ndarray
@@ -69,7 +69,7 @@ class NodeBricks:
         return color_nodes(self.coordinates, self.neighbor)
 
 
-def group_nodes(lower: Bricks | NodeBricks, size: int, cells: Sequence[int], periodic: Sequence[bool]) -> NodeBricks:
+def group_nodes(lower: Bricks | NodeBricks, size: int, cells: Sequence[float], periodic: Sequence[bool]) -> NodeBricks:
     """Groups the nodes of ``lower``, of ``cells`` cells each, in bricks of ``size`` nodes, a power of two."""
     directions, counts = lower.directions, lower.counts
     extent = _extent(size, cells, counts, range(3 - directions // 2, 3))
@@ -113,7 +113,7 @@ def group_nodes(lower: Bricks | NodeBricks, size: int, cells: Sequence[int], per
     )
 
 
-def _extent(size: int, cells: Sequence[int], counts: Sequence[int], axes: range) -> tuple[int, int, int]:
+def _extent(size: int, cells: Sequence[float], counts: Sequence[int], axes: range) -> tuple[int, int, int]:
     """Nodes per axis: the shortest side is doubled, of those that have more nodes if there are any."""
     extent = [1, 1, 1]
     while math.prod(extent) < size:

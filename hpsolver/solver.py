@@ -107,7 +107,9 @@ class Solver:
         if isinstance(preconditioner, str) and preconditioner == "auto":
             preconditioner = auto(self.grid, self.device)
         chosen = make(preconditioner)
-        self.system = System(self.grid, chosen.leaf_cells(self.grid), precision, self.device)
+        self.system = System(
+            self.grid, chosen.leaf_cells(self.grid), precision, self.device, shaped=chosen.shapes_leaves
+        )
         self.system.on_bad_density(on_bad_density)
         if coefficients == "faces":
             options.check_moves(chosen)

@@ -50,14 +50,25 @@ class System:
         largest_share: what a face's share may be at most, where faces have one.
         mended: [1] int32, densities replaced in this frame, None where none may be.
         slots: blocks, hence partial sums, of a reduction.
+
+    Args:
+        shaped: leaves may take the shape that flat cells ask for (``make_bricks``).
     """
 
-    def __init__(self, grid: Grid, leaf_size: int | None, precision: str, device: wp.Device, slots: int | None = None):
+    def __init__(
+        self,
+        grid: Grid,
+        leaf_size: int | None,
+        precision: str,
+        device: wp.Device,
+        slots: int | None = None,
+        shaped: bool = False,
+    ):
         self.grid = grid
         self.device = device
         self.precision = precision
         self.krylov_type, self.preconditioner_type = PRECISIONS[precision]
-        self.bricks: Bricks = make_bricks(grid, leaf_size or (128 if device.is_cuda else None))
+        self.bricks: Bricks = make_bricks(grid, leaf_size or (128 if device.is_cuda else None), shaped)
         self.shape = Shape(grid.dimension, self.bricks.extent)
         self.leaves, self.size = self.bricks.leaves, self.bricks.size
         # One block does all on the CPU; on a GPU enough of them to fill it, few enough to be summed by every block.

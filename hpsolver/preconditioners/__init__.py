@@ -49,13 +49,18 @@ TINY = 2_000
 """Cells of a 2D grid up to which a CPU solves with ``schwarz`` faster."""
 
 
+ASPECT = 10.0
+"""Of cells, from which on a CPU solves with ``schwarz`` faster: its leaves are long where the coupling is strong."""
+
+
 def auto(grid: Grid, device: wp.Device) -> str:
-    """The name that ``auto`` stands for: ``multigrid``, but on tiny 2D grids on a CPU.
+    """The name that ``auto`` stands for: ``multigrid``, but on tiny 2D grids and on flat cells on a CPU.
 
     It is the fastest, or nearly, on all frames of the gallery, since ``schwarz`` takes over within a frame where it is
     slow, and begins the next ones (``bench/results/choice.md``).
     """
-    return "schwarz" if grid.dimension == 2 and grid.cells <= TINY and not device.is_cuda else "multigrid"
+    tiny, flat = grid.dimension == 2 and grid.cells <= TINY, max(grid.spacing) >= ASPECT * min(grid.spacing)
+    return "schwarz" if (tiny or flat) and not device.is_cuda else "multigrid"
 
 
 def make(preconditioner: str | Preconditioner) -> Preconditioner:

@@ -27,6 +27,7 @@ class Preconditioner(abc.ABC):
         graph_safe: nothing but ``update`` and ``apply``, which may be captured, is needed; otherwise ``predict`` runs
             in each frame between assembly and ``update``, outside the graphs.
         leaf_size: cells of a leaf it wants, 64 or 128; what None means is up to ``leaf_cells``.
+        shapes_leaves: where cells are flat, its leaves take the shape that these ask for.
         fallback: name of the one that takes over, within the frame, where this one fails; None if it cannot fail but
             by rounding, which no other would mend.
         patience: iterations after which its fallback is likely to be the faster one; None: half of a frame's.
@@ -48,6 +49,7 @@ class Preconditioner(abc.ABC):
     doubtful = False
     leaf_size: int | None = 128
     starts = False
+    shapes_leaves = True
     moves = True
     pointwise: wp.array | None = None
 

@@ -13,6 +13,7 @@ import functools
 import numpy as np
 import warp as wp
 
+from hpsolver.bricks import weakness
 from hpsolver.kernels import coarse as kernels
 from hpsolver.kernels.building import launch
 from hpsolver.kernels.constants import leaf_constants
@@ -89,7 +90,8 @@ class CoarseSpace:
         self._restricted = system.zeros(self._matrix.unknowns, wp.float64)
         self._inverse: NestedCoarse | ExactCoarse
         if self.nested:
-            self._inverse = NestedCoarse(system, self._matrix, bricks.extent, dense, levels, brick_functions)
+            cells = [n * weak for n, weak in zip(bricks.extent, weakness(system.grid), strict=True)]
+            self._inverse = NestedCoarse(system, self._matrix, cells, dense, levels, brick_functions)
         else:
             self._inverse = ExactCoarse(system, self._matrix, dense)
 

@@ -54,6 +54,7 @@ class DDAttention(Preconditioner):
 
     name = "dd_attention"
     moves = False
+    shapes_leaves = False
     fallback = "jacobi"
 
     def __init__(

@@ -49,6 +49,7 @@ class HTP(Schwarz):
 
     name = "htp"
     moves = False
+    shapes_leaves = False
     graph_safe = False
 
     LARGEST = 1e4

@@ -41,6 +41,7 @@ class HTPaper(Preconditioner):
 
     name = "htp_paper"
     moves = False
+    shapes_leaves = False
     positive = False
     graph_safe = False
     launches = 3

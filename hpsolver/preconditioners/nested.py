@@ -73,7 +73,7 @@ class NestedCoarse:
 
     Args:
         matrix: E, with ``mass``.
-        cells: cells of a node per axis.
+        cells: cells of a node per axis, times ``bricks.weakness``.
         dense: solve bricks by dense inverses.
         levels: of the whole preconditioner, the levels below not counted; None: as many as pay.
         functions: R2.
@@ -88,7 +88,7 @@ class NestedCoarse:
         self,
         system: System,
         matrix: CoarseMatrix,
-        cells: Sequence[int],
+        cells: Sequence[float],
         dense: bool,
         levels: int | None,
         functions: int = FUNCTIONS,

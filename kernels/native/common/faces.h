@@ -1,6 +1,7 @@
 // The cells of a leaf's face in one direction and those across it.
 constexpr int EXTENT[3] = {BZ, BY, BX}, STEP[3] = {1, BZ, BY * BZ};     // last axis first, like the directions
-constexpr int SHORTEST = DIMS == 3 && BX < BZ ? BX : BY < BZ ? BY : BZ, FACE = L / SHORTEST;   // most cells of a face
+constexpr int SHORTER = BY < BZ ? BY : BZ, SHORTEST = DIMS == 3 && BX < SHORTER ? BX : SHORTER;
+constexpr int FACE = L / SHORTEST;                                       // most cells of a face
 struct Face {
     int own, other, cells, length, step, row;
     // Item t of the face: its own cell, and the neighbour's.

@@ -1,4 +1,4 @@
-"""The command line: ``hpsolver demo``, ``hpsolver solve``, ``hpsolver train`` and ``hpsolver info``.
+"""The command line: ``hpsolver demo``, ``hpsolver solve``, ``hpsolver warm``, ``hpsolver train`` and ``hpsolver info``.
 
 Exit codes: 0 when done, which for ``solve`` means converged; 2 for a command line that cannot be carried out as
 written; 1 for everything else. What numpy and Warp are needed for is imported by the command that needs them.
@@ -56,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog="The benchmark is run from the repository, not from an installation: make bench.",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    commands.add_parser("demo", help="run the rising bubbles example, or 'demo liquid' (options: demo [liquid] --help)")
+    commands.add_parser("demo", help="run the rising bubbles, or 'demo liquid', or 'demo smoke' (options: --help)")
     commands.add_parser("info", help="versions, devices, and the preconditioners that can be used here")
 
     solve = commands.add_parser(
@@ -71,20 +71,18 @@ def _parser() -> argparse.ArgumentParser:
     solve.add_argument("density", metavar="DENSITY.npy", help="density of each cell")
     solve.add_argument("rhs", metavar="RHS.npy", help="right-hand side of each cell, same shape")
     solve.add_argument("pressure", metavar="PRESSURE.npy", help="file to write the pressure to")
-    solve.add_argument("--spacing", type=_spacing, metavar="H[,H...]", help="cell size, or one per axis: 0.1,0.2")
-    solve.add_argument(
-        "--boundary",
-        type=_boundary,
-        metavar="SIDES",
-        help="wall, open or periodic for every side; or one entry per axis joined by ':', each a word or LOW,HIGH: "
-        "periodic:wall,open",
+    _add_solver_options(solve)
+
+    warm = commands.add_parser(
+        "warm",
+        help="compile all kernels that a solver needs, in parallel, so that no program waits for them later",
+        description="Compiles what hpsolver.Solver needs for a grid, in parallel, into Warp's cache on this machine. "
+        "Options left out take the solver's defaults.",
+        argument_default=argparse.SUPPRESS,
     )
-    solve.add_argument("--face-average", metavar="NAME", help="density on a face: harmonic or arithmetic mean")
-    solve.add_argument("--preconditioner", metavar="NAME", help="one of those that 'hpsolver info' lists")
-    solve.add_argument("--tolerance", type=float, metavar="X", help="relative residual to reach")
-    solve.add_argument("--max-iterations", type=int, metavar="N", help="iterations to stop after")
-    solve.add_argument("--precision", metavar="NAME", help="arithmetic of the iteration, such as mixed")
-    solve.add_argument("--device", metavar="NAME", help="one of those that 'hpsolver info' lists")
+    warm.add_argument("shape", type=_shape, metavar="SHAPE", help="cells: 256x256, 64x64x64; most kernels do for any")
+    warm.add_argument("--moving", action="store_true", default=False, help="also for solids and surfaces given to step")
+    _add_solver_options(warm)
 
     train = commands.add_parser(
         "train",
@@ -105,6 +103,28 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_solver_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--spacing", type=_spacing, metavar="H[,H...]", help="cell size, or one per axis: 0.1,0.2")
+    parser.add_argument(
+        "--boundary",
+        type=_boundary,
+        metavar="SIDES",
+        help="wall, open or periodic for every side; or one entry per axis joined by ':', each a word or LOW,HIGH: "
+        "periodic:wall,open",
+    )
+    parser.add_argument("--face-average", metavar="NAME", help="density on a face: harmonic or arithmetic mean")
+    parser.add_argument("--preconditioner", metavar="NAME", help="one of those that 'hpsolver info' lists")
+    parser.add_argument("--tolerance", type=float, metavar="X", help="relative residual to reach")
+    parser.add_argument("--max-iterations", type=int, metavar="N", help="iterations to stop after")
+    parser.add_argument("--precision", metavar="NAME", help="arithmetic of the iteration, such as mixed")
+    parser.add_argument("--device", metavar="NAME", help="one of those that 'hpsolver info' lists")
+
+
+def _shape(text: str) -> tuple[int, ...]:
+    """``256x256``."""
+    return tuple(int(word) for word in text.split("x"))
+
+
 def _spacing(text: str) -> float | tuple[float, ...]:
     """``0.1`` or ``0.1,0.2``."""
     steps = tuple(float(word) for word in text.split(","))
@@ -118,13 +138,12 @@ def _boundary(text: str) -> str | tuple[str | tuple[str, ...], ...]:
 
 
 def _demo(argv: list[str]) -> int:
-    if argv[:1] == ["liquid"]:
-        from hpsolver.examples import liquid
+    import importlib
 
-        return liquid.main(argv[1:]) or OK
-    from hpsolver.examples import rising_bubbles
-
-    return rising_bubbles.main(argv) or OK
+    name = argv[0] if argv[:1] in (["liquid"], ["smoke"]) else "rising_bubbles"
+    example = importlib.import_module(f"hpsolver.examples.{name}")
+    code: int = example.main(argv if name == "rising_bubbles" else argv[1:])
+    return code or OK
 
 
 def _solve(*, density: str, rhs: str, pressure: str, **options: object) -> int:
@@ -151,6 +170,23 @@ def _solve(*, density: str, rhs: str, pressure: str, **options: object) -> int:
     _print_table(lines)
     if not info.converged:
         raise CommandError(f"not converged: {info.status.advice}")
+    return OK
+
+
+def _warm(*, shape: tuple[int, ...], moving: bool, **options: object) -> int:
+    import time
+
+    import numpy as np
+
+    solver = _make_solver(shape, options)
+    begun = time.perf_counter()
+    masks = {"solid": np.zeros(shape, bool), "air": np.zeros(shape, bool)} if moving else {}
+    try:
+        for dtype in (np.float32, np.float64):
+            solver.step(np.ones(shape, dtype), np.zeros(shape, dtype), **masks)
+    except (RuntimeError, ValueError) as error:
+        raise CommandError(error) from error
+    print(f"compiled and loaded in {time.perf_counter() - begun:.1f} s; the next process finds them compiled")
     return OK
 
 
@@ -247,4 +283,4 @@ def _print_table(lines: dict[str, object], indent: int = 0) -> None:
         print(f"{'':{indent}}{name:<{width}}  {value}")
 
 
-_COMMANDS: dict[str, Callable[..., int]] = {"solve": _solve, "train": _train, "info": _info}
+_COMMANDS: dict[str, Callable[..., int]] = {"solve": _solve, "warm": _warm, "train": _train, "info": _info}

@@ -139,5 +139,5 @@ def _difficulties(system: System) -> list[str]:
         )
     flat = max(system.grid.spacing) / min(system.grid.spacing)
     if flat > FLAT:
-        found.append(f"Cells are flat, 1:{flat:.3g}: 'multigrid' coarsens their short axes first.")
+        found.append(f"Cells are flat, 1:{flat:.3g}: 'schwarz' shapes its leaves after them.")
     return found

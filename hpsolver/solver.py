@@ -45,9 +45,9 @@ class Solver:
             (low, high) pair.
         face_average: density of a face, ``harmonic`` or ``arithmetic``.
         preconditioner: a name (``hpsolver.preconditioners.NAMES``), a ``Preconditioner``, or ``auto``: what is fastest
-            in most cases, ``multigrid``, or ``schwarz`` on tiny 2D grids. One that fails or is slow gives way to its
-            fallback within the frame. If that is ``schwarz``, it begins the next frames too: 8 of them, twice as many
-            each time, at most 256, until the chosen one solves a frame again.
+            in most cases: ``multigrid``, or ``schwarz`` on tiny 2D grids and flat cells. One that fails or is slow gives
+            way to its fallback within the frame. If that is ``schwarz``, it begins the next frames too: 8 of them, twice
+            as many each time, at most 256, until the chosen one solves a frame again.
         tolerance: on the TRUE residual, ||b - A p|| <= tolerance ||b||, in (0, 1); 0 with an ``absolute_tolerance``.
         max_iterations: >= 0. From 200 on, a preconditioner whose fallback is ``schwarz`` may use half of them,
             ``multigrid`` 50 in 2D and 100 in 3D; then that one goes on from the best iterate.
@@ -127,7 +127,7 @@ class Solver:
         self._info: StepInfo | None = None
         self._rounds = False  # the last pressure went out in single precision
         self._recorded: list[object] = []  # what the caller's graphs need of us
-        self.frames = self.assembled = self.solids = 0  # frames solved, the one whose matrix is here, set_solid calls
+        self.frames = self.assembled = self.solids = 0  # frames solved; whose matrix is here; times prepared anew
 
     @overload
     def step(

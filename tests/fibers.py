@@ -173,7 +173,7 @@ def run(name: str, chosen: str = "") -> None:
             if moving:  # walls of solid and a pond of air: regions of all kinds
                 walls = solid | (np.arange(solid.shape[0]) % 8 == 7).reshape(-1, *[1] * (solid.ndim - 1))
                 air = np.zeros_like(solid)
-                air[:6, :5] = True
+                air[3:6, 11:14] = True
                 p = one.step(density, rhs, solid=walls, air=air)
             else:
                 one.system.set_solid(solid)

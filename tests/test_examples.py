@@ -8,7 +8,7 @@ import warp as wp
 from PIL import Image
 
 from hpsolver import Solver
-from hpsolver.examples import liquid, plug_in, rising_bubbles, two_phase_flow
+from hpsolver.examples import liquid, plug_in, rising_bubbles, smoke, two_phase_flow
 
 TINY = ["--shape", "32x32", "--frames", "8"]
 PICTURES = ("rising_bubbles.gif", "frame.png", "convergence.png")
@@ -169,3 +169,22 @@ def test_liquid_refuses_bad_options(arguments, capsys):
         liquid.main(arguments)
     assert exit_code.value.code == 2
     assert arguments[1] in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("shape", ["32x40", "16x20x12"])
+def test_smoke_passes_its_own_check_and_draws(shape, tmp_path, capsys):
+    assert smoke.main(["--shape", shape, "--frames", "5", "--out", str(tmp_path / "new")]) == 0
+    assert "check passed" in capsys.readouterr().out
+    with Image.open(tmp_path / "new" / "smoke.gif") as film:
+        assert film.n_frames == 5
+
+
+def test_the_plumes_graph_does_what_its_launches_do():
+    recorded, launched = smoke.Plume((24, 30), "cpu"), smoke.Plume((24, 30), "cpu")
+    for _ in range(3):
+        recorded.step()
+        launched._steps()
+    assert np.array_equal(recorded.smoke.numpy(), launched.smoke.numpy())
+    for mine, theirs in zip(recorded.velocity, launched.velocity, strict=True):
+        assert np.array_equal(mine.numpy(), theirs.numpy())
+    assert recorded.divergence() < 1e-3

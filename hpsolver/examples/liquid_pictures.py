@@ -33,7 +33,7 @@ class Film:
         place = cells[:, 0] * height + cells[:, 1]
         count = np.bincount(place, minlength=length * height)
         speed = np.bincount(place, np.linalg.norm(velocity, axis=1), minlength=length * height)
-        speed = _smooth(speed.reshape(length, height)) / np.maximum(_smooth(count.reshape(length, height)), 1e-9)
+        speed = smooth(speed.reshape(length, height)) / np.maximum(smooth(count.reshape(length, height)), 1e-9)
         self._pictures.append((liquid.mean(axis=2), (solid > 0).mean(axis=2), speed, caption))
 
     def write(self, folder: Path) -> None:
@@ -71,9 +71,9 @@ class Film:
         return drawn
 
 
-def _smooth(field: np.ndarray) -> np.ndarray:
+def smooth(field: np.ndarray) -> np.ndarray:
     """Means of three cells along both axes."""
     padded = np.pad(field.astype(float), 1, mode="edge")
     rows = padded[:-2] + padded[1:-1] + padded[2:]
-    smooth: np.ndarray = (rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:]) / 9.0
-    return smooth
+    means: np.ndarray = (rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:]) / 9.0
+    return means

@@ -45,9 +45,9 @@ class Solver:
             (low, high) pair.
         face_average: density of a face, ``harmonic`` or ``arithmetic``.
         preconditioner: a name (``hpsolver.preconditioners.NAMES``), a ``Preconditioner``, or ``auto``: what is fastest
-            in most cases: ``multigrid``, or ``schwarz`` on tiny 2D grids and flat cells. One that fails or is slow gives
-            way to its fallback within the frame. If that is ``schwarz``, it begins the next frames too: 8 of them, twice
-            as many each time, at most 256, until the chosen one solves a frame again.
+            in most cases: ``multigrid``, or ``schwarz`` on tiny 2D grids and flat cells. One that fails or is slow
+            gives way to its fallback within the frame. If that is ``schwarz``, it begins the next frames too: 8, then
+            twice as many each time, at most 256, until the chosen one solves a frame again.
         tolerance: on the TRUE residual, ||b - A p|| <= tolerance ||b||, in (0, 1); 0 with an ``absolute_tolerance``.
         max_iterations: >= 0. From 200 on, a preconditioner whose fallback is ``schwarz`` may use half of them,
             ``multigrid`` 50 in 2D and 100 in 3D; then that one goes on from the best iterate.
@@ -104,9 +104,7 @@ class Solver:
         self.warm_start = options.check_flag("warm_start", warm_start)
         self.device = options.find_device(device)
 
-        if isinstance(preconditioner, str) and preconditioner == "auto":
-            preconditioner = auto(self.grid, self.device)
-        chosen = make(preconditioner)
+        chosen = make(auto(self.grid, self.device) if preconditioner == "auto" else preconditioner)
         self.system = System(
             self.grid, chosen.leaf_cells(self.grid), precision, self.device, shaped=chosen.shapes_leaves
         )

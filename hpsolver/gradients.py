@@ -1,4 +1,4 @@
-"""Gradients through a step, for Torch: one more solve with the same matrix.
+"""Gradients through a step, for Torch and for Warp's tape: one more solve with the same matrix.
 
 Of a loss L(p) with A(density) p = rhs, the adjoint pressure solves A a = dL/dp. Then dL/d(rhs) = a, and dL/d(density)
 comes from both pressures face by face (``hpsolver.kernels.gradients``). Where no side is open, everything is of zero
@@ -11,14 +11,16 @@ density, the pressure, and what moves: 8 bytes a cell, 18 with a surface or soli
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import warp as wp
+from warp._src import context  # Warp 1.19 has no public way to ask for the tape
 
 from hpsolver.kernels import gradients as kernels
 
@@ -34,7 +36,14 @@ if TYPE_CHECKING:
     from .solver import Solver
 
 
-def wanted(*values: arrays.Array) -> bool:
+def way(density: arrays.Array, rhs: arrays.Array, out: arrays.Array | None) -> Callable[..., arrays.Array] | None:
+    """What carries out a step that somebody keeps track of, ``step`` or ``step_on_tape``; None: nobody does."""
+    if context.runtime.tape is not None:
+        return step_on_tape
+    return step if out is None and _wanted(density, rhs) else None
+
+
+def _wanted(*values: arrays.Array) -> bool:
     """Whether any is a Torch tensor that requires gradients, in a place where Torch keeps track of them."""
     if not any(arrays.kind_name(value) == "torch" and value.requires_grad for value in values):
         return False
@@ -43,16 +52,17 @@ def wanted(*values: arrays.Array) -> bool:
     return torch.is_grad_enabled()
 
 
-def step(
-    solver: Solver, density: torch.Tensor, rhs: torch.Tensor, moving: tuple[arrays.Array | None, ...]
-) -> torch.Tensor:
-    """``solver.step``, differentiable once; ``moving``: solid, air, surface and fraction.
+Moving = tuple[arrays.Array | None, ...]
+"""solid, air, surface, fraction."""
+
+
+def step(solver: Solver, density: torch.Tensor, rhs: torch.Tensor, moving: Moving, out: None) -> torch.Tensor:
+    """``solver.step``, differentiable once.
 
     Raises:
         TypeError: shares or coefficients of faces, or a surface that requires gradients itself.
     """
-    if moving[-1] is not None or solver.coefficients == "faces":
-        raise TypeError("gradients are there for densities, not yet with shares or coefficients of faces: detach them")
+    _check(solver, moving)
     pressure: torch.Tensor = _function().apply(density, rhs, solver, moving)
     return pressure
 
@@ -76,7 +86,7 @@ def _function() -> Any:
         def backward(ctx: Any, weight: torch.Tensor) -> tuple[torch.Tensor | None, torch.Tensor | None, None, None]:
             density, rhs = ctx.saved_tensors
             by_density, by_rhs = ctx.needs_input_grad[:2]
-            ctx.solver.adjoint.solve(ctx.kept, density.detach(), weight)
+            ctx.solver.adjoint.solve(ctx.kept, density.detach(), weight.detach(), "torch")
             return (
                 ctx.solver.adjoint.by_density(ctx.kept, density) if by_density else None,
                 ctx.solver.adjoint.by_rhs(rhs) if by_rhs else None,
@@ -85,6 +95,66 @@ def _function() -> Any:
             )
 
     return Step
+
+
+@contextlib.contextmanager
+def off_tape() -> Iterator[wp.Tape | None]:
+    """Nothing is recorded meanwhile: our kernels have no adjoints of their own. Gives the tape."""
+    tape, context.runtime.tape = context.runtime.tape, None
+    try:
+        yield tape
+    finally:
+        context.runtime.tape = tape
+
+
+def step_on_tape(
+    solver: Solver,
+    density: arrays.Array,
+    rhs: arrays.Array,
+    moving: Moving,
+    out: arrays.Array | None,
+) -> arrays.Array:
+    """``solver.step``, and on the tape what backward is to do, if density or right-hand side are arrays of Warp's that
+    have a gradient. Backward adds to what their ``grad`` holds.
+
+    Raises:
+        TypeError: as ``step``; ``out`` has no gradient, or an array is not Warp's.
+        RuntimeError: inside a capture.
+    """
+    solid, air, surface, fraction = moving
+    masks = {"solid": solid, "air": air, "surface": surface}
+    with off_tape() as tape:
+        if not any(isinstance(array, wp.array) and array.requires_grad for array in (density, rhs)):
+            return solver.step(density, rhs, out=out, fraction=fraction, **masks)
+        _check(solver, moving)
+        if out is None:
+            out = wp.zeros(solver.grid.shape, dtype=rhs.dtype, device=solver.device, requires_grad=True)
+        for name, array in (("density", density), ("rhs", rhs), ("out", out)):
+            if not isinstance(array, wp.array):
+                raise TypeError(f"{name}: on a tape of Warp's all must be Warp arrays, got {type(array).__name__}")
+        if not out.requires_grad:
+            raise TypeError("out: on a tape it must have a gradient (requires_grad=True)")
+        if solver.device.is_capturing:
+            raise RuntimeError("step on a tape cannot be recorded into a graph: backward is judged on the host")
+        solver.step(density, rhs, out=out, **masks)
+        adjoint = solver.adjoint
+        kept = adjoint.keep()
+
+    def backward() -> None:
+        adjoint.solve(kept, density, out.grad, "warp")
+        if density.requires_grad:
+            adjoint.add(adjoint.density_gradient(kept, "warp"), density.grad)
+        if rhs.requires_grad:
+            adjoint.add(adjoint.pressure, rhs.grad)
+
+    assert tape is not None
+    tape.record_func(backward, [array for array in (density, rhs, out) if array.requires_grad])
+    return out
+
+
+def _check(solver: Solver, moving: Moving) -> None:
+    if moving[-1] is not None or solver.coefficients == "faces":
+        raise TypeError("gradients are there for densities, not yet with shares or coefficients of faces: detach them")
 
 
 @dataclass(frozen=True)
@@ -99,12 +169,16 @@ class Kept:
 
 
 class Adjoint:
-    """The adjoint solves of one solver, on its device."""
+    """The adjoint solves of one solver, on its device.
+
+    Attributes:
+        pressure: [N] the last adjoint pressure.
+    """
 
     def __init__(self, solver: Solver):
         self._solver: Solver = weakref.proxy(solver)  # which owns this: a cycle would keep its memory
         system = solver.system
-        self._pressure, self._gradient = (system.zeros(system.size, wp.float64) for _ in range(2))
+        self.pressure, self._gradient = (system.zeros(system.size, wp.float64) for _ in range(2))
         steps = np.repeat(system._scale[::-1][: system.grid.dimension], 2)
         self._scale = wp.array(steps, dtype=wp.float64, device=system.device)
         self._replay: dict[bool, Callable[[], None]] = {}
@@ -120,8 +194,8 @@ class Adjoint:
         system = self._solver.system
         return (system.moving.kinds, system.fluid, system.moving.phi) if system.moving else ()
 
-    def solve(self, kept: Kept, density: torch.Tensor, weight: torch.Tensor) -> None:
-        """The adjoint pressure of a frame.
+    def solve(self, kept: Kept, density: arrays.Array, weight: arrays.Array, kind: str) -> None:
+        """The adjoint pressure of a frame, from the gradient with respect to its pressure; ``kind``: of both arrays.
 
         Raises:
             RuntimeError: the solids changed since.
@@ -139,14 +213,12 @@ class Adjoint:
         if self._solids != solids:
             self._replay, self._solids = {}, solids
         shape = solver.grid.shape
-        with arrays.caller_stream("torch", solver.device):
+        with arrays.caller_stream(kind, solver.device), off_tape():
             if not again:
                 for kept_array, array in zip(kept.moving, self._moving(), strict=True):
                     wp.copy(array, kept_array)
                 solver.staging.pack(arrays.adopt(density, "density", shape, solver.device), system.given)
-            solver.staging.pack(
-                arrays.adopt(weight.detach(), "gradient of the pressure", shape, solver.device), system.rhs
-            )
+            solver.staging.pack(arrays.adopt(weight, "gradient of the pressure", shape, solver.device), system.rhs)
             self._run(again)
         solver.assembled = frame
         names = solver.preconditioner.name, solver.fallback.name if solver.fallback else ""
@@ -155,19 +227,32 @@ class Adjoint:
         if not mine.converged:
             raise SolveError(f"backward: the adjoint solve: {mine.status} at {mine.residual:.3g}. {mine.status.advice}")
 
-    def by_density(self, kept: Kept, like: torch.Tensor) -> torch.Tensor:
-        """dL/d(density) of the frame whose adjoint was solved last."""
+    def density_gradient(self, kept: Kept, kind: str) -> wp.array:
+        """[N] dL/d(density) of the frame whose adjoint was solved last."""
         system = self._solver.system
         harmonic = int(system.grid.face_average == "harmonic")
         operator = [system.density, system.conductance, system.diagonal, system.cell_across, self._scale]
-        inputs = [system.size, harmonic, *operator, kept.pressure, self._pressure, self._gradient]
-        with arrays.caller_stream("torch", system.device):
+        inputs = [system.size, harmonic, *operator, kept.pressure, self.pressure, self._gradient]
+        with arrays.caller_stream(kind, system.device), off_tape():
             wp.launch(kernels.by_density, dim=system.size, inputs=inputs, device=system.device)
-        return self._given(self._gradient, like)
+        return self._gradient
+
+    def add(self, vector: wp.array, total: wp.array) -> None:
+        """total [shape], of Warp's, += vector [N]."""
+        solver = self._solver
+        part, sum_ = wp.empty_like(total), wp.clone(total)
+        with off_tape():
+            solver.staging.unpack(arrays.adopt(part, "gradient", solver.grid.shape, solver.device), vector)
+            wp.launch(kernels.add, dim=part.size, inputs=[part.flatten(), sum_.flatten()], device=solver.device)
+            wp.copy(total, sum_)
+
+    def by_density(self, kept: Kept, like: torch.Tensor) -> torch.Tensor:
+        """dL/d(density), as Torch has it."""
+        return self._given(self.density_gradient(kept, "torch"), like)
 
     def by_rhs(self, like: torch.Tensor) -> torch.Tensor:
         """dL/d(rhs), likewise."""
-        return self._given(self._pressure, like)
+        return self._given(self.pressure, like)
 
     def _given(self, vector: wp.array, like: torch.Tensor) -> torch.Tensor:
         import torch
@@ -197,6 +282,6 @@ class Adjoint:
             if not solver.preconditioner.graph_safe:
                 solver.preconditioner.predict()
             pcg.renew(solver.preconditioner, solver.fallback, loop)
-        pcg.begin(self._pressure, False)
+        pcg.begin(self.pressure, False)
         pcg.solve(solver.preconditioner, solver.fallback, loop)
-        pcg.finish(self._pressure, False)
+        pcg.finish(self.pressure, False)

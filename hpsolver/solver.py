@@ -182,7 +182,8 @@ class Solver:
 
         The first frame with ``solid``, ``air``, ``surface`` or ``fraction`` is prepared as a first frame is. From then
         on they may change or be left out. Torch tensors that require gradients, without ``out``, give a pressure that
-        carries them (``gradients``): backward is one more solve, with the preconditioner at hand after the last step.
+        carries them, and a ``wp.Tape`` records the step of Warp arrays that do (``gradients``): backward is one more
+        solve, with the preconditioner at hand after the last step.
 
         Returns:
             The pressure [shape], ``out`` or a new array of the kind and dtype of ``rhs`` on the solver's device; 0 in
@@ -194,8 +195,8 @@ class Solver:
             RuntimeError: called inside a capture, and the frame cannot be recorded; the message says why.
         """
         moving = solid, air, surface, fraction
-        if out is None and gradients.wanted(density, rhs):
-            return gradients.step(self, density, rhs, moving)
+        if differentiated := gradients.way(density, rhs, out):
+            return differentiated(self, density, rhs, moving, out)
         given = look_at(self.grid, self.device, self.coefficients, density, rhs, moving)
         kind, shape = given.rhs.kind, self.grid.shape
         recording, follows = arrays.capturing(kind, self.device), self.system.follows(given.moves, bool(given.faces))

@@ -6,6 +6,8 @@ densities: harmonic 0.5 (1 / rho_i + 1 / rho_j) / h^2, arithmetic 2 / (rho_i + r
 2 / rho_i / h^2.
 """
 
+from typing import Any
+
 import warp as wp
 
 HALF, ZERO = wp.constant(wp.float64(0.5)), wp.constant(wp.float64(0.0))
@@ -43,3 +45,10 @@ def by_density(
     if adjoint[i] * pressure[i] != ZERO:
         total += adjoint[i] * pressure[i] * through_open_sides / rho
     gradient[i] = total
+
+
+@wp.kernel(enable_backward=False)
+def add(part: wp.array[Any], total: wp.array[Any]):
+    """total += part. One thread per cell."""
+    i = wp.tid()
+    total[i] = total[i] + part[i]

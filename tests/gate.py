@@ -56,6 +56,7 @@ for _dtype in (wp.float32, wp.float64):
     for _kernel in (projection.add_divergence, projection.subtract_gradient):
         wp.overload(_kernel, {"velocity": wp.array3d(dtype=_dtype)})
     wp.overload(projection.close, {name: wp.array3d(dtype=_dtype) for name in ("fraction", "walls", "velocity")})
+    wp.overload(gradients.add, {name: wp.array(dtype=_dtype) for name in ("part", "total")})
     wp.overload(iterate.clear, {"vector": wp.array(dtype=_dtype)})
 
 FIXED = [

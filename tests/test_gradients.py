@@ -7,6 +7,7 @@ import numpy as np
 import oracle
 import pytest
 import torch
+import warp as wp
 
 from hpsolver import SolveError, Solver, problems
 from hpsolver.preconditioners import NAMES
@@ -176,3 +177,54 @@ def test_a_deleted_solver_and_its_graph_give_their_memory_back_at_once():
         assert array() is None
     finally:
         gc.enable()
+
+
+@wp.kernel
+def weighed(p: wp.array2d[wp.float64], weight: wp.array2d[wp.float64], loss: wp.array[wp.float64]):
+    i, j = wp.tid()
+    wp.atomic_add(loss, 0, weight[i, j] * p[i, j] * p[i, j])
+
+
+@pytest.mark.parametrize("boundary", ["wall", "open"])
+def test_a_tape_of_warp_records_the_step_and_its_adjoint(boundary):
+    """The gradients of Torch, through kernels of the caller's before and after, and twice on one tape."""
+    rng = np.random.default_rng(4)
+    shape = (9, 7)
+    one = Solver(shape, boundary=boundary, tolerance=1e-12, precision="float64", device="cpu")
+    rho, b, w = 1.0 + rng.random(shape), rng.standard_normal(shape), rng.random(shape)
+    density, rhs = torch.tensor(rho, requires_grad=True), torch.tensor(b, requires_grad=True)
+    p = one.step(density, rhs)
+    q = one.step(density, p)
+    (torch.tensor(w) * q * q).sum().backward()
+
+    mine = [wp.array(a, dtype=wp.float64, device="cpu", requires_grad=True) for a in (rho, b)]
+    weight = wp.array(w, dtype=wp.float64, device="cpu")
+    loss = wp.zeros(1, dtype=wp.float64, device="cpu", requires_grad=True)
+    with wp.Tape() as tape:
+        first = one.step(mine[0], mine[1])
+        second = wp.zeros(shape, dtype=wp.float64, device="cpu", requires_grad=True)
+        assert one.step(mine[0], first, out=second) is second
+        wp.launch(weighed, dim=shape, inputs=[second, weight, loss], device="cpu")
+    tape.backward(loss=loss)
+    for array, tensor in zip(mine, (density, rhs), strict=True):
+        expected = tensor.grad.numpy()
+        assert abs(array.grad.numpy() - expected).max() <= 1e-9 * abs(expected).max()
+    tape.zero()
+    assert not mine[0].grad.numpy().any()
+
+
+def test_a_tape_without_gradients_is_left_alone_and_bad_arrays_are_refused():
+    shape = (9, 7)
+    one = Solver(shape, device="cpu")
+    plain = wp.ones(shape, dtype=wp.float64, device="cpu")
+    with wp.Tape() as tape:
+        one.step(plain, plain)
+        one.step(np.ones(shape), np.ones(shape))
+    assert not tape.launches
+    needs = wp.ones(shape, dtype=wp.float64, device="cpu", requires_grad=True)
+    with wp.Tape():
+        with pytest.raises(TypeError, match="density: on a tape of Warp's all must be Warp arrays, got ndarray"):
+            one.step(np.ones(shape), needs)
+        with pytest.raises(TypeError, match="out: on a tape it must have a gradient"):
+            one.step(plain, needs, out=wp.zeros(shape, dtype=wp.float64, device="cpu"))
+        one.step(plain, needs)

@@ -6,7 +6,8 @@ mean over the region, as the pressure itself.
 
 The preconditioner is used again if its frame was the solver's last. Of an earlier frame, as in frames unrolled in time,
 backward assembles the matrix and renews the preconditioner once more: nothing of it is kept from frame to frame but the
-density, the pressure, and what moves: 8 bytes a cell, 18 with a surface or solids of its own.
+density, the pressure, and what moves: 8 bytes a cell, 18 with a surface or solids of its own, 16 more an axis with
+shares of faces.
 """
 
 from __future__ import annotations
@@ -36,16 +37,19 @@ if TYPE_CHECKING:
     from .solver import Solver
 
 
-def way(density: arrays.Array, rhs: arrays.Array, out: arrays.Array | None) -> Callable[..., arrays.Array] | None:
+def way(
+    density: arrays.Array, rhs: arrays.Array, fraction: arrays.Array | None, out: arrays.Array | None
+) -> Callable[..., arrays.Array] | None:
     """What carries out a step that somebody keeps track of, ``step`` or ``step_on_tape``; None: nobody does."""
     if context.runtime.tape is not None:
         return step_on_tape
-    return step if out is None and _wanted(density, rhs) else None
+    return step if out is None and _wanted(density, rhs, fraction) else None
 
 
 def _wanted(*values: arrays.Array) -> bool:
     """Whether any is a Torch tensor that requires gradients, in a place where Torch keeps track of them."""
-    if not any(arrays.kind_name(value) == "torch" and value.requires_grad for value in values):
+    flat = [part for value in values for part in (value if isinstance(value, tuple | list) else [value])]
+    if not any(arrays.kind_name(value) == "torch" and value.requires_grad for value in flat):
         return False
     import torch
 
@@ -56,14 +60,11 @@ Moving = tuple[arrays.Array | None, ...]
 """solid, air, surface, fraction."""
 
 
-def step(solver: Solver, density: torch.Tensor, rhs: torch.Tensor, moving: Moving, out: None) -> torch.Tensor:
-    """``solver.step``, differentiable once.
-
-    Raises:
-        TypeError: shares or coefficients of faces, or a surface that requires gradients itself.
-    """
-    _check(solver, moving)
-    pressure: torch.Tensor = _function().apply(density, rhs, solver, moving)
+def step(solver: Solver, density: Any, rhs: torch.Tensor, moving: Moving, out: None) -> torch.Tensor:
+    """``solver.step``, differentiable once, also with respect to shares or coefficients of faces that are tensors."""
+    faces = density if solver.coefficients == "faces" else moving[-1]
+    cells = () if solver.coefficients == "faces" else (density,)
+    pressure: torch.Tensor = _function().apply(solver, moving[:3], len(cells), *cells, rhs, *(faces or ()))
     return pressure
 
 
@@ -73,26 +74,30 @@ def _function() -> Any:
 
     class Step(torch.autograd.Function):
         @staticmethod
-        def forward(ctx: Any, density: torch.Tensor, rhs: torch.Tensor, solver: Solver, moving: Any) -> torch.Tensor:
-            solid, air, surface, _ = moving
-            masks = {"solid": solid, "air": air, "surface": surface}
-            pressure: torch.Tensor = solver.step(density.detach(), rhs.detach(), **masks)
-            ctx.solver, ctx.kept = solver, solver.adjoint.keep()
-            ctx.save_for_backward(density, rhs)
+        def forward(ctx: Any, solver: Solver, masks: Moving, cells: int, *tensors: torch.Tensor) -> torch.Tensor:
+            ctx.solver, ctx.cells = solver, cells
+            given = [tensor.detach() if torch.is_tensor(tensor) else tensor for tensor in tensors]
+            density, rhs, faces = (given[0] if cells else None), given[cells], tuple(given[cells + 1 :])
+            solid, air, surface = masks
+            fraction = faces if cells and faces else None
+            pressure: torch.Tensor = solver.step(
+                density if cells else faces, rhs, solid=solid, air=air, surface=surface, fraction=fraction
+            )
+            ctx.kept = solver.adjoint.keep()
+            ctx.save_for_backward(*tensors)
             return pressure
 
         @staticmethod
         @torch.autograd.function.once_differentiable
-        def backward(ctx: Any, weight: torch.Tensor) -> tuple[torch.Tensor | None, torch.Tensor | None, None, None]:
-            density, rhs = ctx.saved_tensors
-            by_density, by_rhs = ctx.needs_input_grad[:2]
-            ctx.solver.adjoint.solve(ctx.kept, density.detach(), weight.detach(), "torch")
-            return (
-                ctx.solver.adjoint.by_density(ctx.kept, density) if by_density else None,
-                ctx.solver.adjoint.by_rhs(rhs) if by_rhs else None,
-                None,
-                None,
-            )
+        def backward(ctx: Any, weight: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+            adjoint, cells, tensors = ctx.solver.adjoint, ctx.cells, ctx.saved_tensors
+            needed = ctx.needs_input_grad[3:]
+            adjoint.solve(ctx.kept, tensors[0].detach() if cells else None, weight.detach(), "torch")
+            by_density = [adjoint.by_density(ctx.kept, tensors[0])] if cells and needed[0] else [None] * cells
+            by_rhs = adjoint.by_rhs(tensors[cells]) if needed[cells] else None
+            faces = tensors[cells + 1 :]
+            by_faces = adjoint.by_faces(ctx.kept, faces) if any(needed[cells + 1 :]) else [None] * len(faces)
+            return (None, None, None, *by_density, by_rhs, *by_faces)
 
     return Step
 
@@ -126,7 +131,8 @@ def step_on_tape(
     with off_tape() as tape:
         if not any(isinstance(array, wp.array) and array.requires_grad for array in (density, rhs)):
             return solver.step(density, rhs, out=out, fraction=fraction, **masks)
-        _check(solver, moving)
+        if fraction is not None or solver.coefficients == "faces":
+            raise TypeError("on a tape of Warp's, gradients are there for densities alone, not with shares of faces")
         if out is None:
             out = wp.zeros(solver.grid.shape, dtype=rhs.dtype, device=solver.device, requires_grad=True)
         for name, array in (("density", density), ("rhs", rhs), ("out", out)):
@@ -152,15 +158,10 @@ def step_on_tape(
     return out
 
 
-def _check(solver: Solver, moving: Moving) -> None:
-    if moving[-1] is not None or solver.coefficients == "faces":
-        raise TypeError("gradients are there for densities, not yet with shares or coefficients of faces: detach them")
-
-
 @dataclass(frozen=True)
 class Kept:
-    """What a step leaves for its backward pass: its numbers, its pressure [N], and of moving fluid kinds, fluid and phi
-    (``hpsolver.moving``), which the next frame replaces."""
+    """What a step leaves for its backward pass: its numbers, its pressure [N], and of moving fluid kinds, fluid, phi
+    and shares (``hpsolver.moving``), which the next frame replaces."""
 
     frame: int
     solids: int
@@ -191,11 +192,12 @@ class Adjoint:
         return Kept(solver.frames, solver.solids, wp.clone(solver.last_pressure), moving)
 
     def _moving(self) -> tuple[wp.array, ...]:
-        system = self._solver.system
-        return (system.moving.kinds, system.fluid, system.moving.phi) if system.moving else ()
+        moving, fluid = self._solver.system.moving, self._solver.system.fluid
+        return (moving.kinds, fluid, moving.phi, moving.shares) if moving else ()
 
-    def solve(self, kept: Kept, density: arrays.Array, weight: arrays.Array, kind: str) -> None:
+    def solve(self, kept: Kept, density: arrays.Array | None, weight: arrays.Array, kind: str) -> None:
         """The adjoint pressure of a frame, from the gradient with respect to its pressure; ``kind``: of both arrays.
+        ``density``: None where there are coefficients of faces.
 
         Raises:
             RuntimeError: the solids changed since.
@@ -217,7 +219,8 @@ class Adjoint:
             if not again:
                 for kept_array, array in zip(kept.moving, self._moving(), strict=True):
                     wp.copy(array, kept_array)
-                solver.staging.pack(arrays.adopt(density, "density", shape, solver.device), system.given)
+                if density is not None:
+                    solver.staging.pack(arrays.adopt(density, "density", shape, solver.device), system.given)
             solver.staging.pack(arrays.adopt(weight, "gradient of the pressure", shape, solver.device), system.rhs)
             self._run(again)
         solver.assembled = frame
@@ -232,10 +235,37 @@ class Adjoint:
         system = self._solver.system
         harmonic = int(system.grid.face_average == "harmonic")
         operator = [system.density, system.conductance, system.diagonal, system.cell_across, self._scale]
+        operator.append(system.assembled_from[2])
         inputs = [system.size, harmonic, *operator, kept.pressure, self.pressure, self._gradient]
         with arrays.caller_stream(kind, system.device), off_tape():
             wp.launch(kernels.by_density, dim=system.size, inputs=inputs, device=system.device)
         return self._gradient
+
+    def by_faces(self, kept: Kept, faces: tuple[torch.Tensor, ...]) -> list[torch.Tensor]:
+        """dL/d(shares) or dL/d(coefficients), an array an axis, as Torch has it. Both ends of a periodic axis are one
+        face, whose gradient is that of its first entry."""
+        import torch
+
+        solver, system = self._solver, self._solver.system
+        kinds, phi, _ = system.assembled_from
+        directions, found = system.bricks.directions, []
+        gradient = system.zeros(directions * system.size, wp.float64)
+        geometry = [system.cell_across, system.side, system.bricks.leaf_size, self._scale]
+        harmonic = int(system.grid.face_average == "harmonic")
+        inputs = [system.size, harmonic, system.density, kinds, phi, *geometry, kept.pressure, self.pressure, gradient]
+        with arrays.caller_stream("torch", system.device), off_tape():
+            wp.launch(kernels.by_share, dim=(directions, system.size), inputs=inputs, device=system.device)
+            for axis, like in enumerate(faces):
+                mine = torch.zeros(like.shape, dtype=like.dtype, device=like.device)
+                place = 2 * (system.grid.dimension - 1 - axis)
+                for direction, entries in ((place + 1, mine.narrow(axis, 1, mine.shape[axis] - 1)), (place, mine)):
+                    part = gradient[direction * system.size : (direction + 1) * system.size]
+                    cells = entries.narrow(axis, 0, solver.grid.shape[axis])
+                    solver.staging.unpack(arrays.adopt(cells, "gradient", solver.grid.shape, solver.device), part, True)
+                if system.grid.periodic(axis):
+                    mine.select(axis, -1).zero_()
+                found.append(mine)
+        return found
 
     def add(self, vector: wp.array, total: wp.array) -> None:
         """total [shape], of Warp's, += vector [N]."""

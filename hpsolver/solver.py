@@ -195,7 +195,7 @@ class Solver:
             RuntimeError: called inside a capture, and the frame cannot be recorded; the message says why.
         """
         moving = solid, air, surface, fraction
-        if differentiated := gradients.way(density, rhs, out):
+        if differentiated := gradients.way(density, rhs, fraction, out):
             return differentiated(self, density, rhs, moving, out)
         given = look_at(self.grid, self.device, self.coefficients, density, rhs, moving)
         kind, shape = given.rhs.kind, self.grid.shape

@@ -3,7 +3,8 @@
 With A p = b and A adjoint = dL/dp, dL/dc = -(adjoint_i - adjoint_j) (p_i - p_j) for the conductance c of the face
 between cells i and j, and -adjoint_i p_i for that of an open side. A face's conductance is 1 / h^2 over the mean of two
 densities: harmonic 0.5 (1 / rho_i + 1 / rho_j) / h^2, arithmetic 2 / (rho_i + rho_j) / h^2; of an open side it is
-2 / rho_i / h^2.
+2 / rho_i / h^2, and towards a surface at the share theta of the distance to the next centre 1 / (theta rho_i) / h^2.
+Each of these times the face's share, if it has one.
 """
 
 from typing import Any
@@ -11,6 +12,10 @@ from typing import Any
 import warp as wp
 
 HALF, ZERO = wp.constant(wp.float64(0.5)), wp.constant(wp.float64(0.0))
+ONE, TWO = wp.constant(wp.float64(1.0)), wp.constant(wp.float64(2.0))
+FLUID, AIR = wp.constant(wp.uint8(1)), wp.constant(wp.uint8(2))
+NEAREST = wp.constant(wp.float64(1e-3))
+"""Of a surface, as in ``native/assembly/assemble.h``."""
 
 
 @wp.kernel(enable_backward=False)
@@ -22,12 +27,13 @@ def by_density(
     diagonal: wp.array[wp.float64],
     across: wp.array[wp.int32],
     scale: wp.array[wp.float64],
+    shares: wp.array[wp.float64],
     pressure: wp.array[wp.float64],
     adjoint: wp.array[wp.float64],
     gradient: wp.array[wp.float64],
 ):
     """gradient [n] = dL/d(density). ``across`` [directions, n]: the cell across each face, -1 for none; ``scale``
-    [directions]: 1 / h^2. One thread per cell."""
+    [directions]: 1 / h^2; ``shares`` [directions, n], or a dummy. One thread per cell."""
     i = wp.tid()
     rho = density[i]
     total = ZERO
@@ -37,14 +43,56 @@ def by_density(
         if c > ZERO:
             j = across[d * n + i]
             through_open_sides -= c
-            slope = -HALF * scale[d] / (rho * rho)
+            s = scale[d]
+            if shares.shape[0] > 1:
+                s = s * shares[d * n + i]
+            slope = -HALF * s / (rho * rho)
             if harmonic == 0:
-                slope = -HALF * c * c / scale[d]
+                slope = -HALF * c * c / s
             total -= (adjoint[i] - adjoint[j]) * (pressure[i] - pressure[j]) * slope
     # In a cell without faces, solid or a region by itself, both pressures are zero, and the diagonal means nothing.
     if adjoint[i] * pressure[i] != ZERO:
         total += adjoint[i] * pressure[i] * through_open_sides / rho
     gradient[i] = total
+
+
+@wp.kernel(enable_backward=False)
+def by_share(
+    n: wp.int32,
+    harmonic: wp.int32,
+    density: wp.array[wp.float64],
+    kinds: wp.array[wp.uint8],
+    phi: wp.array[wp.float64],
+    across: wp.array[wp.int32],
+    side: wp.array[wp.int32],
+    leaf_size: wp.int32,
+    scale: wp.array[wp.float64],
+    pressure: wp.array[wp.float64],
+    adjoint: wp.array[wp.float64],
+    gradient: wp.array[wp.float64],
+):
+    """gradient [directions, n] = dL/d(share of the face), the same from both its cells. ``kinds``, ``phi``: see
+    ``kernels.assembly``; ``side`` [leaves, directions]. One thread per cell and direction."""
+    d, i = wp.tid()
+    directions = across.shape[0] / n
+    j = across[d * n + i]
+    value = ZERO
+    if j < 0:  # a wall, or an open side half a cell away
+        if side[i / leaf_size * directions + d] == 2 and kinds[i] == FLUID:
+            value = -TWO * scale[d] / density[i] * adjoint[i] * pressure[i]
+    elif kinds[i] == FLUID and kinds[j] == FLUID:
+        g = HALF * (ONE / density[i] + ONE / density[j])
+        if harmonic == 0:
+            g = TWO / (density[i] + density[j])
+        value = -scale[d] * g * (adjoint[i] - adjoint[j]) * (pressure[i] - pressure[j])
+    else:
+        liquid, air = i, j
+        if kinds[i] == AIR:
+            liquid, air = j, i
+        if kinds[liquid] == FLUID and kinds[air] == AIR:
+            near = wp.max(phi[liquid] / (phi[liquid] - phi[air]), NEAREST)
+            value = -scale[d] / (density[liquid] * near) * adjoint[liquid] * pressure[liquid]
+    gradient[d * n + i] = value
 
 
 @wp.kernel(enable_backward=False)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from bench import __main__ as everything
-from bench import external, flow, fps, options, readme_table
+from bench import external, flow, fps, moving, options, readme_table
 from bench.harness import command, report, rivals
 from hpsolver import preconditioners
 
@@ -142,3 +142,14 @@ def test_options_compares_the_choices_on_equal_frames(tmp_path):
     assert len(found["rows"]) == 2
     assert all(row[name][1] > 0 for row in found["rows"] for name in options.CHOICES)
     assert options.summary(found["rows"], 2)[1][2:] == ["1.00 (1.00)", "1.00 (1.00)"]
+
+
+def test_moving_measures_every_way(tmp_path):
+    assert moving.main(["--quick", "--out", str(tmp_path)]) == 0
+    found = json.loads((tmp_path / "moving.json").read_text())
+    assert all(row[way][2] == 0 for row in found["rows"] for way in moving.WAYS)  # no failures
+    table = (tmp_path / "moving.md").read_text()
+    assert "FAILED" not in table and "fraction" in table
+    scene = moving.scene((32, 24), 3)
+    assert 0.0 == scene["fraction"][0].min() < scene["fraction"][0].max() == 1.0
+    assert scene["solid"].any() and (scene["surface"] > 0).any()

@@ -330,9 +330,33 @@ def test_gradients_through_masks_and_a_surface():
     rhs = torch.tensor(rng.standard_normal(shape), requires_grad=True)
     step = lambda d, b: solver.step(d, b, solid=solid, surface=distance)  # noqa: E731
     assert torch.autograd.gradcheck(step, (density, rhs), rtol=1e-5, atol=1e-7)
-    shares = (np.ones((8, 6)), np.ones((7, 7)))
-    with pytest.raises(TypeError, match="not yet with shares"):
-        solver.step(density, rhs, fraction=shares)
     other = rng.random(shape) < 0.3
     unrolled = lambda d, b: solver.step(d, solver.step(d, b, solid=other), solid=solid, surface=distance)  # noqa: E731
     assert torch.autograd.gradcheck(unrolled, (density, rhs), rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("what", ["fraction", "faces"])
+@pytest.mark.parametrize("face_average", ["harmonic", "arithmetic"])
+@pytest.mark.parametrize("sides", SIDES)
+def test_gradients_of_shares_and_coefficients_of_faces(sides, face_average, what):
+    rng = np.random.default_rng(15)
+    for shape in ((5, 4), (3, 4, 3)):
+        boundary = boundary_of(sides, shape)
+        options = {"coefficients": "faces"} if what == "faces" else {}
+        options |= {"boundary": boundary, "face_average": face_average, "spacing": (0.7, 1.0, 1.3)[: len(shape)]}
+        solver = Solver(shape, tolerance=1e-12, precision="float64", device="cpu", **options)
+        masks = {"solid": rng.random(shape) < 0.1, "surface": rng.standard_normal(shape) - 0.7}
+        shares = [
+            torch.tensor(0.2 + 0.6 * rng.random([n + (a == k) for a, n in enumerate(shape)])) for k in range(len(shape))
+        ]
+        density, rhs = torch.tensor(1.0 + rng.random(shape)), torch.tensor(rng.standard_normal(shape))
+        inputs = (*([density] if what == "fraction" else []), rhs, *shares)
+        for tensor in inputs:
+            tensor.requires_grad_()
+
+        def step(*given, solver=solver, masks=masks):
+            if what == "fraction":
+                return solver.step(given[0], given[1], fraction=given[2:], **masks)
+            return solver.step(given[1:], given[0], **masks)
+
+        assert torch.autograd.gradcheck(step, inputs, eps=1e-6, rtol=1e-4, atol=1e-6)

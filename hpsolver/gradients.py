@@ -12,16 +12,14 @@ shares of faces.
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import warp as wp
-from warp._src import context  # Warp 1.19 has no public way to ask for the tape
 
 from hpsolver.kernels import gradients as kernels
 
@@ -30,6 +28,7 @@ from .capture import capture_frame
 from .diagnosis import report
 from .info import SolveError
 from .pcg import Loop
+from .tape import Moving, off_tape, on_tape, step_on_tape
 
 if TYPE_CHECKING:
     import torch
@@ -41,7 +40,7 @@ def way(
     density: arrays.Array, rhs: arrays.Array, fraction: arrays.Array | None, out: arrays.Array | None
 ) -> Callable[..., arrays.Array] | None:
     """What carries out a step that somebody keeps track of, ``step`` or ``step_on_tape``; None: nobody does."""
-    if context.runtime.tape is not None:
+    if on_tape():
         return step_on_tape
     return step if out is None and _wanted(density, rhs, fraction) else None
 
@@ -54,10 +53,6 @@ def _wanted(*values: arrays.Array) -> bool:
     import torch
 
     return torch.is_grad_enabled()
-
-
-Moving = tuple[arrays.Array | None, ...]
-"""solid, air, surface, fraction."""
 
 
 def step(solver: Solver, density: Any, rhs: torch.Tensor, moving: Moving, out: None) -> torch.Tensor:
@@ -100,62 +95,6 @@ def _function() -> Any:
             return (None, None, None, *by_density, by_rhs, *by_faces)
 
     return Step
-
-
-@contextlib.contextmanager
-def off_tape() -> Iterator[wp.Tape | None]:
-    """Nothing is recorded meanwhile: our kernels have no adjoints of their own. Gives the tape."""
-    tape, context.runtime.tape = context.runtime.tape, None
-    try:
-        yield tape
-    finally:
-        context.runtime.tape = tape
-
-
-def step_on_tape(
-    solver: Solver,
-    density: arrays.Array,
-    rhs: arrays.Array,
-    moving: Moving,
-    out: arrays.Array | None,
-) -> arrays.Array:
-    """``solver.step``, and on the tape what backward is to do, if density or right-hand side are arrays of Warp's that
-    have a gradient. Backward adds to what their ``grad`` holds.
-
-    Raises:
-        TypeError: as ``step``; ``out`` has no gradient, or an array is not Warp's.
-        RuntimeError: inside a capture.
-    """
-    solid, air, surface, fraction = moving
-    masks = {"solid": solid, "air": air, "surface": surface}
-    with off_tape() as tape:
-        if not any(isinstance(array, wp.array) and array.requires_grad for array in (density, rhs)):
-            return solver.step(density, rhs, out=out, fraction=fraction, **masks)
-        if fraction is not None or solver.coefficients == "faces":
-            raise TypeError("on a tape of Warp's, gradients are there for densities alone, not with shares of faces")
-        if out is None:
-            out = wp.zeros(solver.grid.shape, dtype=rhs.dtype, device=solver.device, requires_grad=True)
-        for name, array in (("density", density), ("rhs", rhs), ("out", out)):
-            if not isinstance(array, wp.array):
-                raise TypeError(f"{name}: on a tape of Warp's all must be Warp arrays, got {type(array).__name__}")
-        if not out.requires_grad:
-            raise TypeError("out: on a tape it must have a gradient (requires_grad=True)")
-        if solver.device.is_capturing:
-            raise RuntimeError("step on a tape cannot be recorded into a graph: backward is judged on the host")
-        solver.step(density, rhs, out=out, **masks)
-        adjoint = solver.adjoint
-        kept = adjoint.keep()
-
-    def backward() -> None:
-        adjoint.solve(kept, density, out.grad, "warp")
-        if density.requires_grad:
-            adjoint.add(adjoint.density_gradient(kept, "warp"), density.grad)
-        if rhs.requires_grad:
-            adjoint.add(adjoint.pressure, rhs.grad)
-
-    assert tape is not None
-    tape.record_func(backward, [array for array in (density, rhs, out) if array.requires_grad])
-    return out
 
 
 @dataclass(frozen=True)

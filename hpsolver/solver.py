@@ -223,8 +223,7 @@ class Solver:
                 np.copyto(out, target.owner.numpy())
             self._stopwatch.stop()
         self._info = None
-        self.frames += 1
-        self.assembled = self.frames
+        self.assembled = self.frames = self.frames + 1
         if not self.preconditioner.graph_safe and not self.device.is_cuda:
             self.preconditioner.observe(self._pcg.iterations())
         return out

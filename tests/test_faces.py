@@ -1,0 +1,62 @@
+"""Open shares of faces, and coefficients of faces in the place of densities: answers and gradients."""
+
+import numpy as np
+import oracle
+import pytest
+import torch
+from moving_frames import SHAPES, SIDES, boundary_of, check
+
+from hpsolver import Solver
+
+
+@pytest.mark.parametrize("what", ["fraction", "faces"])
+@pytest.mark.parametrize("sides", SIDES)
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
+def test_shares_and_coefficients_of_faces(shape, sides, what):
+    rng = np.random.default_rng(8)
+    boundary = boundary_of(sides, shape)
+    options = {"coefficients": "faces"} if what == "faces" else {}
+    solver = Solver(shape, boundary=boundary, tolerance=1e-10, device="cpu", **options)
+    for frame in range(3):
+        shares = [rng.random([n + (a == axis) for a, n in enumerate(shape)]) for axis in range(len(shape))]
+        for part in shares:
+            part[rng.random(part.shape) < 0.3] = 0.0
+        density, rhs = np.where(rng.random(shape) < 0.3, 20.0, 1.0), rng.standard_normal(shape)
+        masks = {"air": rng.random(shape) < 0.1} if frame else {}
+        outside = masks.get("air", np.zeros(shape, bool))
+        if what == "faces":
+            shares = [30.0 * part for part in shares]
+            A = oracle.assemble(np.ones(shape), 1.0, boundary, shares=shares, **masks)
+            check(solver, tuple(shares), rhs, A, outside, **masks)
+        else:
+            A = oracle.assemble(density, 1.0, boundary, shares=shares, **masks)
+            check(solver, density, rhs, A, outside, fraction=shares, **masks)
+    if what == "fraction":  # without: all open
+        check(solver, density, rhs, oracle.assemble(density, 1.0, boundary), np.zeros(shape, bool))
+
+
+@pytest.mark.parametrize("what", ["fraction", "faces"])
+@pytest.mark.parametrize("face_average", ["harmonic", "arithmetic"])
+@pytest.mark.parametrize("sides", SIDES)
+def test_gradients_of_shares_and_coefficients_of_faces(sides, face_average, what):
+    rng = np.random.default_rng(15)
+    for shape in ((5, 4), (3, 4, 3)):
+        boundary = boundary_of(sides, shape)
+        options = {"coefficients": "faces"} if what == "faces" else {}
+        options |= {"boundary": boundary, "face_average": face_average, "spacing": (0.7, 1.0, 1.3)[: len(shape)]}
+        solver = Solver(shape, tolerance=1e-12, precision="float64", device="cpu", **options)
+        masks = {"solid": rng.random(shape) < 0.1, "surface": rng.standard_normal(shape) - 0.7}
+        shares = [
+            torch.tensor(0.2 + 0.6 * rng.random([n + (a == k) for a, n in enumerate(shape)])) for k in range(len(shape))
+        ]
+        density, rhs = torch.tensor(1.0 + rng.random(shape)), torch.tensor(rng.standard_normal(shape))
+        inputs = (*([density] if what == "fraction" else []), rhs, *shares)
+        for tensor in inputs:
+            tensor.requires_grad_()
+
+        def step(*given, solver=solver, masks=masks):
+            if what == "fraction":
+                return solver.step(given[0], given[1], fraction=given[2:], **masks)
+            return solver.step(given[1:], given[0], **masks)
+
+        assert torch.autograd.gradcheck(step, inputs, eps=1e-6, rtol=1e-4, atol=1e-6)

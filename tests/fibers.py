@@ -53,7 +53,7 @@ CASES = {
     "2D moving": {"shape": (40, 37), "boundary": (("wall"), "periodic"), "solid": True},
     "3D moving": {"shape": (12, 10, 9), "boundary": "wall", "solid": True},
 }
-MOVING_FORMS = ("jacobi", "schwarz", "schwarz dense nested", "multigrid")
+MOVING_FORMS = {"2D moving": ("jacobi", "schwarz", "multigrid"), "3D moving": ("multigrid",)}
 PRECISIONS = ("mixed", "float32")
 
 
@@ -161,7 +161,7 @@ def run(name: str, chosen: str = "") -> None:
         if not form.startswith(chosen):
             continue
         moving = name.endswith("moving")
-        if (what == "htp_paper" and len(case["shape"]) == 3) or (moving and form not in MOVING_FORMS):
+        if (what == "htp_paper" and len(case["shape"]) == 3) or (moving and form not in MOVING_FORMS[name]):
             continue
         for precision in PRECISIONS if form in ("schwarz dense", "multigrid", "jacobi") else PRECISIONS[:1]:
             made = getattr(preconditioners, what)(**options) if what[0].isupper() else what

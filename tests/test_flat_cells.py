@@ -9,8 +9,7 @@ from hpsolver.bricks import EXTENTS, make_bricks, weakness
 from hpsolver.grid import make_grid
 from hpsolver.preconditioners import Schwarz
 
-SPACINGS = {"2D": ((24, 40), [(1.0, 30.0), (30.0, 1.0)]), "3D": ((10, 12, 9), [(1.0, 20.0, 20.0)])}
-CASES = [(shape, spacing) for shape, spacings in SPACINGS.values() for spacing in spacings]
+CASES = [((24, 40), (1.0, 30.0)), ((10, 12, 9), (20.0, 20.0, 1.0))]
 
 
 def torn(shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
@@ -46,7 +45,7 @@ def test_weakness_is_the_square_of_the_spacing():
 
 
 @pytest.mark.parametrize("boundary", ["wall", "open", "periodic"])
-@pytest.mark.parametrize("name", ["schwarz", "multigrid", "dilu", "htp"])
+@pytest.mark.parametrize("name", ["schwarz", "multigrid"])
 @pytest.mark.parametrize(("shape", "spacing"), CASES)
 def test_answers_are_scipys(shape, spacing, name, boundary):
     density, rhs = torn(shape)
@@ -60,22 +59,9 @@ def test_answers_are_scipys(shape, spacing, name, boundary):
     assert oracle.residual(A, p, rhs, solid) <= 2e-9
 
 
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"dense": True},
-        {"sweep": "additive"},
-        {"sweep": "deflated"},
-        {"levels": 3},
-        {"levels": 3, "dense": True},
-        {"coarse_size": 16},
-    ],
-    ids=str,
-)
-@pytest.mark.parametrize(
-    ("shape", "spacing"), [((40, 96), (1.0, 30.0)), ((40, 96), (30.0, 1.0)), ((12, 10, 24), (1.0, 20.0, 20.0))]
-)
-def test_all_forms_of_schwarz_need_few_iterations(shape, spacing, options):
+@pytest.mark.parametrize("options", [{"dense": True}, {"sweep": "additive"}, {"levels": 3}], ids=str)
+def test_all_forms_of_schwarz_need_few_iterations(options):
+    shape, spacing = (40, 96), (1.0, 30.0)
     density, rhs = torn(shape)
     solver = Solver(shape, spacing=spacing, preconditioner=Schwarz(**options), device="cpu")
     p = solver.step(density, rhs)
@@ -84,24 +70,20 @@ def test_all_forms_of_schwarz_need_few_iterations(shape, spacing, options):
     assert oracle.residual(oracle.assemble(density, spacing), p, rhs) <= 2e-6
 
 
-@pytest.mark.parametrize("axis", [0, 1])
 @pytest.mark.parametrize("shape", [(64, 64), (96, 32)])
-def test_iterations_of_schwarz_hardly_depend_on_the_aspect(shape, axis):
+def test_iterations_of_schwarz_hardly_depend_on_the_aspect(shape):
     density, rhs = torn(shape)
-    for aspect in (1.0, 10.0, 30.0, 1000.0):
-        spacing = (aspect, 1.0) if axis == 0 else (1.0, aspect)
-        solver = Solver(shape, spacing=spacing, preconditioner="schwarz", device="cpu")
+    for aspect in (1.0, 10.0, 30.0, 100.0, 1000.0):
+        solver = Solver(shape, spacing=(1.0, aspect), preconditioner="schwarz", device="cpu")
         solver.step(density, rhs)
         assert solver.info.converged and solver.info.iterations <= 15, (aspect, solver.info.iterations)
 
 
-@pytest.mark.parametrize("weak", [(2,), (0, 1)])
-def test_in_3d_too(weak):
+def test_in_3d_too():
     shape = (20, 24, 16)
     density, rhs = torn(shape)
-    for aspect in (3.0, 1000.0):
-        spacing = tuple(aspect if axis in weak else 1.0 for axis in range(3))
-        solver = Solver(shape, spacing=spacing, preconditioner="schwarz", device="cpu")
+    for aspect in (3.0, 30.0, 1000.0):
+        solver = Solver(shape, spacing=(aspect, aspect, 1.0), preconditioner="schwarz", device="cpu")
         solver.step(density, rhs)
         assert solver.info.converged and solver.info.iterations <= 14, (aspect, solver.info.iterations)
 

@@ -45,7 +45,7 @@ from hpsolver.preconditioners.spai import CHANNELS
 from hpsolver.stopwatch import set_mark
 
 ARCHITECTURES = [75, 120]
-"""The oldest and the newest: what lies between has more of everything than the one and less than the other."""
+"""The oldest, for all kernels, and the newest, for those of the default: what lies between has more than the one."""
 SHARED_LIMIT = 48 * 1024
 HALFWIDTH = {2: 8, 3: 16}
 SPAI_LAYERS = 4  # of the shipped weights
@@ -146,7 +146,7 @@ def engine(shape: building.Shape, T: type) -> list:
 
 
 def variants(dimension: int) -> list[wp.Kernel]:
-    """Forms of kernels above that differ in what a constant leaves out, or in one type: for the oldest architecture."""
+    """Forms that differ from those of ``configured`` in what a constant leaves out, or in one type."""
     shape = building.Shape(dimension, EXTENTS[dimension, 128])
     surfaces = [assembly.assembly(shape, harmonic, True, True) for harmonic in (True, False)]
     if dimension == 3:
@@ -159,26 +159,33 @@ def variants(dimension: int) -> list[wp.Kernel]:
     return surfaces + configured(dimension, wp.float32, wp.float32)
 
 
+def gated_kernels(dimension: int) -> list[wp.Kernel]:
+    """Mixed precision in full; the other precisions share its kernels or differ in one type. 2D has the fixed ones."""
+    everything = configured(dimension, wp.float64, wp.float32) + variants(dimension)
+    return (FIXED if dimension == 2 else []) + everything
+
+
+def of_the_default(dimension: int) -> list[wp.Kernel]:
+    """What a default solver runs on a GPU: compiled for the newest architecture too."""
+    shape, T, M = building.Shape(dimension, EXTENTS[dimension, 128]), wp.float64, wp.float32
+    groups = [*engine(shape, T), multigrid.setup(shape, M), multigrid.cycle(shape, T, M)]
+    groups += [connectivity.connectivity(shape), connectivity.means(shape)]
+    if dimension == 3:
+        groups += [geometric.setup(shape, M), geometric.cycle(shape, T, M)]
+    both = [assembly.assembly(shape, True), *(FIXED if dimension == 2 else [])]
+    return [*itertools.chain.from_iterable(map(kernels_of, groups)), *both]
+
+
 def windowed(shape: building.Shape, overlap: int) -> tuple[building.Shape, int]:
     """The box of a leaf with layers around it, and its half-bandwidth."""
     extent = tuple(e + 2 * overlap * (axis >= 3 - shape.dimension) for axis, e in enumerate(shape.extent))
     return building.Shape(shape.dimension, extent), math.prod(extent) // extent[3 - shape.dimension]
 
 
-def gated_kernels(dimension: int) -> list[wp.Kernel]:
-    """Mixed precision in full; the other precisions share its kernels or differ in one type. 2D has the fixed ones."""
-    return full(dimension) + variants(dimension)
-
-
-def full(dimension: int) -> list[wp.Kernel]:
-    """Those that are compiled for all architectures."""
-    return (FIXED if dimension == 2 else []) + configured(dimension, wp.float64, wp.float32)
-
-
 def compile_all(dimension: int, folder: Path) -> list[Path]:
     """The files that a GPU would load, by Warp's own compiler."""
     modules = {kernel.module.name: kernel.module for kernel in gated_kernels(dimension)}
-    many = {kernel.module.name for kernel in full(dimension)}
+    many = {kernel.module.name for kernel in of_the_default(dimension)}
     files = []
     for name, module in modules.items():
         target, arch = folder / name, ARCHITECTURES if name in many else ARCHITECTURES[:1]
@@ -189,7 +196,7 @@ def compile_all(dimension: int, folder: Path) -> list[Path]:
 def check_all_are_there(dimension: int, artifacts: list[Path]) -> None:
     cubins = [file for file in artifacts if file.suffix == ".cubin"]
     modules = {kernel.module.name for kernel in gated_kernels(dimension)}
-    many = {kernel.module.name for kernel in full(dimension)}
+    many = {kernel.module.name for kernel in of_the_default(dimension)}
     assert len(cubins) == len(ARCHITECTURES) * len(many) + len(modules - many)
 
 

@@ -151,8 +151,8 @@ def make_bricks(grid: Grid, leaf_size: int | None = 128, shaped: bool = False) -
     extent = EXTENTS[grid.dimension, leaf_size or 128]
     if leaf_size is None:
         extent = min(ROWS[grid.dimension], extent, key=lambda e: _cells_with_padding(shape, e))
-    elif shaped and max(grid.spacing) > FLAT * min(grid.spacing):
-        extent = _shaped(leaf_size, shape, weakness(grid), lead)
+    elif shaped and max(weak := weakness(grid)) > 1.0:
+        extent = _shaped(leaf_size, shape, weak, lead)
     # The face of a periodic axis of one cell joins the cell with itself: no flux, as at a wall.
     walls = ("wall", "wall")
     alone = [n == 1 and "periodic" in pair for n, pair in zip(grid.shape, grid.boundary, strict=True)]

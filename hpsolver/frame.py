@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import warp as wp
 
-from hpsolver.kernels import iterate
 from hpsolver.kernels.building import compile_built
 
 from .capture import capture_frame
@@ -83,7 +82,7 @@ class Frame:
         system.assemble()
         system.project_rhs()
         if self._warm_start and system.moving:
-            wp.launch(iterate.confine, dim=system.size, inputs=[system.fluid, self._pressure], device=system.device)
+            system.confine(self._pressure)
 
     def _finish(self, loop: Loop) -> None:
         pcg, mark = self._pcg, self._stopwatch.mark

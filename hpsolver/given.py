@@ -82,5 +82,4 @@ def look_around(grid: Grid, device: wp.Device, faces: Sequence[Array], name: str
     if not isinstance(faces, tuple | list) or len(faces) != grid.dimension:
         count = f"{len(faces)} entries" if isinstance(faces, tuple | list) else type(faces).__name__
         raise ValueError(f"{name}: expected a tuple of arrays, one for each of {grid.dimension} axes, got {count}")
-    shapes = [tuple(n + (a == axis) for a, n in enumerate(grid.shape)) for axis in range(grid.dimension)]
-    return tuple(arrays.adopt(faces[a], f"{name}[{a}]", shapes[a], device) for a in range(grid.dimension))
+    return tuple(arrays.adopt(faces[a], f"{name}[{a}]", grid.faces(a), device) for a in range(grid.dimension))

@@ -46,6 +46,10 @@ class Grid:
     def cells(self) -> int:
         return math.prod(self.shape)
 
+    def faces(self, axis: int) -> tuple[int, ...]:
+        """Shape of an array of the faces across an axis: one entry more along it."""
+        return tuple(n + (a == axis) for a, n in enumerate(self.shape))
+
     def periodic(self, axis: int) -> bool:
         return self.boundary[axis][0] == "periodic"
 

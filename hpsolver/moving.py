@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import warp as wp
 
+from hpsolver.kernels.assembly import UNUSABLE
 from hpsolver.kernels.building import launch
 from hpsolver.kernels.connectivity import connectivity, means
-
-UNUSABLE = 3
-"""In ``kinds``: fluid whose signed distance is no number."""
 
 if TYPE_CHECKING:
     from .system import System

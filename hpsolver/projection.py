@@ -38,6 +38,7 @@ class Projection:
         self._rhs = wp.zeros(grid.shape, dtype=wp.float64, device=device)
         self._number = wp.array(system.bricks.number, dtype=wp.int32, device=device)
         self._flux: list[wp.array] = []
+        self._rest: list[wp.array] = []
 
     def project(
         self,
@@ -159,15 +160,12 @@ class Projection:
         if len(velocity) != grid.dimension:
             raise ValueError(f"{name}: expected one array for each of {grid.dimension} axes, got {len(velocity)}")
         return [
-            arrays.adopt(array, f"{name}[{axis}]", self._faces(axis), self.solver.device)
+            arrays.adopt(array, f"{name}[{axis}]", grid.faces(axis), self.solver.device)
             for axis, array in enumerate(velocity)
         ]
 
-    def _faces(self, axis: int) -> tuple[int, ...]:
-        return tuple(n + int(a == axis) for a, n in enumerate(self.solver.grid.shape))
-
     def _component(self, adopted: arrays.Adopted, axis: int) -> wp.array:
-        return self._wrap(adopted, self._faces(axis))
+        return self._wrap(adopted, self.solver.grid.faces(axis))
 
     def _wrap(self, adopted: arrays.Adopted, shape: tuple[int, ...]) -> wp.array:
         """On three axes."""

@@ -241,7 +241,7 @@ class Solver:
             self.system.rest(mask)
         else:
             self._prepare_anew(lambda: self.system.set_solid(mask))
-            self.last_pressure.assign(self.last_pressure.numpy() * self.system.fluid.numpy())  # a warm start's
+            self.system.confine(self.last_pressure)  # a warm start's
 
     def _prepare_anew(self, change: Callable[[], None]) -> None:
         """Binds what depends on the fluid to another one; the next frame is captured again."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import warp as wp
 
-from hpsolver.kernels import mending
+from hpsolver.kernels import iterate, mending
 from hpsolver.kernels.assembly import ROUND_CHUNK, assembly, to_float
 from hpsolver.kernels.building import Shape, launch
 
@@ -201,6 +201,10 @@ class System:
         """Records: gives x [N] zero mean over each singular region, which fixes the pressure's level there."""
         if self._means is not None:
             self._means.project_pressure(x)
+
+    def confine(self, vector: wp.array) -> None:
+        """Records: vector [N] fp64 = 0 outside the fluid."""
+        wp.launch(iterate.confine, dim=self.size, inputs=[self.fluid, vector], device=self.device)
 
     def means(self) -> tuple[np.ndarray, np.ndarray]:
         """([regions] what ``project_rhs`` took from each singular region, [regions] their cells), on the host."""

@@ -10,6 +10,19 @@ import warp as wp
 
 from .building import Shape, array, block_kernel, body, module_name
 
+FLUID, AIR = wp.constant(wp.uint8(1)), wp.constant(wp.uint8(2))
+UNUSABLE = 3
+"""In ``kinds``, beside 0, solid or padding; the last one is fluid whose signed distance is no number."""
+
+NEAREST = wp.constant(wp.float64(1e-3))
+"""Of a surface, as in ``native/assembly/assemble.h``."""
+
+
+@wp.func
+def nearness(phi: array(wp.float64), liquid: wp.int32, air: wp.int32) -> wp.float64:
+    """Where the surface lies between a cell of liquid and one of air: a share of the distance of their centres."""
+    return wp.max(phi[liquid] / (phi[liquid] - phi[air]), NEAREST)
+
 
 @functools.cache
 def staging(shape: Shape, S: type) -> SimpleNamespace:

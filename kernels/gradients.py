@@ -11,11 +11,10 @@ from typing import Any
 
 import warp as wp
 
+from .assembly import AIR, FLUID, nearness
+
 HALF, ZERO = wp.constant(wp.float64(0.5)), wp.constant(wp.float64(0.0))
 ONE, TWO = wp.constant(wp.float64(1.0)), wp.constant(wp.float64(2.0))
-FLUID, AIR = wp.constant(wp.uint8(1)), wp.constant(wp.uint8(2))
-NEAREST = wp.constant(wp.float64(1e-3))
-"""Of a surface, as in ``native/assembly/assemble.h``."""
 
 
 @wp.kernel(enable_backward=False)
@@ -90,7 +89,7 @@ def by_share(
         if kinds[i] == AIR:
             liquid, air = j, i
         if kinds[liquid] == FLUID and kinds[air] == AIR:
-            near = wp.max(phi[liquid] / (phi[liquid] - phi[air]), NEAREST)
+            near = nearness(phi, liquid, air)
             value = -scale[d] / (density[liquid] * near) * adjoint[liquid] * pressure[liquid]
     gradient[d * n + i] = value
 

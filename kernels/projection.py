@@ -8,11 +8,8 @@ from typing import Any
 
 import warp as wp
 
+from .assembly import AIR, FLUID, nearness
 from .building import array
-
-FLUID, AIR = wp.constant(wp.uint8(1)), wp.constant(wp.uint8(2))
-NEAREST = wp.constant(wp.float64(1e-3))
-"""Of a surface, as in ``native/assembly/assemble.h``."""
 
 
 @wp.func
@@ -85,8 +82,7 @@ def share_of(faces: Faces, face: wp.int32) -> wp.float64:
 @wp.func
 def to_surface(faces: Faces, liquid: wp.int32, air: wp.int32, face: wp.int32, step: wp.float64) -> wp.float64:
     """The coefficient of the liquid's pressure in the gradient over the density, from there to the surface."""
-    near = wp.max(faces.phi[liquid] / (faces.phi[liquid] - faces.phi[air]), NEAREST)
-    return share_of(faces, face) / (faces.density[liquid] * step * near)
+    return share_of(faces, face) / (faces.density[liquid] * step * nearness(faces.phi, liquid, air))
 
 
 @wp.kernel(enable_backward=False)

@@ -13,13 +13,13 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import warp as wp
 
 from hpsolver import Projection, Solver
 
+from .command import carry_out
 from .liquid_kernels import (
     face_velocity,
     fill_paddle,
@@ -92,7 +92,10 @@ class Liquid:
             field = self._faces[axis], self._weight[axis], self._before[axis]
             self._launch(face_velocity, field[0].shape, axis, self.clock, STEP, self.solid, *field)
         axes = len(self.shape)
-        sides = [field.reshape(shape) for field, shape in zip(self._faces[:axes], self._side_shapes(), strict=True)]
+        sides = [
+            field.reshape(shape)
+            for field, shape in zip(self._faces[:axes], map(self.solver.grid.faces, range(axes)), strict=True)
+        ]
         masks = {"solid": self.solid.reshape(self.shape), "surface": self.phi.reshape(self.shape)}
         self.projection.project(sides, self.density, out=self.impulse, **masks)
         for axis in range(axes):
@@ -109,9 +112,6 @@ class Liquid:
         """Cells inside the surface, those that it cuts in part."""
         phi, solid = self.phi.numpy(), self.solid.numpy() > 0
         return float(np.where(solid, 0.0, np.clip(0.5 - phi, 0.0, 1.0)).sum())
-
-    def _side_shapes(self) -> list[tuple[int, ...]]:
-        return [tuple(n + (a == axis) for a, n in enumerate(self.shape)) for axis in range(len(self.shape))]
 
     def _launch(self, kernel: wp.Kernel, dim: int | tuple[int, ...], *inputs: object) -> None:
         wp.launch(kernel, dim=dim, inputs=inputs, device=self.device)
@@ -170,34 +170,10 @@ def run(options: argparse.Namespace) -> int:
     return 1 if failures else 0
 
 
-def shape_option(text: str) -> tuple[int, ...]:
-    """``96x56`` as (96, 56), ``64x40x24`` as (64, 40, 24)."""
-    try:
-        shape = tuple(int(n) for n in text.split("x"))
-    except ValueError:
-        shape = ()
-    if len(shape) not in (2, 3) or min(shape) < 12:
-        raise argparse.ArgumentTypeError(f"expected LENGTHxHEIGHT[xDEPTH], each at least 12 cells, got {text!r}")
-    return shape
-
-
 def main(argv: list[str] | None = None) -> int:
     """Runs the example; returns 0 when its own check passes, else 1."""
-    parser = argparse.ArgumentParser(prog="liquid", description=__doc__.splitlines()[0])
-    parser.add_argument("--shape", type=shape_option, default=(128, 72), metavar="LxH[xD]", help="cells (128x72)")
-    parser.add_argument("--frames", type=int, default=120, metavar="N", help="pictures of 4 steps, at least 1 (120)")
-    parser.add_argument("--out", type=Path, default=Path("out"), metavar="DIR", help="folder for the pictures (out)")
-    parser.add_argument("--no-pictures", dest="pictures", action="store_false", help="draw nothing")
-    parser.add_argument("--device", metavar="NAME", help="Warp device (Warp's default)")
-    options = parser.parse_args(argv)
-    if options.frames < 1:
-        parser.error(f"argument --frames: must be at least 1, got {options.frames}")
-    try:
-        if options.pictures:
-            options.out.mkdir(parents=True, exist_ok=True)
-        return run(options)
-    except (OSError, ValueError) as error:
-        parser.error(str(error))
+    description = __doc__.splitlines()[0]
+    return carry_out(argv, run, name="liquid", description=description, shape=(128, 72), steps=STEPS_A_PICTURE)
 
 
 if __name__ == "__main__":

@@ -13,14 +13,13 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import warp as wp
 
 from hpsolver import Projection, Solver
 
-from .liquid import shape_option
+from .command import carry_out
 from .liquid_kernels import flow_at, sample, step_clock
 from .smoke_pictures import write_film
 
@@ -162,9 +161,7 @@ class Plume:
 
     def sides(self) -> list[wp.array]:
         """The velocity as ``Projection`` takes it."""
-        axes = range(len(self.shape))
-        shapes = [tuple(n + (a == axis) for a, n in enumerate(self.shape)) for axis in axes]
-        return [self.velocity[axis].reshape(shapes[axis]) for axis in axes]
+        return [self.velocity[axis].reshape(self.solver.grid.faces(axis)) for axis in range(len(self.shape))]
 
     def divergence(self) -> float:
         """The largest |div u| outside the ball."""
@@ -213,21 +210,8 @@ def run(options: argparse.Namespace) -> int:
 
 def main(argv: list[str] | None = None) -> int:
     """Runs the example; returns 0 when its own check passes, else 1."""
-    parser = argparse.ArgumentParser(prog="smoke", description=__doc__.splitlines()[0])
-    parser.add_argument("--shape", type=shape_option, default=(128, 192), metavar="LxH[xD]", help="cells (128x192)")
-    parser.add_argument("--frames", type=int, default=120, metavar="N", help="pictures of 2 steps, at least 1 (120)")
-    parser.add_argument("--out", type=Path, default=Path("out"), metavar="DIR", help="folder for the pictures (out)")
-    parser.add_argument("--no-pictures", dest="pictures", action="store_false", help="draw nothing")
-    parser.add_argument("--device", metavar="NAME", help="Warp device (Warp's default)")
-    options = parser.parse_args(argv)
-    if options.frames < 1:
-        parser.error(f"argument --frames: must be at least 1, got {options.frames}")
-    try:
-        if options.pictures:
-            options.out.mkdir(parents=True, exist_ok=True)
-        return run(options)
-    except (OSError, ValueError) as error:
-        parser.error(str(error))
+    description = __doc__.splitlines()[0]
+    return carry_out(argv, run, name="smoke", description=description, shape=(128, 192), steps=2)
 
 
 if __name__ == "__main__":

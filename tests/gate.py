@@ -44,8 +44,8 @@ from hpsolver.preconditioners.htp_paper import HTPaper
 from hpsolver.preconditioners.spai import CHANNELS
 from hpsolver.stopwatch import set_mark
 
-ARCHITECTURES = [75, 120]
-"""The oldest, for all kernels, and the newest, for those of the default: what lies between has more than the one."""
+ARCHITECTURES = [75, 80, 90, 120]
+"""The oldest for all kernels, all of them for those of the default."""
 SHARED_LIMIT = 48 * 1024
 HALFWIDTH = {2: 8, 3: 16}
 SPAI_LAYERS = 4  # of the shipped weights
@@ -166,7 +166,7 @@ def gated_kernels(dimension: int) -> list[wp.Kernel]:
 
 
 def of_the_default(dimension: int) -> list[wp.Kernel]:
-    """What a default solver runs on a GPU: compiled for the newest architecture too."""
+    """What a default solver runs on a GPU: compiled for every architecture."""
     shape, T, M = building.Shape(dimension, EXTENTS[dimension, 128]), wp.float64, wp.float32
     groups = [*engine(shape, T), multigrid.setup(shape, M), multigrid.cycle(shape, T, M)]
     groups += [connectivity.connectivity(shape), connectivity.means(shape)]

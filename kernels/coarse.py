@@ -2,9 +2,9 @@
 
 Phi, ``basis`` [leaves, R, L]: R orthonormal functions a leaf, the constant first. The Galerkin matrix E = Phi^T A Phi
 comes in ``blocks`` [leaves, directions + 1, R, R]. It has n = leaves * R rows and, leaves being numbered along the
-shorter axes, a narrow band: ``band`` [n, width] holds row q's columns q - width + 1 to q. That is factored as L D L^T;
-the CPU substitutes, the GPU multiplies by a dense inverse. Where n is too large for either, ``kernels.nested`` takes
-the blocks.
+shorter axes, a narrow band: ``band`` [n, width] holds row q's columns q - width + 1 to q. The CPU factors that as
+L D L^T and substitutes. The GPU multiplies by a dense inverse, made by exchanges of tiles: a chain of n short steps,
+where a band factor's is of n long ones. Where n is too large for either, ``kernels.nested`` takes the blocks.
 All of it is in double precision: its condition number is that of A, and what is lost here is lost to the whole solve.
 Phi alone may be stored rounded, since the Galerkin matrix is made of the rounded Phi.
 """
@@ -15,12 +15,13 @@ from types import SimpleNamespace
 import warp as wp
 
 from .building import Shape, array, block_kernel, body, module_name
+from .leaves import inverse_step, operator_arguments
 
 DENSE_LIMIT = 4096
 """Rows of the largest dense coarse inverse: its right-hand side must fit a block's shared memory."""
 
-COLUMNS = 64
-"""Columns of the dense coarse inverse one block computes: few, so that many blocks share the work."""
+TILE = 32
+"""Rows of a tile of the dense coarse matrix: a block exchanges one in shared memory."""
 
 ROWS = 32
 """Rows of the dense coarse matrix one block multiplies."""
@@ -40,7 +41,7 @@ def coarsening(
 ) -> SimpleNamespace:
     """Setup kernels.
 
-    ``inverse_step``: raw basis functions, one inverse step of the start functions. Blocks: groups * (R - 1).
+    ``inverse_step``: raw basis functions, ``leaves.inverse_step`` of R - 1 start functions.
     ``orthonormalize``: raw functions -> basis. Blocks: leaves.
     ``galerkin``: basis -> blocks, ``scale`` [n], the neighbours' functions on each leaf's faces, ``face_basis``
     [leaves, directions, FACE, R], if ``mass`` what closing a face takes off, [leaves, directions, R, R]
@@ -48,18 +49,8 @@ def coarsening(
     """
     module = module_name("coarsening", shape, W, M, R, int(local), int(mass))
     basis = array(M)
-    inverse_step = block_kernel(
-        module,
-        "inverse_step",
-        body("leaves/substitute", "coarse/inverse_step", shape=shape, BW=halfwidth, W=W, FUNCTIONS=max(R - 1, 1)),
-        changed=I32,
-        members=I32,
-        own=wp.int32,
-        start=array(wp.float32),
-        diagonal=F64,
-        factor=F64,
-        raw=F64,
-    )
+    functions = max(R - 1, 1)
+    step = inverse_step(module, "inverse_step", "leaves/rows", shape, halfwidth, W, functions, operator_arguments())
     orthonormalize = block_kernel(
         module,
         "orthonormalize",
@@ -91,7 +82,7 @@ def coarsening(
         local_inverse=F64,
         face_basis=basis,
     )
-    return SimpleNamespace(inverse_step=inverse_step, orthonormalize=orthonormalize, galerkin=galerkin)
+    return SimpleNamespace(inverse_step=step, orthonormalize=orthonormalize, galerkin=galerkin)
 
 
 choose_pins = block_kernel(
@@ -126,13 +117,14 @@ def band_rows(dimension: int, R: int) -> wp.Kernel:
     )
 
 
-_BAND = {"n": wp.int32, "width": wp.int32, "leaves": wp.int32, "changed": I32}
-
 factor_band = block_kernel(
     "hpsolver.banded",
     "factor_band",
     body("coarse/band", "coarse/band_factor"),
-    **_BAND,
+    n=wp.int32,
+    width=wp.int32,
+    leaves=wp.int32,
+    changed=I32,
     regions=wp.int32,
     pins=I32,
     slack=wp.float64,
@@ -144,15 +136,49 @@ factor_band = block_kernel(
 """factor = L D L^T of band with its pins or slack; ``column`` [width] is scratch. Skipped if no leaf changed.
 Blocks: 1."""
 
-invert_band = block_kernel(
-    "hpsolver.banded",
-    "invert_band",
-    body("coarse/band", "coarse/band_inverse", COLUMNS=COLUMNS),
-    **_BAND,
-    band=F64,
-    inverse=F64,
+
+def pitch(rows: int) -> int:
+    """Rows of a dense matrix in memory: whole tiles."""
+    return -(-rows // TILE) * TILE
+
+
+@functools.cache
+def dense_rows(dimension: int, R: int) -> wp.Kernel:
+    """matrix [pitch, pitch] from blocks, of nodes with R unknowns, with its pins or slack; ``stale`` [1] = 1. Where no
+    node changed, ``stale`` = 0 and nothing else. Blocks: nodes."""
+    return block_kernel(
+        module_name("dense_rows", f"{dimension}d", R),
+        "dense_rows",
+        body("coarse/dense_rows", R=R, DIRECTIONS=2 * dimension),
+        leaves=wp.int32,
+        pitch=wp.int32,
+        changed=I32,
+        neighbor=I32,
+        side=I32,
+        blocks=F64,
+        regions=wp.int32,
+        pins=I32,
+        slack=wp.float64,
+        scale=F64,
+        stale=I32,
+        matrix=F64,
+    )
+
+
+exchange = block_kernel(
+    "hpsolver.dense",
+    "exchange",
+    body("coarse/exchange", TILE=TILE),
+    n=wp.int32,
+    panel=wp.int32,
+    panels=wp.int32,
+    stale=I32,
+    scale=F64,
+    before=F64,
+    after=F64,
 )
-"""Dense inverse [n, n] from the factor. Skipped when no leaf changed. Blocks: ceil(n / COLUMNS)."""
+"""One of ``panels`` steps from a symmetric positive definite matrix [pitch, pitch] to its inverse, from ``before`` to
+``after``. Blocks: panels * (panels + 1) / 2."""
 
 
 @functools.cache
@@ -183,7 +209,7 @@ def exact_solution(dimension: int, R: int, pushed: bool, local: bool) -> SimpleN
         "multiply",
         body("coarse/gather", "coarse/multiply", LIMIT=DENSE_LIMIT, **constants),
         n=wp.int32,
-        width=wp.int32,
+        pitch=wp.int32,
         **graph,
         matrix=F64,
         local_inverse=F64,

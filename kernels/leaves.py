@@ -5,9 +5,11 @@ A leaf's matrix is A restricted to its cells: banded, half-bandwidth BW, symmetr
 - banded (the CPU's): L D L^T factors of W leaves interleaved, [groups, L, BW + 1, W], so that one SIMD lane solves one
   leaf; nothing is ever inverted and a solve costs 2 BW + 1 multiplications a cell. Stored in the vectors' type.
 - dense (the GPU's): G with G^T G the inverse, [leaves, L, L], applied as two triangular products in one block. Memory
-  traffic is all it costs, so G is stored in the preconditioner's type; the arithmetic is that of the vectors.
+  traffic is all it costs, so G is stored in the preconditioner's type; the arithmetic is that of the vectors. A block
+  makes it of one leaf, in double precision and in shared memory.
 
-``members`` [groups * W] lists the leaves of each group, -1 for none; ``places`` [leaves] is the inverse.
+``members`` [groups * W] lists the leaves of each group, -1 for none; ``places`` [leaves] is the inverse. In the dense
+form a group is one leaf, W = 1.
 """
 
 import functools
@@ -24,36 +26,29 @@ NO_COARSE, RESTRICT, PUSH, CYCLE = 0, 1, 2, 3
 """What a sweep leaves for the coarse space (``native/leaves/sweep.h``): nothing, Phi^T r, or the pushed residual, after
 a symmetric sweep or half way through it."""
 
+SHARED_BAND = 4608
+"""Numbers of the largest band that a block eliminates in shared memory: 36 KB of 48."""
+
 F64, I32 = array(wp.float64), array(wp.int32)
 
 
+def fits(size: int, halfwidth: int) -> bool:
+    """Whether a block eliminates a matrix in shared memory; otherwise it needs ``size * (halfwidth + 1)`` numbers."""
+    return size * (halfwidth + 1) <= SHARED_BAND
+
+
+def operator_arguments() -> dict[str, object]:
+    """Of the kernels that read leaves' rows of A, ``native/leaves/rows.h``."""
+    which = {"leaves": wp.int32, "changed": I32, "members": I32, "used": I32}
+    return which | {"pinned": array(wp.uint8), "conductance": F64, "diagonal": F64}
+
+
 @functools.cache
-def factorization(shape: Shape, halfwidth: int, W: int) -> SimpleNamespace:
-    """Setup kernels, in double precision. All but the first skip what only depends on unchanged leaves.
-
-    ``find_changes``: leaves whose rows of A differ from ``seen`` [directions + 1, N], the last frame's. Blocks: leaves.
-    ``factor``, ``factor_closed``: L D L^T of the leaves, or of the leaves with closed faces. Blocks: groups.
-    ``invert``: G [leaves, L, L] of the inverses G^T G, from the factors. Blocks: leaves.
-    """
-    module = module_name("factorization", shape, W)
-
-    def factor(name: str, closed: bool) -> wp.Kernel:
-        return block_kernel(
-            module,
-            name,
-            body("leaves/rows", "leaves/factor", shape=shape, BW=halfwidth, W=W, CLOSED=closed),
-            leaves=wp.int32,
-            changed=I32,
-            members=I32,
-            used=I32,
-            pinned=array(wp.uint8),
-            conductance=F64,
-            diagonal=F64,
-            factor=F64,
-        )
-
-    find_changes = block_kernel(
-        module,
+def changes(shape: Shape) -> wp.Kernel:
+    """changed [leaves]: 1 where a leaf's rows of A are not those of the last frame, in ``seen`` [directions + 1, N];
+    ``seen`` takes them. Blocks: leaves."""
+    return block_kernel(
+        module_name("changes", shape),
         "find_changes",
         body("leaves/changes", shape=shape),
         leaves=wp.int32,
@@ -62,25 +57,63 @@ def factorization(shape: Shape, halfwidth: int, W: int) -> SimpleNamespace:
         seen=F64,
         changed=I32,
     )
-    return SimpleNamespace(
-        find_changes=find_changes,
-        factor=factor("factor", False),
-        factor_closed=factor("factor_closed", True),
-        invert=inversion(module, "invert", shape, halfwidth, W),
-    )
 
 
-def inversion(module: str, name: str, box: Shape, halfwidth: int, W: int) -> wp.Kernel:
-    """G [boxes, L, L] of the inverses G^T G of banded matrices, from factors, where ``changed``. Blocks: boxes."""
-    return block_kernel(
-        module,
-        name,
-        body("leaves/inverse", shape=box, BW=halfwidth, W=W),
-        changed=I32,
-        places=I32,
-        factor=F64,
-        inverse=F64,
-    )
+@functools.cache
+def factorization(shape: Shape, halfwidth: int, W: int) -> SimpleNamespace:
+    """The banded form's setup, in double precision, of groups with changed leaves.
+
+    ``factor``, ``factor_closed``: L D L^T of the leaves, or of the leaves with closed faces. Blocks: groups.
+    """
+    module = module_name("factorization", shape, W)
+
+    def factor(name: str, closed: bool) -> wp.Kernel:
+        text = body("leaves/rows", "leaves/factor", shape=shape, BW=halfwidth, W=W, CLOSED=closed)
+        return block_kernel(module, name, text, **operator_arguments(), factor=F64)
+
+    return SimpleNamespace(factor=factor("factor", False), factor_closed=factor("factor_closed", True))
+
+
+@functools.cache
+def roots(shape: Shape, halfwidth: int, M: type) -> wp.Kernel:
+    """The dense form's setup: G [leaves, L, L] of changed leaves. Blocks: groups of one."""
+    module = module_name("roots", shape, M)
+    return root(module, "root", "leaves/rows", shape, halfwidth, M, operator_arguments())
+
+
+def root(
+    module: str, name: str, rows: str, box: Shape, halfwidth: int, M: type, operator: dict[str, object], **more: int
+) -> wp.Kernel:
+    """G [matrices, L, L] of the inverses G^T G of the matrices whose rows the fragment ``rows`` assembles from the
+    arguments ``operator``; ``factor`` is scratch where ``fits`` says no. Blocks: groups of one."""
+    constants = {"BW": halfwidth, "W": 1, "M": M, "FITS": fits(box.leaf_size, halfwidth), "CLOSED": False, **more}
+    text = body(rows, "leaves/eliminate", "leaves/root", shape=box, **constants)
+    return block_kernel(module, name, text, **operator, factor=F64, inverse=array(M))
+
+
+def inverse_step(
+    module: str,
+    name: str,
+    rows: str,
+    box: Shape,
+    halfwidth: int,
+    W: int,
+    functions: int,
+    operator: dict[str, object],
+    **more: int,
+) -> wp.Kernel:
+    """``raw`` [groups, functions, L, W] = (closed matrix)^-1 D ``start``, start functions of all leaves or, if ``own``,
+    of each. Banded: by the factors of closed matrices. Blocks: groups * functions. Dense, W = 1: from the operator, as
+    ``root``. Blocks: groups.
+    """
+    ends = {"own": wp.int32, "start": array(wp.float32), "raw": F64, "factor": F64}
+    constants = {"BW": halfwidth, "W": W, "FUNCTIONS": functions}
+    if W > 1:
+        text = body("leaves/substitute", "leaves/inverse_step", shape=box, **constants)
+        return block_kernel(module, name, text, changed=I32, members=I32, diagonal=F64, **ends)
+    constants |= {"FITS": fits(box.leaf_size, halfwidth), "CLOSED": True, **more}
+    text = body(rows, "leaves/eliminate", "leaves/inverse_steps", shape=box, **constants)
+    return block_kernel(module, name, text, **operator, **ends)
 
 
 @functools.cache

@@ -14,6 +14,7 @@ from types import SimpleNamespace
 import warp as wp
 
 from .building import Shape, array, block_kernel, body, module_name
+from .leaves import inverse_step, root
 
 UNKNOWNS = 128
 """L: unknowns of a brick."""
@@ -33,9 +34,9 @@ def nesting(
     """Kernels of bricks of nodes with R unknowns, R2 functions a brick.
 
     ``find_changes``: bricks with changed rows; the diagonal in brick order. Blocks: bricks.
-    ``factor``, ``factor_closed``: L D L^T of the bricks' matrices, or of those with closed faces. Blocks: groups.
-    ``invert``: roots of the dense inverses. Blocks: bricks.
-    ``inverse_step``, ``orthonormalize``: as in ``kernels.coarse``. Blocks: groups * (R2 - 1); bricks.
+    ``factor``, ``factor_closed``, banded: L D L^T of the bricks' matrices, open and closed. Blocks: groups.
+    ``root``, dense: roots of the inverses, as in ``kernels.leaves``. Blocks: groups of one.
+    ``inverse_step``, ``orthonormalize``: as in ``kernels.leaves`` and ``kernels.coarse``. Blocks of the second: bricks.
     ``galerkin``: blocks, scale and, if ``mass``, mass of the bricks as nodes. Blocks: bricks.
     ``sweep``: one colour of the cycle. Blocks: groups of the colour (dense: its bricks, one each).
 
@@ -47,22 +48,12 @@ def nesting(
     graph = {"nodes": I32, "inside": I32}
     couplings = {"neighbor": I32, "side": I32, "places": I32, "brick_neighbor": I32, "brick_side": I32}
 
+    matrix = {"slack": wp.float64, "closed": I32, "scale": F64, "blocks": F64, "mass": F64}
+    operator = {"changed": I32, "members": I32, **graph, "pinned": U8, **matrix}
+
     def factor(name: str, closed: bool) -> wp.Kernel:
-        return block_kernel(
-            module,
-            name,
-            body("nested/rows", "leaves/factor", shape=shape, BW=halfwidth, W=W, R=R, CLOSED=closed),
-            changed=I32,
-            members=I32,
-            **graph,
-            pinned=U8,
-            slack=wp.float64,
-            closed=I32,
-            scale=F64,
-            blocks=F64,
-            mass=F64,
-            factor=F64,
-        )
+        text = body("nested/rows", "leaves/factor", shape=shape, BW=halfwidth, W=W, R=R, CLOSED=closed)
+        return block_kernel(module, name, text, **operator, factor=F64)
 
     find_changes = block_kernel(
         module,
@@ -75,27 +66,12 @@ def nesting(
         diagonal=F64,
         changed=I32,
     )
-    invert = block_kernel(
-        module,
-        "invert_brick",
-        body("leaves/inverse", shape=shape, BW=halfwidth, W=W),
-        changed=I32,
-        places=I32,
-        factor=F64,
-        inverse=F64,
-    )
-    inverse_step = block_kernel(
-        module,
-        "brick_inverse_step",
-        body("leaves/substitute", "coarse/inverse_step", shape=shape, BW=halfwidth, W=W, FUNCTIONS=R2 - 1),
-        changed=I32,
-        members=I32,
-        own=wp.int32,
-        start=array(wp.float32),
-        diagonal=F64,
-        factor=F64,
-        raw=F64,
-    )
+    if dense:
+        factors = {"root": root(module, "root_brick", "nested/rows", shape, halfwidth, M, operator, R=R)}
+    else:
+        factors = {"factor": factor("factor_brick", False), "factor_closed": factor("factor_closed_brick", True)}
+    rows, closing = "nested/rows", {**operator, "diagonal": F64}
+    step = inverse_step(module, "brick_inverse_step", rows, shape, halfwidth, W, R2 - 1, closing, R=R)
     orthonormalize = block_kernel(
         module,
         "orthonormalize_brick",
@@ -146,11 +122,9 @@ def nesting(
     )
     return SimpleNamespace(
         find_changes=find_changes,
-        factor=factor("factor_brick", False),
-        factor_closed=factor("factor_closed_brick", True),
-        invert=invert,
-        inverse_step=inverse_step,
+        inverse_step=step,
         orthonormalize=orthonormalize,
         galerkin=galerkin,
         sweep=sweep,
+        **factors,
     )

@@ -12,20 +12,20 @@ from types import SimpleNamespace
 import warp as wp
 
 from .building import Shape, array, block_kernel, body, module_name
-from .leaves import inversion
+from .leaves import root
 
 F64, I32 = array(wp.float64), array(wp.int32)
 
 
 @functools.cache
-def factorization(box: Shape, leaf_size: int, halfwidth: int, W: int) -> SimpleNamespace:
-    """Setup kernels, in double precision. The last two skip windows that no changed leaf touches.
+def factorization(box: Shape, leaf_size: int, halfwidth: int, W: int, M: type) -> SimpleNamespace:
+    """Setup kernels, in double precision. The second skips windows that no changed leaf touches.
 
     ``find_touched``: windows that hold a cell of a changed leaf. Blocks: windows.
-    ``factor``: L D L^T of the windows' matrices. Blocks: groups of W.
-    ``invert``: G [windows, L, L] of the inverses G^T G, from the factors. Blocks: windows.
+    ``factor``, banded: L D L^T of the windows' matrices. Blocks: groups of W.
+    ``root``, dense, W = 1: G [windows, L, L] of the inverses G^T G, type M. Blocks: windows.
     """
-    module = module_name("windows", box, leaf_size, W)
+    module = module_name("windows", box, leaf_size, W, *([M] if W == 1 else []))
     find_touched = block_kernel(
         module,
         "find_touched",
@@ -34,21 +34,15 @@ def factorization(box: Shape, leaf_size: int, halfwidth: int, W: int) -> SimpleN
         changed=I32,
         touched=I32,
     )
-    factor = block_kernel(
-        module,
-        "factor_windows",
-        body("windows/rows", "leaves/factor", shape=box, LEAF=leaf_size, BW=halfwidth, W=W),
-        leaves=wp.int32,
-        changed=I32,
-        members=I32,
-        cells=I32,
-        pinned=array(wp.uint8),
-        conductance=F64,
-        diagonal=F64,
-        factor=F64,
-    )
-    invert = inversion(module, "invert_windows", box, halfwidth, W)
-    return SimpleNamespace(find_touched=find_touched, factor=factor, invert=invert)
+    operator = {"leaves": wp.int32, "changed": I32, "members": I32, "cells": I32}
+    operator |= {"pinned": array(wp.uint8), "conductance": F64, "diagonal": F64}
+    text = body("windows/rows", "leaves/factor", shape=box, LEAF=leaf_size, BW=halfwidth, W=W)
+    if W > 1:
+        return SimpleNamespace(
+            find_touched=find_touched, factor=block_kernel(module, "factor_windows", text, **operator, factor=F64)
+        )
+    made = root(module, "root_windows", "windows/rows", box, halfwidth, M, operator, LEAF=leaf_size)
+    return SimpleNamespace(find_touched=find_touched, root=made)
 
 
 @functools.cache

@@ -63,6 +63,7 @@ FIXED = [
     assembly.to_float,
     assembly.wrap_shares,
     coarse.choose_pins,
+    coarse.exchange,
     coarse.factor_band,
     control.step,
     gradients.by_density,
@@ -83,7 +84,7 @@ def configured(dimension: int, T: type, M: type) -> list[wp.Kernel]:
     """What a GPU uses for one dimension and precision: dense leaves of 128 cells, the default's 4 of 8 functions; with
     double-precision Krylov vectors also 8 of 16, 16 and bricks of 32 (for torn fluid), and in 2D the default's leaves
     of 64 on small grids."""
-    shape, BW, W, R = building.Shape(dimension, EXTENTS[dimension, 128]), HALFWIDTH[dimension], leaves.GROUP_CUDA, 8
+    shape, BW, W, R = building.Shape(dimension, EXTENTS[dimension, 128]), HALFWIDTH[dimension], 1, 8
     groups = [
         *engine(shape, T),
         dilu.red_black(shape, T, M),
@@ -114,7 +115,7 @@ def configured(dimension: int, T: type, M: type) -> list[wp.Kernel]:
             spaces += [(small, 4, (leaves.PUSH,)), (small, R, (leaves.PUSH,))]
             groups += [selection.selection(small, M, 2 * R, R), coarse.coarsening(small, BW, W, M, 2 * R, False, True)]
     for leaf, functions, modes in spaces:
-        groups.append(leaves.factorization(leaf, BW, W))
+        singles += [leaves.changes(leaf), leaves.roots(leaf, BW, M)]
         groups.append(coarse.transfer(leaf, T, M, functions))
         for mode in modes:
             groups.append(coarse.coarsening(leaf, BW, W, M, functions, forms[mode], mode == leaves.CYCLE))
@@ -129,11 +130,11 @@ def configured(dimension: int, T: type, M: type) -> list[wp.Kernel]:
         groups += [nested.nesting(dimension, halfwidth, W, M, functions, 16, True, mass) for mass in (False, True)]
         if functions == 16 and T is wp.float64:
             groups.append(nested.nesting(dimension, halfwidth, W, M, functions, 32, True, False))
-        singles.append(coarse.band_rows(dimension, functions))
+        singles.append(coarse.dense_rows(dimension, functions))
     singles.append(leaves.sweeping(shape, BW, 1, T, M, 1, leaves.NO_COARSE, True))
     for overlap in (1, 2):
         box, halfwidth = windowed(shape, overlap)
-        groups.append(windows.factorization(box, shape.leaf_size, halfwidth, W))
+        groups.append(windows.factorization(box, shape.leaf_size, halfwidth, W, M))
         singles.append(windows.solving(box, halfwidth, 1, T, M, 0, True))
     singles += [windows.solving(box, halfwidth, 1, T, M, WINDOW_RANK, False), windows.merging(shape, T, True)]
     singles.append(windows.merging(shape, T, False))
@@ -153,9 +154,15 @@ def variants(dimension: int) -> list[wp.Kernel]:
         surfaces += kernels_of(geometric.setup(shape, wp.float32, True))
     else:
         longest = building.Shape(2, (1, 128, 1))  # leaves of flat cells, their faces as large as they are
-        groups = [leaves.factorization(longest, 1, 32), coarse.coarsening(longest, 1, 32, wp.float32, 8, False, True)]
+        groups = [coarse.coarsening(longest, 1, 1, wp.float32, 8, False, True)]
         surfaces += [kernel for group in groups for kernel in kernels_of(group)]
+        surfaces += [leaves.changes(longest), leaves.roots(longest, 1, wp.float32)]
         surfaces.append(leaves.sweeping(longest, 1, 1, wp.float64, wp.float32, 4, leaves.PUSH, True))
+    banded = [leaves.factorization(shape, HALFWIDTH[dimension], leaves.GROUP_CUDA)]  # dense=False
+    banded.append(coarse.coarsening(shape, HALFWIDTH[dimension], leaves.GROUP_CUDA, wp.float32, 8, False, True))
+    box, halfwidth = windowed(shape, 1)
+    banded.append(windows.factorization(box, shape.leaf_size, halfwidth, leaves.GROUP_CUDA, wp.float32))
+    surfaces += [coarse.band_rows(dimension, 4), *itertools.chain.from_iterable(map(kernels_of, banded))]
     return surfaces + configured(dimension, wp.float32, wp.float32)
 
 

@@ -254,8 +254,9 @@ def test_unchanged_parts_are_kept_and_changed_ones_renewed():
 
 
 def test_nesting_is_chosen_by_size():
-    small, large = (make_bricks(make_grid(shape)) for shape in ((256, 256), (512, 520)))
-    assert not nests(small, 8, True, None, small.size)
+    tiny, small, large = (make_bricks(make_grid(shape)) for shape in ((128, 128), (256, 256), (512, 520)))
+    assert not nests(tiny, 8, True, None, tiny.size)
+    assert nests(small, 8, True, None, small.size)
     assert not nests(small, 8, False, None, small.size)
     assert nests(large, 8, True, None, large.size)
     assert nests(large, 8, False, None, large.size)

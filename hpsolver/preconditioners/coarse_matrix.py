@@ -92,31 +92,50 @@ class ExactCoarse:
             )
         self._system, self._matrix, self.dense = system, matrix, dense
         self._pins = RegionConstants(system, matrix.constants, matrix.lattice.leaves)
-        self._band, self._factor = (system.zeros(rows * width, wp.float64) for _ in range(2))
         self._slack = wp.float64(SLACK[system.krylov_type] if system.moving else 0.0)
-        self._column = system.zeros(width, wp.float64)
-        self._inverse = system.zeros(rows * rows if dense else 1, wp.float64)
         self._nothing = system.zeros(1, wp.float64)
+        self._rows, self._stored = rows, kernels.pitch(rows) if dense else width
+        dimension = system.grid.dimension
+        self._fill = kernels.dense_rows(dimension, matrix.R) if dense else kernels.band_rows(dimension, matrix.R)
+        size = kernels.pitch(rows) ** 2 if dense else rows * width
+        self._before, self._after = (system.zeros(size, wp.float64) for _ in range(2))
+        self._panels = kernels.pitch(rows) // kernels.TILE
+        self._solved = self._before if dense and self._panels % 2 == 0 else self._after
+        self._scratch = system.zeros(width, wp.float64)
+        self._stale = system.zeros(1, wp.int32)
         self.result = system.zeros(matrix.unknowns, wp.float64)
-        self._rows = rows
-        self._band_rows = kernels.band_rows(system.grid.dimension, matrix.R)
 
     @property
     def launches(self) -> int:
         return 1
 
     def update(self) -> None:
-        """Records: factor, and inverse, of the matrix."""
+        """Records: factor, or inverse, of the matrix."""
+        self._pins.choose_pins(self._matrix.scale)
+        if self.dense:
+            self._invert()
+        else:
+            self._factor()
+
+    def _factor(self) -> None:
         system, matrix, nodes = self._system, self._matrix, self._matrix.lattice.leaves
         size, graph = [self._rows, matrix.width], [matrix.changed, matrix.neighbor, matrix.side]
-        launch(self._band_rows, nodes, [*size, *graph, matrix.blocks, self._band], system.device)
-        self._pins.choose_pins(matrix.scale)
-        shape, pins = [*size, nodes, matrix.changed], [self._pins.count, self._pins.pins, self._slack]
-        inputs = [*shape, *pins, matrix.scale, self._band, self._factor, self._column]
+        launch(self._fill, nodes, [*size, *graph, matrix.blocks, self._before], system.device)
+        pins = [self._pins.count, self._pins.pins, self._slack, matrix.scale]
+        inputs = [*size, nodes, matrix.changed, *pins, self._before, self._after, self._scratch]
         launch(kernels.factor_band, 1, inputs, system.device)
-        if self.dense:
-            blocks = -(-self._rows // kernels.COLUMNS)
-            launch(kernels.invert_band, blocks, [*shape, self._factor, self._inverse], system.device)
+
+    def _invert(self) -> None:
+        system, matrix, nodes = self._system, self._matrix, self._matrix.lattice.leaves
+        graph = [matrix.changed, matrix.neighbor, matrix.side, matrix.blocks]
+        pins = [self._pins.count, self._pins.pins, self._slack, matrix.scale]
+        inputs = [nodes, self._stored, *graph, *pins, self._stale, self._before]
+        launch(self._fill, nodes, inputs, system.device)
+        panels, before, after = self._panels, self._before, self._after
+        for panel in range(panels):
+            inputs = [self._rows, panel, panels, self._stale, matrix.scale, before, after]
+            launch(kernels.exchange, panels * (panels + 1) // 2, inputs, system.device)
+            before, after = after, before
 
     def solve(self, rhs: wp.array, *, pushed: bool = False, local_inverse: wp.array | None = None) -> None:
         """Records: result = E^-1 rhs, less the nodes' own part if their inverses are given.
@@ -128,8 +147,8 @@ class ExactCoarse:
         system, matrix = self._system, self._matrix
         solution = kernels.exact_solution(system.grid.dimension, matrix.R, pushed, local_inverse is not None)
         own = self._nothing if local_inverse is None else local_inverse
-        graph = [self._rows, matrix.width, matrix.neighbor, matrix.side, rhs]
-        inputs = [*graph, self._inverse if self.dense else self._factor, own, self.result]
+        graph = [self._rows, self._stored, matrix.neighbor, matrix.side, rhs]
+        inputs = [*graph, self._solved, own, self.result]
         if self.dense:
             launch(solution.multiply, -(-self._rows // kernels.ROWS), inputs, system.device)
         else:

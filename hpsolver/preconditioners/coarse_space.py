@@ -128,10 +128,7 @@ class CoarseSpace:
             launch(self._constants, system.leaves, [*found, self._matrix.cells], system.device)
         target = self.functions if self.selection is None else self.selection.candidates
         if C > 1:
-            closed = leaves.closed_factor()
-            own = int(self.start.size > (C - 1) * system.bricks.leaf_size)
-            inputs = [leaves.changed, by.members, own, self.start, system.diagonal, closed, self._raw]
-            launch(self._setup.inverse_step, by.groups * (C - 1), inputs, system.device)
+            leaves.inverse_step(self._setup.inverse_step, C - 1, self.start, self._raw)
         inputs = [leaves.changed, by.places, self._pieces, self._constant_count, self._raw, self._raw, target]
         launch(self._setup.orthonormalize, system.leaves, inputs, system.device)
         if self.selection is not None:

@@ -30,15 +30,15 @@ class Groups:
     """Leaves, or bricks, by colour and in groups of W that never mix colours; those without fluid are in no group.
 
     Attributes:
-        W: factored together.
+        W: factored together; 1 in the dense form.
         colors, groups: how many.
         members, places: [groups * W] numbers, -1 for none; [leaves] where each one stands, 0 if it is in no group.
-        color, by_color: [leaves] the colour of each one; their numbers by colour.
-        first_group, first: where each colour begins in groups and in ``by_color``.
+        color: [leaves] the colour of each one.
+        first_group: where each colour begins in groups.
     """
 
-    def __init__(self, colors: tuple[np.ndarray, ...], device: wp.Device, fluid: np.ndarray | None = None):
-        self.W = kernels.GROUP_CUDA if device.is_cuda else kernels.GROUP_CPU
+    def __init__(self, colors: tuple[np.ndarray, ...], device: wp.Device, dense: bool, fluid: np.ndarray | None = None):
+        self.W = 1 if dense else kernels.GROUP_CUDA if device.is_cuda else kernels.GROUP_CPU
         count = sum(len(leaves) for leaves in colors)
         color, places = np.zeros(count, dtype=np.int32), np.zeros(count, dtype=np.int32)
         for number, leaves in enumerate(colors):
@@ -46,21 +46,19 @@ class Groups:
         if fluid is not None and fluid.any():
             colors = tuple(leaves[fluid[leaves]] for leaves in colors)
         padded = [np.pad(leaves, (0, -len(leaves) % self.W), constant_values=-1) for leaves in colors]
-        members, by_color = np.concatenate(padded), np.concatenate(colors)
-        sizes = [len(leaves) for leaves in colors]
+        members = np.concatenate(padded)
         places[members[members >= 0]] = np.flatnonzero(members >= 0)
         self.colors = len(colors)
         self.groups = len(members) // self.W
         self.first_group = np.cumsum([0] + [len(p) // self.W for p in padded])
-        self.first = np.cumsum([0, *sizes])
-        self.members, self.places, self.color, self.by_color = (
-            wp.array(a, dtype=wp.int32, device=device) for a in (members, places, color, by_color)
+        self.members, self.places, self.color = (
+            wp.array(a, dtype=wp.int32, device=device) for a in (members, places, color)
         )
 
-    def of_color(self, color: int, dense: bool) -> tuple[wp.array, int, int]:
-        """What a sweep works through (dense: one by one): the list, where the colour begins, how many blocks."""
-        begins = self.first if dense else self.first_group
-        return self.by_color if dense else self.members, int(begins[color]), int(begins[color + 1] - begins[color])
+    def of_color(self, color: int) -> tuple[int, int]:
+        """What a sweep works through: the first group of a colour, and how many it has."""
+        begins = self.first_group
+        return int(begins[color]), int(begins[color + 1] - begins[color])
 
 
 class Leaves:
@@ -78,22 +76,26 @@ class Leaves:
         self.dense = system.device.is_cuda if dense is None else dense
         bricks = system.bricks
         colors = bricks.colors if colored else (np.arange(bricks.leaves, dtype=np.int32),)
-        self.by = Groups(colors, system.device, system.leaf_fluid)
+        self.by = Groups(colors, system.device, self.dense, system.leaf_fluid)
 
-        M, L, BW = system.preconditioner_type, bricks.leaf_size, bricks.halfwidth
-        self._factor = system.zeros(self.by.groups * L * (BW + 1) * self.by.W, wp.float64)
-        self._inverse = system.zeros(bricks.leaves * L * L if self.dense else 1, wp.float64)
-        self._exact = self._inverse if self.dense else self._factor
-        stored = M if self.dense else system.krylov_type
-        self._operator = self._exact if stored is wp.float64 else system.zeros(self._exact.size, stored)
+        M, L, BW, T = system.preconditioner_type, bricks.leaf_size, bricks.halfwidth, system.krylov_type
+        in_memory = not (self.dense and kernels.fits(L, BW))
+        self._factor = system.zeros(self.by.groups * L * (BW + 1) * self.by.W if in_memory else 1, wp.float64)
+        if self.dense:
+            self._operator = system.zeros(bricks.leaves * L * L, M)
+        else:
+            self._operator = self._factor if T is wp.float64 else system.zeros(self._factor.size, T)
         rows = (bricks.directions + 1) * system.size
         self._seen = wp.full(rows, math.nan, dtype=wp.float64, device=system.device)
         self.changed = system.zeros(bricks.leaves, wp.int32)
         self.y = system.zeros(system.size, system.krylov_type)
         self.pinned = system.pinned_on_device
-        self._setup = kernels.factorization(system.shape, BW, self.by.W)
-        W = 1 if self.dense else self.by.W
-        self._sweep = kernels.sweeping(system.shape, BW, W, system.krylov_type, M, R, mode, self.dense)
+        self._find_changes = kernels.changes(system.shape)
+        if self.dense:
+            self._root = kernels.roots(system.shape, BW, M)
+        else:
+            self._banded = kernels.factorization(system.shape, BW, self.by.W)
+        self._sweep = kernels.sweeping(system.shape, BW, self.by.W, T, M, R, mode, self.dense)
 
     @property
     def launches(self) -> int:
@@ -113,28 +115,39 @@ class Leaves:
         """Records: ``changed``."""
         system = self.system
         inputs = [system.leaves, system.conductance, system.diagonal, self._seen, self.changed]
-        launch(self._setup.find_changes, system.leaves, inputs, system.device)
+        launch(self._find_changes, system.leaves, inputs, system.device)
 
-    def closed_factor(self) -> wp.array:
-        """Records: factors of the leaves with closed faces, for the classical basis. They last until ``update``."""
-        self._factor_all(self._setup.factor_closed)
-        return self._factor
+    def inverse_step(self, kernel: wp.Kernel, functions: int, start: wp.array, raw: wp.array) -> None:
+        """Records: raw [groups, functions, L, W], start functions times the diagonal, through the leaves with closed
+        faces; before ``update``.
+
+        Args:
+            kernel: ``kernels.coarse.coarsening``'s, for so many functions.
+            start: fp32 [functions * L] for all leaves alike, or [leaves * functions * L].
+        """
+        system, by = self.system, self.by
+        ends = [int(start.size > functions * system.bricks.leaf_size), start, raw, self._factor]
+        if self.dense:
+            launch(kernel, by.groups, [*self._operator_arguments(), *ends], system.device)
+        else:
+            launch(self._banded.factor_closed, by.groups, [*self._operator_arguments(), self._factor], system.device)
+            inputs = [self.changed, by.members, system.diagonal, *ends]
+            launch(kernel, by.groups * functions, inputs, system.device)
 
     def update(self) -> None:
         """Records: factors of the changed leaves."""
-        system = self.system
-        self._factor_all(self._setup.factor)
+        system, operator = self.system, self._operator_arguments()
         if self.dense:
-            inputs = [self.changed, self.by.places, self._factor, self._inverse]
-            launch(self._setup.invert, system.leaves, inputs, system.device)
-        if self._operator is not self._exact:
-            system.round(self._exact, self._operator)
+            launch(self._root, self.by.groups, [*operator, self._factor, self._operator], system.device)
+            return
+        launch(self._banded.factor, self.by.groups, [*operator, self._factor], system.device)
+        if self._operator is not self._factor:
+            system.round(self._factor, self._operator)
 
-    def _factor_all(self, kernel: wp.Kernel) -> None:
+    def _operator_arguments(self) -> list[object]:
         system = self.system
-        operator = [system.used, self.pinned, system.conductance, system.diagonal]
-        inputs = [system.leaves, self.changed, self.by.members, *operator, self._factor]
-        launch(kernel, self.by.groups, inputs, system.device)
+        rows = [system.used, self.pinned, system.conductance, system.diagonal]
+        return [system.leaves, self.changed, self.by.members, *rows]
 
     def solve(self, r: wp.array, coarse: CoarseArrays) -> None:
         """Records: y = B r, one sweep or a symmetric one over the colours, and the coarse right-hand side."""
@@ -164,12 +177,12 @@ class Leaves:
         correction: wp.array | None = None,
     ) -> None:
         system = self.system
-        members, first, blocks = self.by.of_color(color, self.dense)
+        first, blocks = self.by.of_color(color)
         if not blocks:
             return
         coupled = color > 0 or not first_visit
         flags = [first, int(coupled), int(first_visit), int(last_visit), int(self.by.colors == 1)]
         graph = [self.by.color, system.neighbor, system.side, system.used, system.conductance, system.diagonal]
-        inputs = [system.leaves, *flags, members, *graph, self._operator, coarse.basis, coarse.face_basis]
+        inputs = [system.leaves, *flags, self.by.members, *graph, self._operator, coarse.basis, coarse.face_basis]
         inputs += [r, y, coarse.rhs, coarse.rhs if correction is None else correction]
         launch(self._sweep, blocks, inputs, system.device)

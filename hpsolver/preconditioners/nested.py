@@ -22,8 +22,8 @@ import numpy as np
 import warp as wp
 
 from hpsolver.bricks import Bricks
-from hpsolver.kernels import coarse
 from hpsolver.kernels.building import launch
+from hpsolver.kernels.leaves import fits
 from hpsolver.kernels.nested import UNKNOWNS, nesting
 from hpsolver.node_bricks import NodeBricks, group_nodes
 from hpsolver.system import System
@@ -41,6 +41,11 @@ leaves it is twice as many: the constants of what is connected inside a brick al
 BAND_WORK = 1500
 """rows * width^2, per cell of the grid, of the largest band that is factored, by choice, each frame. Exact solutions
 cost fewer iterations: they are kept for as long as the factorisation is a fair part of the frame."""
+
+EXACT_ROWS = 1024
+"""Rows of the largest matrix whose dense inverse is made, by choice, each frame. Modelled for an H100, not measured: 32
+panels of some 10 us, where a nested level takes 0.1 ms to renew but up to 1 ms more in iterations
+(``kernels/native/coarse/exchange.h``)."""
 
 SLACK = 1e-4
 """Of the diagonals of bricks that enclose a singular region of moving fluid, as in ``coarse_matrix``; more than there,
@@ -65,7 +70,7 @@ def nests(
         return levels > 2
     rows, width = lattice.leaves * R, (lattice.leaf_reach + 1) * R
     work = BAND_WORK if functions == FUNCTIONS else TORN_WORK
-    return rows > coarse.DENSE_LIMIT if dense else rows * width**2 > work * size
+    return rows > EXACT_ROWS if dense else rows * width**2 > work * size
 
 
 class NestedCoarse:
@@ -101,7 +106,7 @@ class NestedCoarse:
         above = None if levels is None else levels - 1
         mass = nests(lattice, R2, dense, above, system.size, R2)
         self._system, self._matrix, self.dense, self._bricks = system, matrix, dense, lattice.leaves
-        self._by, self._functions = Groups(lattice.colors, device), R2
+        self._by, self._functions = Groups(lattice.colors, device, dense), R2
         pieces, constants = matrix.constants.merged(lattice, R2)
 
         as_int = {"dtype": wp.int32, "device": device}
@@ -131,11 +136,9 @@ class NestedCoarse:
         halfwidth = (lattice.reach + 1) * R - 1
         size = lattice.leaves * UNKNOWNS
         self._diagonal = system.zeros(size, wp.float64)
-        self._factor = system.zeros(self._by.groups * UNKNOWNS * (halfwidth + 1) * W, wp.float64)
-        self._inverse = system.zeros(size * UNKNOWNS if dense else 1, wp.float64)
-        self._exact = self._inverse if dense else self._factor
-        stored = M if dense else wp.float64
-        self._operator = self._exact if stored is wp.float64 else system.zeros(self._exact.size, stored)
+        in_memory = not (dense and fits(UNKNOWNS, halfwidth))
+        self._factor = system.zeros(self._by.groups * UNKNOWNS * (halfwidth + 1) * W if in_memory else 1, wp.float64)
+        self._operator = system.zeros(size * UNKNOWNS, M) if dense else self._factor
         self._raw = system.zeros(self._by.groups * (R2 - 1) * UNKNOWNS * W, wp.float64)
         self._basis = system.zeros(size * R2, wp.float64)
         self._pushed = system.zeros(lattice.leaves * (lattice.directions + 1) * R2, wp.float64)
@@ -165,16 +168,16 @@ class NestedCoarse:
             mine = self._weight, self._start_functions, self._closed
             self._moving.update(self._nodes, matrix, self._upper, *mine)
         own = [self._pins.pinned, wp.float64(SLACK), self._closed, matrix.scale, matrix.blocks, matrix.mass]
-        factoring = [changed, by.members, self._nodes, self._inside, *own, self._factor]
-        launch(kernels.factor_closed, by.groups, factoring, device)
-        inputs = [changed, by.members, 1, self._start_functions, self._diagonal, self._factor, self._raw]
-        launch(kernels.inverse_step, by.groups * (self._functions - 1), inputs, device)
-        launch(kernels.factor, by.groups, factoring, device)
+        operator = [changed, by.members, self._nodes, self._inside, *own]
+        ends = [1, self._start_functions, self._raw, self._factor]
         if self.dense:
-            launch(kernels.invert, bricks, [changed, by.places, self._factor, self._inverse], device)
-        if self._operator is not self._exact:
-            system.round(self._exact, self._operator)
-
+            launch(kernels.inverse_step, by.groups, [*operator, self._diagonal, *ends], device)
+            launch(kernels.root, by.groups, [*operator, self._factor, self._operator], device)
+        else:
+            launch(kernels.factor_closed, by.groups, [*operator, self._factor], device)
+            inputs = [changed, by.members, self._diagonal, *ends]
+            launch(kernels.inverse_step, by.groups * (self._functions - 1), inputs, device)
+            launch(kernels.factor, by.groups, [*operator, self._factor], device)
         constants = [self._pieces, self._constant_count, self._weight]
         launch(kernels.orthonormalize, bricks, [changed, by.places, *constants, self._raw, self._basis], device)
         inputs = [changed, *self._graph(), matrix.blocks, matrix.mass, matrix.scale, self._basis]
@@ -194,8 +197,9 @@ class NestedCoarse:
             self._sweep(color, False, rhs)
 
     def _sweep(self, color: int, upward: bool, rhs: wp.array) -> None:
-        members, first, blocks = self._by.of_color(color, self.dense)
-        inputs = [first, int(upward), members, self._by.color, *self._graph(), self._matrix.blocks, self._operator]
+        by = self._by
+        first, blocks = by.of_color(color)
+        inputs = [first, int(upward), by.members, by.color, *self._graph(), self._matrix.blocks, self._operator]
         inputs += [self._basis, rhs, self.result, self._pushed, self._coarse.result]
         launch(self._kernels.sweep, blocks, inputs, self._system.device)
 

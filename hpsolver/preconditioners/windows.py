@@ -7,6 +7,7 @@ import warp as wp
 
 from hpsolver.kernels import windows as kernels
 from hpsolver.kernels.building import Shape, launch
+from hpsolver.kernels.leaves import fits
 from hpsolver.system import System
 
 from .leaves import Groups
@@ -41,8 +42,8 @@ class Windows:
         windows, L = self.cells.shape
         box = Shape(bricks.dimension, self.extent)
         halfwidth = L // self.extent[3 - bricks.dimension]
-        self.by = by = Groups((np.arange(windows, dtype=np.int32),), system.device)
-        self._W = W = 1 if rank or dense else by.W
+        self.by = by = Groups((np.arange(windows, dtype=np.int32),), system.device, dense or rank is not None)
+        W = by.W
 
         T, M, device = system.krylov_type, system.preconditioner_type, system.device
         self._cells = wp.array(self.cells.ravel(), dtype=wp.int32, device=device)
@@ -61,12 +62,13 @@ class Windows:
         self.y = system.zeros(system.size, T)
 
         self.roots = system.zeros(windows * L * rank if rank else 1, M)
-        self._factor = system.zeros(1 if rank else by.groups * L * (halfwidth + 1) * by.W, wp.float64)
-        self._inverse = system.zeros(windows * L * L if dense and not rank else 1, wp.float64)
-        self._exact = self._inverse if dense else self._factor
-        stored = M if dense else T
-        self._operator = self._exact if stored is wp.float64 else system.zeros(self._exact.size, stored)
-        self._setup = kernels.factorization(box, bricks.leaf_size, halfwidth, by.W)
+        in_memory = not (rank or (dense and fits(L, halfwidth)))
+        self._factor = system.zeros(by.groups * L * (halfwidth + 1) * W if in_memory else 1, wp.float64)
+        if dense:
+            self._operator = system.zeros(1 if rank else windows * L * L, M)
+        else:
+            self._operator = self._factor if T is wp.float64 else system.zeros(self._factor.size, T)
+        self._setup = kernels.factorization(box, bricks.leaf_size, halfwidth, W, M)
         self._solve = kernels.solving(box, halfwidth, W, T, M, rank or 0, dense)
         self._merge = kernels.merging(system.shape, T, rank is not None)
 
@@ -79,18 +81,19 @@ class Windows:
         launch(setup.find_touched, windows, [self._cells, changed, self._touched], device)
         operator = [self._cells, self._pinned, system.conductance, system.diagonal]
         inputs = [system.leaves, self._touched, self.by.members, *operator, self._factor]
-        launch(setup.factor, self.by.groups, inputs, device)
         if self.dense:
-            launch(setup.invert, windows, [self._touched, self.by.places, self._factor, self._inverse], device)
-        if self._operator is not self._exact:
-            system.round(self._exact, self._operator)
+            launch(setup.root, windows, [*inputs, self._operator], device)
+            return
+        launch(setup.factor, self.by.groups, inputs, device)
+        if self._operator is not self._factor:
+            system.round(self._factor, self._operator)
 
     def solve(self, r: wp.array) -> None:
         """Records: y = B r."""
-        system, W = self.system, self._W
-        inputs = [self.by.members if W > 1 else self.by.by_color, self._cells]
+        system = self.system
+        inputs = [self.by.members, self._cells]
         inputs += [self.roots if self.rank else self._operator, self.weight, r, self._solved]
-        launch(self._solve, -(-len(self.cells) // W), inputs, system.device)
+        launch(self._solve, self.by.groups, inputs, system.device)
         inputs = [self._first, self._place, self.weight, self._solved, system.krylov_diagonal, r, self.y]
         launch(self._merge, system.leaves, inputs, system.device)
 

@@ -1,4 +1,4 @@
-// result = C c with the dense symmetric matrix C [n, n]; ROWS rows a block, the columns in PARTS shares. LOCAL subtracts the
+// result = C c with the dense symmetric matrix C [pitch, pitch], of which n count; ROWS rows a block, the columns in PARTS shares. LOCAL subtracts the
 // leaves' own part.
 constexpr int ROWS = 32, PARTS = LANES >= ROWS ? LANES / ROWS : 1;
 HP_SHARED double c[LIMIT];
@@ -10,7 +10,7 @@ for (int t = lane; t < PARTS * ROWS; t += lanes) {
     const int end = (part + 1) * share < n ? (part + 1) * share : n;
     double sum = 0;
     if (i < n)
-        for (int j = part * share; j < end; ++j) sum += matrix.data[(long long)j * n + i] * c[j];
+        for (int j = part * share; j < end; ++j) sum += matrix.data[(long long)j * pitch + i] * c[j];
     partial[t] = sum;
 }
 HP_SYNC;                                            // PARTS lanes wrote the shares of a row, one lane adds them

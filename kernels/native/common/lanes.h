@@ -67,14 +67,18 @@ HP_SHARED double block_scratch[LANES];
 // Sum of one value per lane, in a fixed order, known to every lane.
 auto block_sum = [&](double value) -> double {
 #if defined(__CUDA_ARCH__)
+    constexpr int SUMS = 16, SHARE = LANES / SUMS;                      // two short chains, fewer barriers than a tree
     block_scratch[lane] = value;
-    HP_SYNC;                                        // each lane wrote its value, half of them read another's
-    for (int half = lanes / 2; half > 0; half /= 2) {
-        if (lane < half) block_scratch[lane] += block_scratch[lane + half];
-        HP_SYNC;                                    // the lower half wrote sums, a quarter reads them
+    HP_SYNC;                                        // each lane wrote its value; a few read all of them
+    double sum = 0.0;
+    if (lane < SUMS) {
+        for (int i = 0; i < SHARE; ++i) sum += block_scratch[i * SUMS + lane];
+        block_scratch[lane] = sum;                                      // which nobody else reads before the barrier
     }
-    const double total = block_scratch[0];
-    HP_SYNC;                                        // all have read the total; the next sum may overwrite it
+    HP_SYNC;                                        // those wrote their sums; every lane adds them
+    double total = 0.0;
+    for (int i = 0; i < SUMS; ++i) total += block_scratch[i];
+    HP_SYNC;                                        // all have read the sums; the next one may overwrite them
     return total;
 #else
     return value;

@@ -11,7 +11,7 @@ double diagonal_of[HP_PRIVATE(W)], own[HP_PRIVATE(W)];
 auto eliminate = [&](int i, int reach) {
     double* row = f + i * (BW + 1) * W;
     for (int k = 1; k <= BW; ++k) HP_PER_LANE(w, 0, W) row[k * W + w] = 0.0;
-    assemble_row(i, group, row, diagonal_of);
+    HP_PER_LANE(w, 0, W) diagonal_of[HP_MINE(w)] = assemble_row(i, group[w], row + w);
     for (int k = reach; k > 0; --k) {
         const double* other = row - k * (BW + 1) * W;                 // row i - k, finished
         HP_PER_LANE(w, 0, W) own[HP_MINE(w)] = row[k * W + w];

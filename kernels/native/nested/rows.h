@@ -1,34 +1,30 @@
-// Row i of the matrices of a group's bricks, for leaves/factor.h, and its diagonal apart. A brick has P nodes of R unknowns;
-// `inside` is the position of a node's neighbour in the same brick, `nodes` the node at a position, both -1 for none.
+// Row i of a brick's matrix, as leaves/rows.h of a leaf. A brick has P nodes of R unknowns; `inside` is the position of a node's
+// neighbour in the same brick, `nodes` the node at a position, both -1 for none.
 // CLOSED takes off what closing the brick's faces in the grid itself takes off (mass of coarse/galerkin.h) and adds SHIFT of the
 // diagonal. A pinned unknown counts twice. Where nobody knows what to pin, `slack` times its scale is added to every one of a
 // closed brick.
 constexpr double SHIFT = 1e-3;
 constexpr int P = L / R;
-auto assemble_row = [&](int i, const int* group, double* row, double (&diagonal_of)[HP_PRIVATE(W)]) {
+auto assemble_row = [&](int i, int brick, double* row) -> double {
     const int p = i / R, f = i % R;
-    HP_PER_LANE(w, 0, W) {
-        const int* own = nodes.data + group[w] * P;
-        const int node = group[w] < 0 ? -1 : own[p];
-        double value = 1.0;
-        if (node >= 0) {
-            const double* block = blocks.data + (long long)node * ((DIRECTIONS + 1) * R * R) + f * R;
-            for (int g = 0; g < f; ++g) row[(f - g) * W + w] = block[DIRECTIONS * R * R + g];
-            value = block[DIRECTIONS * R * R + f];
-            if (CLOSED) value += SHIFT * value;
-            else value += (pinned.data[node * R + f] ? 1.0 : closed.data[group[w]] ? slack : 0.0) * scale.data[node * R + f];
-            for (int d = 0; d < DIRECTIONS; ++d) {
-                const int q = inside.data[p * DIRECTIONS + d];
-                if (q >= 0 && own[q] >= 0) {
-                    if (q < p)
-                        for (int g = 0; g < R; ++g) row[((p - q) * R + f - g) * W + w] = block[d * R * R + g];
-                } else if (CLOSED) {
-                    const double* off = mass.data + ((long long)node * DIRECTIONS + d) * (R * R) + f * R;
-                    for (int g = 0; g < f; ++g) row[(f - g) * W + w] -= off[g];
-                    value -= off[f];
-                }
-            }
+    const int* own = nodes.data + brick * P;
+    const int node = brick < 0 ? -1 : own[p];
+    if (node < 0) return 1.0;
+    const double* block = blocks.data + (long long)node * ((DIRECTIONS + 1) * R * R) + f * R;
+    for (int g = 0; g < f; ++g) row[(f - g) * W] = block[DIRECTIONS * R * R + g];
+    double value = block[DIRECTIONS * R * R + f];
+    if (CLOSED) value += SHIFT * value;
+    else value += (pinned.data[node * R + f] ? 1.0 : closed.data[brick] ? slack : 0.0) * scale.data[node * R + f];
+    for (int d = 0; d < DIRECTIONS; ++d) {
+        const int q = inside.data[p * DIRECTIONS + d];
+        if (q >= 0 && own[q] >= 0) {
+            if (q < p)
+                for (int g = 0; g < R; ++g) row[((p - q) * R + f - g) * W] = block[d * R * R + g];
+        } else if (CLOSED) {
+            const double* off = mass.data + ((long long)node * DIRECTIONS + d) * (R * R) + f * R;
+            for (int g = 0; g < f; ++g) row[(f - g) * W] -= off[g];
+            value -= off[f];
         }
-        diagonal_of[HP_MINE(w)] = value;
     }
+    return value;
 };

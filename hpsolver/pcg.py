@@ -165,6 +165,9 @@ class ConjugateGradients:
         """Runs what a rescue records, once, on whatever is there: that loads its kernels, as a capture needs."""
         self._rescue(preconditioner, lambda condition, body: body())
         self.z.zero_()  # of no fluid, a preconditioner may write nothing
+        counter = self.counter.numpy()
+        counter[S.ITERATION] = S.NOT_A_FRAME
+        self.counter.assign(counter)
 
     def rounded_residual(self, pressure: wp.array) -> float:
         """||b - A p|| / ||b|| of the last frame's pressure [N] as single precision keeps it; waits for the device."""
@@ -172,10 +175,6 @@ class ConjugateGradients:
         wp.launch(iterate.rounded, dim=self.system.size, inputs=inputs, device=self.system.device)
         self._residual(self.x_best)
         return float(np.sqrt(self._rr.numpy().sum()))
-
-    def iterations(self) -> int:
-        """Of the last frame; waits for the device."""
-        return int(self.counter.numpy()[S.ITERATION])
 
     def _cycles(self, preconditioner: Preconditioner, loop: Loop) -> None:
         loop(self.outer, lambda: self._cycle(preconditioner, loop))

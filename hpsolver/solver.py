@@ -224,8 +224,6 @@ class Solver:
             self._stopwatch.stop()
         self._info = None
         self.assembled = self.frames = self.frames + 1
-        if not self.preconditioner.graph_safe and not self.device.is_cuda:
-            self.preconditioner.observe(self._pcg.iterations())
         return out
 
     def set_solid(self, mask: Array | None) -> None:
@@ -263,8 +261,6 @@ class Solver:
         if self._info is None or self._recorded:  # a caller's graph may have been replayed since
             names = self.preconditioner.name, self.fallback.name if self.fallback else ""
             self._info = report(self._pcg, self.last_pressure if self._rounds else None, names, self._stopwatch.read())
-            if not self.preconditioner.graph_safe and self.device.is_cuda:
-                self.preconditioner.observe(self._info.iterations)
         return self._info
 
     @functools.cached_property
@@ -289,6 +285,7 @@ class Solver:
 
     def _new_frame(self) -> Frame:
         solvers = self.preconditioner, self.fallback, self._pcg
+        self.preconditioner.watch(self._pcg.counter)
         return Frame(self.system, *solvers, self.last_pressure, self._stopwatch, self.warm_start)
 
     def _record(self, given: Given, target: arrays.Adopted) -> None:

@@ -24,7 +24,7 @@ RHS_MEASURE = 16  # square of the same norm of b
 STATE_SIZE = 17
 
 STATUS = 0
-ITERATION = 1
+ITERATION = 1  # of the last frame, until ``begin`` of the next; NOT_A_FRAME behind what only loads kernels
 MAX_ITERATIONS = 2
 CYCLE = 3
 IMPROVED = 4  # 1: the last check found the best iterate so far
@@ -36,6 +36,7 @@ LIMIT = 9  # iterations until the preconditioner at work is given up: FIRST_LIMI
 PAUSE = 10  # frames that the fallback still begins, since the chosen preconditioner gave way to it
 LAST_PAUSE = 11  # how many frames the last pause had
 COUNTER_SIZE = 12
+NOT_A_FRAME = -1
 
 # Status codes; hpsolver.info.Status gives each its sentence.
 RUNNING = 0

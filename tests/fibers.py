@@ -43,7 +43,8 @@ FORMS = (
     ("multigrid in one block", "Multigrid", {}),
     ("dilu", "dilu", {}),
     ("dd_attention dense", "DDAttention", {"dense": True}),
-    ("htp_paper", "htp_paper", {}),
+    ("htp", "htp", {}),
+    ("paper's htp", "htp_paper", {}),
 )
 CASES = {
     "2D": {"shape": (40, 24), "boundary": "wall", "solid": False},
@@ -53,7 +54,7 @@ CASES = {
     "2D moving": {"shape": (40, 37), "boundary": (("wall"), "periodic"), "solid": True},
     "3D moving": {"shape": (12, 10, 9), "boundary": "wall", "solid": True},
 }
-MOVING_FORMS = {"2D moving": ("jacobi", "schwarz", "multigrid"), "3D moving": ("multigrid",)}
+MOVING_FORMS = {"2D moving": ("jacobi", "schwarz", "multigrid", "htp"), "3D moving": ("multigrid",)}
 PRECISIONS = ("mixed", "float32")
 
 
@@ -116,7 +117,8 @@ FORMS_OF = {
     "multigrid": ("2D", "multigrid"),
     "geometric": ("3D", "multigrid"),
     "dilu": ("all", "dilu"),
-    "tiles": ("2D", "htp_paper"),
+    "basis": ("2D", "htp"),
+    "tiles": ("2D", "paper's"),
     "windows": ("all", "dd_attention"),
     "nested": ("all", "schwarz nested", "schwarz dense nested"),
     "selection": ("2D solid open", "schwarz 8"),

@@ -15,6 +15,7 @@ import pytest
 import warp as wp
 from hpsolver.kernels import (
     assembly,
+    basis,
     building,
     coarse,
     connectivity,
@@ -62,6 +63,7 @@ for _dtype in (wp.float32, wp.float64):
 FIXED = [
     assembly.to_float,
     assembly.wrap_shares,
+    basis.plan,
     coarse.choose_pins,
     coarse.exchange,
     coarse.factor_band,
@@ -99,6 +101,7 @@ def configured(dimension: int, T: type, M: type) -> list[wp.Kernel]:
         groups += [geometric.setup(shape, M), geometric.cycle(shape, T, M)]
     if T is wp.float64:
         groups += [tiles.tiling(shape, T, storage, TILE_RANK) for storage in HTPaper.STORAGE.values()]
+        groups += [basis.network(shape, basis.Size(64, 4, 1, functions), wp.float16) for functions in (7, 15)]
     singles = [diagonal.reciprocal(T), fsai.fill(shape)]
     if T is wp.float64:
         groups += [connectivity.connectivity(shape), connectivity.means(shape), constants.enclosed(shape)]

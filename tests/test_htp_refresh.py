@@ -1,75 +1,91 @@
-"""When the learned coarse space predicts, and which leaves."""
+"""When the learned coarse space predicts, and which leaves. The device decides, inside the frame."""
 
+import numpy as np
+from hpsolver.kernels import state as S
 from test_htp import network
 
 from hpsolver import Solver, problems
-from hpsolver.network.basis import BasisNetwork
 from hpsolver.preconditioners.htp import HTP
 
 
-def _counting(made: BasisNetwork) -> list[int]:
-    """How many leaves each forward pass of the network is asked for, from now on."""
-    calls: list[int] = []
-    original = made.forward
+class Watched:
+    """A solver of ``HTP``, and which leaves its network was asked for in the last frame."""
 
-    def forward(operator, patches):
-        calls.append(operator.diagonal.shape[1])
-        return original(operator, patches)
+    def __init__(self, shape, **options):
+        limits = {name: options.pop(name) for name in ("LONGEST", "PORTION") if name in options}
+        made = HTP.of_network(network(0.3), **options)
+        vars(made).update(limits)
+        self.solver = Solver(shape, preconditioner=made, device="cpu")
+        self.prediction = self.solver.preconditioner.prediction
+        self.shape = shape
 
-    made.forward = forward
-    return calls
+    def step(self, seed: int, family: str = "bubbles") -> list[int]:
+        return self.solve(*problems.frame(family, self.shape, seed=seed))
+
+    def solve(self, density, rhs) -> list[int]:
+        first = self.solver.frames == 0
+        self.solver.step(density, rhs)
+        assert self.solver.info.converged
+        if first:  # it was asked while kernels were loaded, for the same frame
+            assert self.prediction.count.numpy()[0] == 0
+            return list(range(self.solver.system.leaves))
+        return self.prediction._due.numpy()[: self.prediction.count.numpy()[0]].tolist()
 
 
 def test_between_refreshes_the_last_prediction_is_kept():
-    counted = network(0.3)
-    calls = _counting(counted)
-    solver = Solver((32, 32), preconditioner=HTP.of_network(counted, refresh=3))
-    for seed in range(7):
-        solver.step(*problems.frame("bubbles", (32, 32), seed=seed))
-        assert solver.info.converged
-    assert calls == [8, 8, 8]
+    watched = Watched((32, 32), refresh=3)
+    everything = list(range(8))
+    asked = [watched.step(seed) for seed in range(7)]
+    assert asked == [everything, [], [], everything, [], [], everything]
 
 
 def test_only_leaves_that_changed_are_predicted():
     """Beside those of the cells that change, the leaves across their last sides: rows of A there change, too."""
-    counted = network(0.3)
-    calls = _counting(counted)
-    solver = Solver((64, 48), preconditioner=HTP.of_network(counted))
+    watched = Watched((64, 48))
     density, rhs = problems.frame("noise", (64, 48), seed=0)
-    solver.step(density, rhs)
-    solver.step(density, rhs)
+    assert len(watched.solve(density, rhs)) == 24
+    assert watched.solve(density, rhs) == []
     density[:10, :20] *= 2.0
-    solver.step(density, rhs)
     changed = {(x // 16, y // 8) for x in range(11) for y in range(21)}
-    assert calls == [24, len(changed)]
+    bricks = watched.solver.system.bricks
+    asked = watched.solve(density, rhs)
+    assert {tuple(place) for place in bricks.coordinates[asked][:, 1:]} == changed
+    assert asked == sorted(asked)
 
 
-def test_a_leaf_is_known_by_the_rows_that_its_own_portion_saw():
-    solver = Solver((64, 64), preconditioner=HTP.of_network(network(0.3), refresh="auto"))
-    preconditioner = solver.preconditioner
-    preconditioner.LONGEST, preconditioner.PORTION = 2, 3
-    one, other = (problems.frame("noise", (64, 64), seed=seed) for seed in (0, 1))
-    for frame in (one, one, other):  # a round begins, with three of 32 leaves
-        solver.step(*frame)
-    while len(preconditioner._due):
-        solver.step(*one)
-    assert len(preconditioner._changed_leaves()) == 3
+def test_a_leaf_that_changed_between_rounds_is_asked_for_in_the_next():
+    watched = Watched((64, 48), refresh=2)
+    density, rhs = problems.frame("noise", (64, 48), seed=0)
+    watched.solve(density, rhs)
+    density[0, 0] *= 3.0
+    assert watched.solve(density, rhs) == []
+    leaf = int(watched.solver.system.bricks.number[0]) // 128
+    assert watched.solve(density, rhs) == [leaf]
+    assert watched.solve(density, rhs) == watched.solve(density, rhs) == []
 
 
-def test_automatic_refresh_predicts_in_portions_when_iterations_rise_and_at_the_latest_after_a_while():
-    counted = network(0.3)
-    calls = _counting(counted)
-    preconditioner = HTP.of_network(counted, refresh="auto")
-    preconditioner.LONGEST, preconditioner.PORTION = 6, 3
-    solver = Solver((32, 32), preconditioner=preconditioner)
-    frames = [problems.frame("bubbles", (32, 32), seed=s) for s in range(10)]
-    for frame in frames[:6]:
-        solver.step(*frame)
-    assert calls == [8]
-    for frame in frames[6:9]:
-        solver.step(*frame)
-    assert calls == [8, 3, 3, 2]
-    solver.preconditioner.observe(10 * solver.info.iterations)
-    solver.step(*frames[9])
-    assert calls == [8, 3, 3, 2, 3]
-    assert solver.info.converged
+def test_automatic_refresh_predicts_in_portions_after_a_while():
+    watched = Watched((32, 32), refresh="auto", LONGEST=6, PORTION=3)
+    asked = [watched.step(seed) for seed in range(9)]
+    assert asked[:6] == [list(range(8)), [], [], [], [], []]
+    assert asked[6:] == [[0, 1, 2], [3, 4, 5], [6, 7]]
+
+
+def test_automatic_refresh_predicts_when_iterations_rise_by_a_quarter():
+    watched = Watched((32, 32), refresh="auto", PORTION=8)
+    watched.step(0)
+    assert watched.step(1) == []
+    counter = watched.solver._pcg.counter
+    values = counter.numpy()
+    values[S.ITERATION] = values[S.ITERATION] * 5 // 4 + 3  # as if the last frame had taken so many
+    counter.assign(values)
+    assert watched.step(2) == list(range(8))
+    assert watched.step(3) == []
+
+
+def test_a_frame_without_anything_to_solve_is_a_frame():
+    watched = Watched((32, 32))
+    density, rhs = problems.frame("bubbles", (32, 32), seed=0)
+    watched.solve(density, np.zeros_like(rhs))
+    assert watched.solve(2.0 * density, np.zeros_like(rhs)) == list(range(8))
+    assert watched.solve(2.0 * density, rhs) == []

@@ -15,9 +15,11 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from hpsolver.kernels.basis import CANDIDATES, TOKENS
+
 from .attention import LeafEdges
 from .mixers import Mixer
-from .patches import HAAR_FUNCTIONS, TOKENS, PatchLattice, cell_features
+from .patches import PatchLattice, cell_features
 from .poisson import Operator
 from .trunk import Trunk
 
@@ -58,7 +60,7 @@ class BasisNetwork(nn.Module):
         self.embed = nn.Sequential(nn.Linear(features, 2 * d), nn.GELU(), nn.Linear(2 * d, d))
         self.position = nn.Parameter(0.3 * torch.randn(TOKENS, d))
         self.trunk = Trunk(d, config.heads, [Mixer() for _ in range(config.layers)], tile_stream=False)
-        self.head = nn.Linear(TOKENS * d, config.functions * HAAR_FUNCTIONS)
+        self.head = nn.Linear(TOKENS * d, config.functions * CANDIDATES)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
 
@@ -67,5 +69,5 @@ class BasisNetwork(nn.Module):
         edges = LeafEdges(patches.conductance(operator), patches)
         tokens, _ = self.trunk(tokens, edges, patches)
         tokens = F.layer_norm(tokens, tokens.shape[-1:])
-        added = self.head(tokens.flatten(-2)).float().unflatten(-1, (self.config.functions, HAAR_FUNCTIONS))
+        added = self.head(tokens.flatten(-2)).float().unflatten(-1, (self.config.functions, CANDIDATES))
         return added + torch.eye(*added.shape[-2:], device=added.device)

@@ -9,7 +9,8 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import nn
 
-from hpsolver.preconditioners.htp import ARCHITECTURE, HTP
+from hpsolver.preconditioners.basis_weights import ARCHITECTURE
+from hpsolver.preconditioners.htp import HTP
 
 from .basis import BasisConfig, BasisNetwork
 from .coupling import additive_product, coarse_basis, coupling_matrix, determinant_objective

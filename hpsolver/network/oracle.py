@@ -20,14 +20,14 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from hpsolver.kernels import basis
 from hpsolver.preconditioners.haar import haar
 from hpsolver.system import System
 
 from .coupling import coupling_matrix, inverse_step, normalized, whitened
-from .patches import HAAR_FUNCTIONS
 from .poisson import Lattice, Operator, assembled_operator
 
-CANDIDATES = HAAR_FUNCTIONS + 1
+CANDIDATES = basis.CANDIDATES + 1
 """Classical functions per leaf to choose from, the constant included: those the network combines."""
 
 

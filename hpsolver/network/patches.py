@@ -1,4 +1,5 @@
-"""Leaves seen through patches: a token stands for a small box of cells, 16 to a leaf."""
+"""Leaves seen through patches: a token stands for a small box of cells, 16 to a leaf: 4 x 4 boxes of 4 x 2 cells in 2D,
+4 x 2 x 2 of 2 x 2 x 2 in 3D."""
 
 from __future__ import annotations
 
@@ -8,15 +9,11 @@ import functools
 import numpy as np
 import torch
 
+from hpsolver.kernels.basis import CANDIDATES
+from hpsolver.preconditioners.boxes import patch_boxes, patch_graph
 from hpsolver.preconditioners.haar import haar
 
 from .poisson import Lattice, Operator
-
-TOKENS = 16
-"""Patches of a leaf: 4 x 4 of 4 x 2 cells in 2D, 4 x 2 x 2 of 2 x 2 x 2 in 3D, for leaves of 128."""
-
-HAAR_FUNCTIONS = 31
-"""C: candidates that a leaf's start functions are combined from; weights are made for so many."""
 
 
 def cell_features(dimension: int) -> int:
@@ -37,25 +34,15 @@ class PatchLattice:
     def __init__(self, lattice: Lattice):
         self.lattice, self.device = lattice, lattice.device
         bricks = lattice.bricks
-        boxes, extent = patch_boxes(bricks.extent)
+        boxes, _ = patch_boxes(bricks.extent)
         as_tensor = functools.partial(torch.as_tensor, device=self.device)
         self.cells = as_tensor(boxes)
-        self.candidates = as_tensor(haar(bricks.extent, HAAR_FUNCTIONS))
-        T, K, D = TOKENS, lattice.leaves, lattice.directions
-        local = np.stack(np.unravel_index(np.arange(T), extent), axis=-1)
-        within = np.zeros((D, T), dtype=np.int64)
-        inside = np.zeros((D, T), dtype=np.float32)
-        for d in range(D):
-            axis, step = 2 - d // 2, 2 * (d % 2) - 1
-            moved = local.copy()
-            moved[:, axis] += step
-            stays = (moved[:, axis] >= 0) & (moved[:, axis] < extent[axis])
-            within[d] = np.where(stays, np.ravel_multi_index((moved % extent).T, extent), 0)
-            inside[d] = stays
-        self.within, self.inside = as_tensor(within), as_tensor(inside)[:, None, :].expand(-1, K, -1)
-        size = np.array(bricks.extent) // np.array(extent)
-        self.offset = as_tensor(((local[None, :, :] - local[:, None, :]) * size).astype(np.float32))
-        self.steps = lattice.steps * as_tensor(size.astype(np.float32))
+        self.candidates = as_tensor(haar(bricks.extent, CANDIDATES))
+        across, steps, offset = patch_graph(bricks.extent, lattice.directions)
+        self.within = as_tensor(np.maximum(across, 0).astype(np.int64))
+        inside = as_tensor((across >= 0).astype(np.float32))
+        self.inside = inside[:, None, :].expand(-1, lattice.leaves, -1)
+        self.offset, self.steps = as_tensor(offset.astype(np.float32)), as_tensor(steps.astype(np.float32))
         self.fluid = lattice.fluid[:, self.cells].amax(dim=-1)
 
     def of_leaves(self, leaves: torch.Tensor) -> PatchLattice:
@@ -85,16 +72,3 @@ class PatchLattice:
         """[B, D, K, T] mean over a patch's cells of conductance over diagonal, per side."""
         share = operator.conductance / operator.diagonal.clamp_min(1e-12)[:, None]
         return share[..., self.cells].mean(dim=-1)
-
-
-def patch_boxes(extent: tuple[int, int, int]) -> tuple[np.ndarray, tuple[int, int, int]]:
-    """([T, P] cells of each patch, patches per axis), both in row-major order."""
-    counts = [1, 1, 1]
-    while counts[0] * counts[1] * counts[2] < TOKENS:
-        axis = max(range(3), key=lambda a: extent[a] // counts[a])
-        counts[axis] *= 2
-    size = [e // c for e, c in zip(extent, counts, strict=True)]
-    cell = np.arange(extent[0] * extent[1] * extent[2])
-    position = np.unravel_index(cell, extent)
-    patch = np.ravel_multi_index([p // s for p, s in zip(position, size, strict=True)], counts)
-    return np.argsort(patch, kind="stable").reshape(TOKENS, -1), tuple(counts)

@@ -75,9 +75,9 @@ class Preconditioner(abc.ABC):
     def predict(self) -> None:  # noqa: B027 (most have nothing to predict)
         """Runs what cannot be captured, Torch's part of the frame, without waiting for the device (``graph_safe``)."""
 
-    def observe(self, iterations: int) -> None:  # noqa: B027 (most do not care)
-        """Hears what the last frame took (only where ``graph_safe`` is False), when that is known without waiting: on
-        the CPU after every frame, on CUDA when the caller reads ``info``."""
+    def watch(self, counter: wp.array) -> None:  # noqa: B027 (most do not care)
+        """Hears where the device counts a frame's iterations (``hpsolver.kernels.state``): ``update`` finds the last
+        frame's there."""
 
     @abc.abstractmethod
     def apply(self, r: wp.array, z: wp.array, rz: wp.array) -> None:

@@ -14,8 +14,8 @@ from .schwarz import Schwarz
 
 BLOCK_CELLS = 1024
 """Cells of the largest level that one block of a GPU takes over, with all coarser ones: four for each of its lanes. An
-H100 needed 59 us an iteration for the levels from 4,096 cells on in one block, and 2.8 for a pass over a larger level in
-a kernel of its own; that smaller blocks are faster follows from that, and has not been measured."""
+H100 needed 59 us an iteration for the levels from 4,096 cells on in one block, and 2.8 for a pass over a larger level
+in a kernel of its own; that smaller blocks are faster follows from that, and has not been measured."""
 
 PATIENCE = {2: 50, 3: 100}
 """Iterations that cost about what ``schwarz`` costs for a whole frame, by dimension."""

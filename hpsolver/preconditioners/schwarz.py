@@ -102,7 +102,7 @@ class Schwarz(Preconditioner):
         if self.leaf_size is not None:
             return self.leaf_size
         size, candidates = self._fixed
-        plain = (size or FUNCTIONS) <= 4 and candidates in (None, size or FUNCTIONS) and self.graph_safe
+        plain = (size or FUNCTIONS) <= 4 and candidates in (None, size or FUNCTIONS)
         return 64 if plain and grid.dimension == 2 and grid.cells <= SMALL else 128
 
     def allocate(self) -> None:

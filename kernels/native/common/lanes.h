@@ -32,6 +32,8 @@
 #define HP_MINE(t) 0
 // Before a loop that jumps through memory: no vectors, their gathers and scatters are slower.
 #define HP_SCALAR
+// First in a block: products and sums may be fused, as CUDA's compiler does.
+#define HP_CONTRACT
 constexpr int LANES = 256;                          // kernels.building.BLOCK
 constexpr int STRIP = 1;                            // cells that a loop over a leaf takes at a time
 constexpr int ACCUMULATORS = 1;                     // partial sums of a lane
@@ -57,6 +59,7 @@ constexpr int lanes = LANES;
 #define HP_PRIVATE(count) (count)
 #define HP_MINE(t) t
 #define HP_SCALAR _Pragma("clang loop vectorize(disable)")
+#define HP_CONTRACT _Pragma("clang fp contract(fast)")
 constexpr int LANES = 1;
 constexpr int STRIP = 16;
 constexpr int ACCUMULATORS = 8;                     // independent sums, so that a serial loop becomes a vector

@@ -2,7 +2,6 @@
 // (hpsolver/preconditioners/spai.py). All is single precision; matrices are [inputs, C], so the channels make the vector.
 // On the CPU that is a vector type of the compiler's, with fused multiply-adds; on CUDA an array that stays in registers.
 #if defined(__CUDA_ARCH__)
-#define HP_CONTRACT
 struct Vector {
     float at[C];
     HP_INLINE float& operator[](int c) { return at[c]; }
@@ -25,7 +24,6 @@ struct Vector {
     }
 };
 #else
-#define HP_CONTRACT _Pragma("clang fp contract(fast)")
 typedef float Vector __attribute__((ext_vector_type(C), aligned(16)));
 #endif
 struct alignas(16) Channels { Vector v; };

@@ -1,0 +1,187 @@
+"""Weights of the learned coarse space, read without Torch and laid out for the kernels."""
+
+from __future__ import annotations
+
+import importlib.resources
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hpsolver.kernels.basis import CANDIDATES, EDGE, STRIP, TOKENS, Size
+
+from .boxes import patch_graph
+
+if TYPE_CHECKING:
+    from hpsolver.network.basis import BasisNetwork
+
+ARCHITECTURE = "hpsolver.htp/2"
+REACH = 16.0
+"""Displacements are given to the network in units of so many cells."""
+
+Tensors = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class BasisWeights:
+    """A network as its file holds it (``hpsolver.network.basis``).
+
+    Attributes:
+        dimension, width, layers, heads, functions, leaf_size: as in ``BasisConfig``.
+        tensors: fp32 by name, a matrix as Torch has it, [outputs, inputs].
+    """
+
+    dimension: int
+    width: int
+    layers: int
+    heads: int
+    functions: int
+    leaf_size: int
+    tensors: Tensors
+
+    @classmethod
+    def shipped(cls, dimension: int) -> BasisWeights:
+        """Those that come with the package."""
+        folder = Path(str(importlib.resources.files("hpsolver.trained_models")))
+        return cls.load(folder / f"htp_{dimension}d.safetensors")
+
+    @classmethod
+    def load(cls, path: str | Path) -> BasisWeights:
+        """Reads and checks a file that ``hpsolver train`` wrote.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            ValueError: it is damaged, or weights of another network; the message says what was expected.
+        """
+        from safetensors import SafetensorError, safe_open
+
+        if not Path(path).is_file():
+            raise FileNotFoundError(f"no weight file {path}")
+        try:
+            with safe_open(str(path), framework="np") as file:
+                metadata = file.metadata() or {}
+                tensors = {name: file.get_tensor(name).astype(np.float32) for name in file.keys()}
+        except SafetensorError as error:
+            raise ValueError(f"{path}: expected a safetensors file, but it cannot be read ({error})") from None
+        if metadata.get("architecture") != ARCHITECTURE:
+            raise ValueError(f"{path}: expected architecture {ARCHITECTURE!r}, got {metadata.get('architecture')!r}")
+        try:
+            config = {key: int(value) for key, value in json.loads(metadata["config"]).items()}
+            weights = cls(**config, tensors=tensors)
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(
+                f"{path}: its configuration {metadata.get('config')!r} makes no network: {error}"
+            ) from None
+        weights._check(path)
+        return weights
+
+    @classmethod
+    def of_network(cls, network: BasisNetwork) -> BasisWeights:
+        """Of a network at hand, rounded to half precision as in its file."""
+        from dataclasses import asdict
+
+        tensors = {name: value.detach().cpu().half().float().numpy() for name, value in network.state_dict().items()}
+        weights = cls(**asdict(network.config), tensors=tensors)
+        weights._check("the network")
+        return weights
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Of the tensors, by name."""
+        d, h = self.width, self.heads
+        features = self.leaf_size // TOKENS * (1 + 6 * self.dimension)
+
+        def linear(name: str, inputs: int, outputs: int) -> dict[str, tuple[int, ...]]:
+            return {f"{name}.weight": (outputs, inputs), f"{name}.bias": (outputs,)}
+
+        shapes = linear("embed.0", features, 2 * d) | linear("embed.2", 2 * d, d) | {"position": (TOKENS, d)}
+        for k in range(self.layers):
+            layer = f"trunk.leaf_layers.{k}"
+            for norm in ("norm", "feed.norm"):
+                shapes |= {f"{layer}.{norm}.weight": (d,), f"{layer}.{norm}.bias": (d,)}
+            shapes |= linear(f"{layer}.attention.qkv", d, 3 * d) | linear(f"{layer}.attention.project", d, d)
+            shapes |= linear(f"{layer}.attention.edge.0", 4, EDGE) | linear(f"{layer}.attention.edge.2", EDGE, h)
+            shapes |= linear(f"{layer}.feed.expand", d, 4 * d) | linear(f"{layer}.feed.contract", 4 * d, d)
+        return shapes | linear("head", TOKENS * d, self.functions * CANDIDATES)
+
+    def _check(self, path: str | Path) -> None:
+        if self.layers < 1:
+            raise ValueError(f"{path}: its trunk must have at least one layer, got {self.layers}")
+        if self.width % STRIP or self.heads < 1 or self.width % (8 * self.heads):
+            raise ValueError(
+                f"{path}: its width must be a multiple of {STRIP} and of 8 for each head, got {self.width} and "
+                f"{self.heads} heads"
+            )
+        expected, found = self.shapes(), {name: tensor.shape for name, tensor in self.tensors.items()}
+        wrong = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
+        if wrong:
+            raise ValueError(
+                f"{path}: {len(wrong)} tensors are not those of its configuration; {wrong[0]!r}: expected shape "
+                f"{expected.get(wrong[0])}, got {found.get(wrong[0])}"
+            )
+        broken = [name for name, tensor in self.tensors.items() if not np.isfinite(tensor).all()]
+        if broken:
+            raise ValueError(f"{path}: {broken[0]!r} holds NaN or Inf")
+
+    def size(self, functions: int) -> Size:
+        """What the kernels need to know, for the first ``functions`` start functions."""
+        return Size(self.width, self.heads, self.layers, functions)
+
+    def trunk(self) -> np.ndarray:
+        """fp32, flat, in the order of ``native/basis/tokens.h``."""
+        tensors, parts = self.tensors, list[np.ndarray]()
+
+        def add_linear(name: str) -> None:
+            parts.extend((in_strips(tensors[f"{name}.weight"]), tensors[f"{name}.bias"]))
+
+        def add_norm(name: str) -> None:
+            parts.extend((tensors[f"{name}.weight"], tensors[f"{name}.bias"]))
+
+        add_linear("embed.0")
+        add_linear("embed.2")
+        parts.append(tensors["position"])
+        for k in range(self.layers):
+            layer = f"trunk.leaf_layers.{k}"
+            add_norm(f"{layer}.norm")
+            add_linear(f"{layer}.attention.qkv")
+            add_linear(f"{layer}.attention.project")
+            add_norm(f"{layer}.feed.norm")
+            add_linear(f"{layer}.feed.expand")
+            add_linear(f"{layer}.feed.contract")
+        return np.concatenate([part.ravel() for part in parts])
+
+    def head(self, functions: int) -> np.ndarray:
+        """fp32, flat: matrix in strips and bias, of the first ``functions`` start functions."""
+        rows, padded = functions * CANDIDATES, self.size(functions).outputs
+        matrix = np.zeros((padded, TOKENS * self.width), dtype=np.float32)
+        bias = np.zeros(padded, dtype=np.float32)
+        matrix[:rows], bias[:rows] = self.tensors["head.weight"][:rows], self.tensors["head.bias"][:rows]
+        return np.concatenate([in_strips(matrix).ravel(), bias])
+
+    def edges(self, extent: tuple[int, int, int]) -> np.ndarray:
+        """fp32, flat, in the order of ``native/basis/tokens.h``: all of the edge networks that does not depend on A."""
+        _, steps, offset = patch_graph(extent, 2 * self.dimension)
+        geometry = np.concatenate([offset / REACH, np.eye(TOKENS)[..., None]], axis=-1)
+        parts = []
+        for k in range(self.layers):
+            edge = f"trunk.leaf_layers.{k}.attention.edge"
+            first, last = (self.tensors[f"{edge}.{n}.weight"].astype(np.float64) for n in (0, 2))
+            first_bias, last_bias = (self.tensors[f"{edge}.{n}.bias"].astype(np.float64) for n in (0, 2))
+            everywhere = gelu(geometry @ first.T + first_bias) @ last.T + last_bias
+            bare = steps / REACH @ first[:, :3].T + first_bias
+            parts += [np.moveaxis(everywhere, -1, 0), np.stack([bare, gelu(bare)], axis=1), first[:, 3], last]
+        return np.concatenate([part.ravel() for part in parts]).astype(np.float32)
+
+
+def in_strips(matrix: np.ndarray) -> np.ndarray:
+    """[N / STRIP, K, STRIP] of a matrix [N, K]."""
+    N, K = matrix.shape
+    return np.ascontiguousarray(matrix.reshape(N // STRIP, STRIP, K).transpose(0, 2, 1))
+
+
+def gelu(x: np.ndarray) -> np.ndarray:
+    """x Phi(x), Phi the normal distribution's."""
+    value: np.ndarray = 0.5 * x * (1.0 + np.vectorize(math.erf)(x / math.sqrt(2.0)))
+    return value

@@ -1,0 +1,117 @@
+"""Start functions of every leaf from its rows of A, by the network of ``hpsolver.network.basis`` as kernels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import warp as wp
+
+from hpsolver.kernels import basis as kernels
+from hpsolver.kernels.building import launch
+from hpsolver.system import System
+
+from .basis_weights import BasisWeights, in_strips
+from .boxes import patch_boxes, patch_graph
+from .haar import haar
+
+
+@dataclass(frozen=True)
+class Refresh:
+    """When leaves that changed are predicted anew (``native/basis/plan.h``).
+
+    Attributes:
+        longest: frames from one round of predictions to the next, at most.
+        automatic: a round begins earlier where the iterations have risen by a quarter since the last one.
+        portion: leaves of a round that a frame takes, if automatic.
+    """
+
+    longest: int
+    automatic: bool
+    portion: int
+
+
+class Prediction:
+    """The network, its weights on the device, and which leaves it was asked for.
+
+    Args:
+        system: the frame's.
+        changed: [leaves] int32, 1 where the rows of A are not the last frame's; leaves that are predicted get a 1 too.
+        weights: of the network, of the system's dimension and leaves.
+        start: fp32 [leaves * functions * L], the start functions, to be written.
+        functions: of a leaf, at most the network's.
+        refresh: when.
+        largest: coefficient that is believed.
+
+    Attributes:
+        count: [1] int32, leaves predicted in the last frame.
+        coefficients: [leaves, outputs] fp32, of the last leaves that were due, before the identity is added.
+    """
+
+    def __init__(
+        self,
+        system: System,
+        changed: wp.array,
+        weights: BasisWeights,
+        start: wp.array,
+        functions: int,
+        refresh: Refresh,
+        largest: float,
+    ):
+        bricks, device, leaves = system.bricks, system.device, system.leaves
+        M = wp.float16 if device.is_cuda else wp.float32
+        self._system, self._changed, self._start, self._refresh, self._largest = (
+            system,
+            changed,
+            start,
+            refresh,
+            largest,
+        )
+        self._size = weights.size(functions)
+        self._kernels = kernels.network(system.shape, self._size, M)
+        as_type = {"device": device, "dtype": M}
+        self._trunk, self._head = wp.array(weights.trunk(), **as_type), wp.array(weights.head(functions), **as_type)
+        self._edges = wp.array(weights.edges(bricks.extent), dtype=wp.float32, device=device)
+        candidates = np.append(in_strips(haar(bricks.extent, kernels.CANDIDATES).T), np.zeros(bricks.leaf_size))
+        self._candidates = wp.array(candidates, dtype=wp.float32, device=device)
+        self._inside = system.on_device(inside_bits(system))
+        self._patch = system.on_device(patch_boxes(bricks.extent)[0].astype(np.int32))
+        self._across = system.on_device(patch_graph(bricks.extent, bricks.directions)[0])
+        self._tokens = system.zeros(leaves * kernels.TOKENS * weights.width, wp.float32)
+        self.coefficients = system.zeros(leaves * self._size.outputs, wp.float32)
+        self._memory = system.on_device(np.array([-1, -1, 0], dtype=np.int32))
+        self._flags, self._due = (system.zeros(leaves, wp.int32) for _ in range(2))
+        self.count = system.zeros(1, wp.int32)
+        self.counter: wp.array | None = None
+
+    def update(self) -> None:
+        """Records: start functions of the leaves that are due; after ``Leaves.find_changes``."""
+        if self.counter is None:
+            raise RuntimeError("a prediction needs the counter of the frames it is part of (Preconditioner.watch)")
+        system, refresh, network = self._system, self._refresh, self._kernels
+        leaves, device = system.leaves, system.device
+        when = [refresh.longest, int(refresh.automatic), refresh.portion, self.counter, self._memory]
+        launch(kernels.plan, 1, [leaves, *when, self._flags, self._changed, self._due, self.count], device)
+        due, (fluid, _, _) = [self.count, self._due], system.assembled_from
+        rows = [fluid, system.conductance, system.diagonal, self._inside, self._patch, self._across]
+        inputs = [leaves, *due, *rows, self._trunk, self._edges, self._tokens]
+        launch(network.tokens, leaves, inputs, device)
+        blocks = self._size.head_blocks(leaves)
+        launch(network.head, blocks, [self.count, self._head, self._tokens, self.coefficients], device)
+        inputs = [*due, wp.float32(self._largest), self._candidates, self.coefficients, self._start]
+        launch(network.functions, leaves, inputs, device)
+
+
+def inside_bits(system: System) -> np.ndarray:
+    """[leaves * L] uint8, bit d set where the cell across side d is in the same leaf."""
+    bricks = system.bricks
+    local = np.stack(np.unravel_index(np.arange(bricks.leaf_size), bricks.extent), axis=-1)
+    first = np.arange(bricks.leaves)[:, None] * bricks.leaf_size
+    bits = np.zeros((bricks.leaves, bricks.leaf_size), dtype=np.uint8)
+    for d, across in enumerate(system.across()):
+        moved = local.copy()
+        moved[:, 2 - d // 2] += 2 * (d % 2) - 1
+        valid = ((moved >= 0) & (moved < bricks.extent)).all(axis=1)
+        within = np.where(valid, np.ravel_multi_index((moved % bricks.extent).T, bricks.extent), 0)
+        bits |= ((valid & (across.reshape(bricks.leaves, -1) == first + within)) << d).astype(np.uint8)
+    return bits.ravel()

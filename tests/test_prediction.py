@@ -15,7 +15,7 @@ from hpsolver.network import weights
 from hpsolver.network.basis import BasisConfig, BasisNetwork
 from hpsolver.network.patches import PatchLattice
 from hpsolver.network.poisson import Lattice, assembled_operator
-from hpsolver.preconditioners import Schwarz
+from hpsolver.preconditioners import Schwarz, prediction
 from hpsolver.preconditioners.basis_weights import ARCHITECTURE, BasisWeights
 from hpsolver.preconditioners.haar import haar
 from hpsolver.preconditioners.htp import HTP
@@ -32,9 +32,8 @@ def torch_coefficients(made: BasisNetwork, solver: Solver) -> np.ndarray:
 
 
 def kernels_coefficients(solver: Solver, functions: int) -> np.ndarray:
-    prediction = solver.preconditioner.prediction
-    found = prediction.coefficients.numpy().reshape(solver.system.leaves, -1)[:, : functions * 31]
-    return found.reshape(-1, functions, 31)
+    found = solver.preconditioner.prediction.coefficients.numpy().reshape(solver.system.leaves, -1)
+    return found[:, : functions * 31].reshape(-1, functions, 31)
 
 
 @pytest.mark.parametrize("family", ["panel", "bubbles", "noise"])
@@ -83,22 +82,34 @@ def test_networks_of_any_size_are_those_of_torch(config):
     assert np.allclose(kernels_coefficients(solver, functions), expected, rtol=0.0, atol=1e-5 * abs(expected).max())
 
 
+def test_weights_in_half_precision_as_on_a_gpu_say_the_same(monkeypatch):
+    frame = problems.frame("noise", (40, 24), seed=2)
+    found = []
+    for storage in (wp.float32, wp.float16):
+        monkeypatch.setitem(prediction.STORAGE, False, storage)
+        solver = Solver((40, 24), preconditioner="htp", device="cpu")
+        solver.step(*frame)
+        assert solver.preconditioner.prediction._trunk.dtype is storage
+        found.append(kernels_coefficients(solver, 15))
+    assert np.array_equal(*found)
+
+
 def test_start_functions_are_combined_unless_a_coefficient_is_beyond_belief():
     """Of a leaf with NaN, infinity or a large number they are the classical ones; the others are as predicted."""
     solver = Solver((64, 32), preconditioner=HTP(4), device="cpu")
     solver.step(*problems.frame("bubbles", (64, 32), seed=0))
-    prediction, leaves, size = solver.preconditioner.prediction, solver.system.leaves, basis.Size(64, 4, 1, 7)
+    predicted, leaves, size = solver.preconditioner.prediction, solver.system.leaves, basis.Size(64, 4, 1, 7)
     values = np.random.default_rng(0).standard_normal((leaves, size.outputs)).astype(np.float32)
     values[2, 5], values[3, 216], values[5, 0], values[6, 40] = np.nan, np.inf, 1e4, -1.1e4
-    prediction.coefficients.assign(values.ravel())
-    prediction.count.fill_(leaves - 1)
+    predicted.coefficients.assign(values.ravel())
+    predicted.count.fill_(leaves - 1)
     due = np.roll(np.arange(leaves, dtype=np.int32), 3)
-    prediction._due.assign(due)
-    before = prediction._start.numpy().reshape(leaves, 7, -1).copy()
-    inputs = [prediction.count, prediction._due, wp.float32(1e4), prediction._candidates, prediction.coefficients]
-    launch(prediction._kernels.functions, leaves, [*inputs, prediction._start], solver.device)
+    predicted._due.assign(due)
+    before = predicted._start.numpy().reshape(leaves, 7, -1).copy()
+    inputs = [predicted.count, predicted._due, wp.float32(1e4), predicted._candidates, predicted.coefficients]
+    launch(predicted._kernels.functions, leaves, [*inputs, predicted._start], solver.device)
     candidates = haar(solver.system.bricks.extent, 31)
-    found = prediction._start.numpy().reshape(leaves, 7, -1)
+    found = predicted._start.numpy().reshape(leaves, 7, -1)
     for k, leaf in enumerate(due):
         if k == leaves - 1:
             assert np.array_equal(found[leaf], before[leaf])  # was not due

@@ -3,7 +3,8 @@
     python -m hpsolver.examples.plug_in
 
 The existing code is a small stable-fluids smoke: it transports, lets hot smoke rise, and takes the divergence away with
-a fixed number of Jacobi sweeps. The lines marked  # hpsolver  replace these; every array stays on the device.
+a fixed number of Jacobi sweeps between two kernels. The lines marked  # hpsolver  replace all three; every array stays
+on the device.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import sys
 import numpy as np
 import warp as wp
 
-from hpsolver import Solver  # hpsolver
+from hpsolver import Projection, Solver  # hpsolver
 
 N, FRAMES, SWEEPS = 64, 50, 50
 DT, BUOYANCY = wp.constant(0.5), wp.constant(0.1)
@@ -98,16 +99,16 @@ class StableFluids:
         wp.launch(transport, dim=(N, N), inputs=fields)
         self.u, self.v, self.smoke, self.u_new, self.v_new, self.smoke_new = fields[3:] + fields[:3]
         before = self.divergence()
-        wp.launch(negative_divergence, dim=(N, N), inputs=[self.u, self.v, self.b])
-        self.solve_pressure()
-        wp.launch(subtract_gradient, dim=(N, N), inputs=[self.p, self.u, self.v])
+        self.project()
         return self.divergence() / before
 
-    def solve_pressure(self) -> None:
+    def project(self) -> None:
+        wp.launch(negative_divergence, dim=(N, N), inputs=[self.u, self.v, self.b])
         self.p.zero_()
         for _ in range(SWEEPS):
             wp.launch(jacobi_sweep, dim=(N, N), inputs=[self.p, self.b, self.p_new])
             self.p, self.p_new = self.p_new, self.p
+        wp.launch(subtract_gradient, dim=(N, N), inputs=[self.p, self.u, self.v])
 
     def divergence(self) -> float:
         """2-norm, on the host: for the report only."""
@@ -115,15 +116,16 @@ class StableFluids:
 
 
 class PluggedIn(StableFluids):
-    """The same code with its pressure from hpsolver."""
+    """The same code with its projection by hpsolver."""
 
     def __init__(self):
         super().__init__()
         self.solver = Solver((N, N), boundary="wall")  # hpsolver
+        self.projection = Projection(self.solver)  # hpsolver
         self.density = wp.full((N, N), 1.0, dtype=float)  # hpsolver: any density > 0 per cell will do
 
-    def solve_pressure(self) -> None:
-        self.solver.step(self.density, self.b, out=self.p)  # hpsolver
+    def project(self) -> None:
+        self.projection.project((self.u, self.v), self.density)  # hpsolver
 
 
 def main() -> int:

@@ -15,6 +15,10 @@ from .basis_weights import BasisWeights, in_strips
 from .boxes import patch_boxes, patch_graph
 from .haar import haar
 
+STORAGE = {True: wp.float16, False: wp.float32}
+"""Type of the weights, by whether the device is a GPU. Files hold half precision, so nothing is lost by it; a CPU would
+spend its time on conversions."""
+
 
 @dataclass(frozen=True)
 class Refresh:
@@ -59,7 +63,7 @@ class Prediction:
         largest: float,
     ):
         bricks, device, leaves = system.bricks, system.device, system.leaves
-        M = wp.float16 if device.is_cuda else wp.float32
+        M = STORAGE[device.is_cuda]
         self._system, self._changed, self._start, self._refresh, self._largest = (
             system,
             changed,

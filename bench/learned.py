@@ -15,8 +15,7 @@ import numpy as np
 from scipy import ndimage
 
 from hpsolver import Solver, problems
-from hpsolver.network import weights
-from hpsolver.preconditioners import Preconditioner, Schwarz
+from hpsolver.preconditioners import Preconditioner, Schwarz, weight_files
 from hpsolver.preconditioners.htp import HTP
 from hpsolver.preconditioners.htp_paper import HTPaper
 
@@ -126,7 +125,7 @@ def published_method(plan: dict, step: Callable[[str], None]) -> list[dict]:
 
 def _published_width(shape: tuple[int, ...], number: int, row: dict) -> dict:
     """The row of the smallest size with the published width of the network, 128, trained for fewer steps."""
-    wide = count(HTPaper(weights.shipped("htp_paper_1024_d128.safetensors")), gallery("panel", shape, number))
+    wide = count(HTPaper(weight_files.shipped("htp_paper_1024_d128.safetensors")), gallery("panel", shape, number))
     times = {"inference ms": wide.update, "us per iteration": 1e3 * wide.solve / wide.mean}
     return row | {"cells": f"{row['cells']}_d128", "htp_paper": wide} | times
 

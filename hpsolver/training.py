@@ -33,7 +33,7 @@ from hpsolver import Solver, problems
 from hpsolver.network import weights
 from hpsolver.network.frames import FIRST_SEED, VALIDATION_SEED, FrameSource
 from hpsolver.network.poisson import Operator
-from hpsolver.preconditioners import Preconditioner
+from hpsolver.preconditioners import Preconditioner, weight_files
 
 VALIDATION_TOLERANCE = 1e-8
 COLUMNS = ("step", "seconds", "rate", "loss", "gradient", "iterations", "worst", "failed")
@@ -113,7 +113,7 @@ class _Training:
         torch.manual_seed(run.seed)
         self.network = task.make_network().to(self.device)
         if run.start:
-            path = run.start if Path(run.start).exists() else weights.shipped(run.start)
+            path = run.start if Path(run.start).exists() else weight_files.shipped(run.start)
             parent = weights.load(path, task.architecture, type(self.network), type(task.network))
             if parent.config != task.network:
                 raise ValueError(f"{run.start} holds a network of {parent.config}, expected {task.network}")

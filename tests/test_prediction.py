@@ -15,12 +15,12 @@ from hpsolver.network import weights
 from hpsolver.network.basis import BasisConfig, BasisNetwork
 from hpsolver.network.patches import PatchLattice
 from hpsolver.network.poisson import Lattice, assembled_operator
-from hpsolver.preconditioners import Schwarz, prediction
+from hpsolver.preconditioners import Schwarz, prediction, weight_files
 from hpsolver.preconditioners.basis_weights import ARCHITECTURE, BasisWeights
 from hpsolver.preconditioners.haar import haar
 from hpsolver.preconditioners.htp import HTP
 
-SHIPPED = {d: weights.shipped(f"htp_{d}d.safetensors") for d in (2, 3)}
+SHIPPED = {d: weight_files.shipped(f"htp_{d}d.safetensors") for d in (2, 3)}
 
 
 def torch_coefficients(made: BasisNetwork, solver: Solver) -> np.ndarray:
@@ -145,7 +145,7 @@ def test_weights_are_read_without_torch_and_refused_with_a_reason(tmp_path):
     with pytest.raises(ValueError, match="cannot be read"):
         BasisWeights.load(damaged)
     with pytest.raises(ValueError, match=r"expected architecture 'hpsolver\.htp/2'"):
-        BasisWeights.load(weights.shipped("spai_2d.safetensors"))
+        BasisWeights.load(weight_files.shipped("spai_2d.safetensors"))
     other = network(0.3)
     other.head.bias.data[3] = torch.nan
     path = tmp_path / "nan.safetensors"

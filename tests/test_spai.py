@@ -14,7 +14,8 @@ from safetensors.torch import load_file as load_tensors
 from hpsolver import Solver, problems
 from hpsolver.network import spai_training
 from hpsolver.network.spai_training import Config, Network, graph_of, identity_loss
-from hpsolver.preconditioners.spai import ARCHITECTURE, NeuralSPAI, load_weights, shipped_weights, tensor_shapes
+from hpsolver.preconditioners.spai import ARCHITECTURE, NeuralSPAI, load_weights, tensor_shapes
+from hpsolver.preconditioners.weight_files import shipped
 
 CASES = {
     "panel": {"shape": (32, 32)},
@@ -50,7 +51,7 @@ def dense_operators(solver: Solver) -> tuple[np.ndarray, np.ndarray]:
     A = from_faces(system.diagonal.numpy(), -system.conductance.numpy().reshape(-1, N), across)
     factor = preconditioner.factor.numpy().reshape(-1, N)
     F = from_faces(preconditioner.factor_diagonal.numpy(), -factor, across)
-    epsilon = load_weights(shipped_weights(system.grid.dimension), system.grid.dimension).epsilon
+    epsilon = load_weights(shipped(f"spai_{system.grid.dimension}d.safetensors"), system.grid.dimension).epsilon
     return A, F @ F.T + epsilon * np.diag(1.0 / np.diag(A))
 
 
@@ -111,7 +112,7 @@ def test_operator_is_symmetric_and_positive_whatever_the_network_says(tmp_path):
 def test_kernels_equal_the_network_in_torch(case):
     solver = solved(**CASES[case])
     system, preconditioner = solver.system, solver.preconditioner
-    weights = load_tensors(shipped_weights(system.grid.dimension))
+    weights = load_tensors(shipped(f"spai_{system.grid.dimension}d.safetensors"))
     network = Network(4)
     network.load_state_dict(weights)
     with torch.no_grad():
@@ -126,9 +127,9 @@ def test_kernels_equal_the_network_in_torch(case):
 def test_loss_is_the_distance_of_the_scaled_product_from_the_identity():
     solver = solved((16, 8))
     A, M = dense_operators(solver)
-    epsilon = load_weights(shipped_weights(2), 2).epsilon
+    epsilon = load_weights(shipped("spai_2d.safetensors"), 2).epsilon
     network = Network(4)
-    network.load_state_dict(load_tensors(shipped_weights(2)))
+    network.load_state_dict(load_tensors(shipped("spai_2d.safetensors")))
     graph = graph_of(solver.system)
     N = len(A)
     with torch.no_grad():
@@ -193,7 +194,7 @@ def test_a_wrong_file_is_named_with_what_was_expected(case, tmp_path):
 @pytest.mark.parametrize("keep", [0, 5, 100, 9000])
 def test_a_truncated_file_is_named(keep, tmp_path):
     path = tmp_path / "weights.safetensors"
-    path.write_bytes(shipped_weights(2).read_bytes()[:keep])
+    path.write_bytes(shipped("spai_2d.safetensors").read_bytes()[:keep])
     with pytest.raises(ValueError, match=r"weights\.safetensors: expected a safetensors file"):
         load_weights(path, 2)
     with pytest.raises(FileNotFoundError):
@@ -202,7 +203,7 @@ def test_a_truncated_file_is_named(keep, tmp_path):
 
 @pytest.mark.parametrize("dimension", [2, 3])
 def test_shipped_weights_load_and_say_how_they_were_made(dimension):
-    path = shipped_weights(dimension)
+    path = shipped(f"spai_{dimension}d.safetensors")
     weights = load_weights(path, dimension)
     assert weights.values.size == sum(value.size for value in load_file(path).values())
     assert path.with_suffix(".md").exists()

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import copy
 import functools
 
 import numpy as np
@@ -44,13 +43,6 @@ class PatchLattice:
         self.inside = inside[:, None, :].expand(-1, lattice.leaves, -1)
         self.offset, self.steps = as_tensor(offset.astype(np.float32)), as_tensor(steps.astype(np.float32))
         self.fluid = lattice.fluid[:, self.cells].amax(dim=-1)
-
-    def of_leaves(self, leaves: torch.Tensor) -> PatchLattice:
-        """Some leaves alone, as ``Lattice.of_leaves``."""
-        some = copy.copy(self)
-        some.lattice = self.lattice.of_leaves(leaves)
-        some.inside, some.fluid = self.inside[:, leaves], self.fluid[leaves]
-        return some
 
     def features(self, operator: Operator) -> torch.Tensor:
         """[B, K, T, P * features]: of each cell the logarithm of its diagonal less the leaf's mean; its conductances

@@ -6,7 +6,6 @@ scaled by s = ||A||_inf, the largest row sum of |A|, so that nothing depends on 
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -74,13 +73,6 @@ class Lattice:
         for d in range(self.directions):
             self.steps[d, 2 - d // 2] = 2 * (d % 2) - 1
 
-    def of_leaves(self, leaves: torch.Tensor) -> Lattice:
-        """Some leaves alone: what is known of each of them, and nobody's neighbour any more."""
-        some = copy.copy(self)
-        some.leaves, some.inside, some.fluid = len(leaves), self.inside[:, leaves], self.fluid[leaves]
-        some.across = some.face = some.cells = None
-        return some
-
 
 @dataclass(frozen=True, eq=False)
 class Operator:
@@ -101,10 +93,6 @@ class Operator:
     @property
     def frames(self) -> int:
         return len(self.diagonal)
-
-    def of_leaves(self, leaves: torch.Tensor, lattice: Lattice) -> Operator:
-        """The rows of some leaves, on ``lattice.of_leaves``."""
-        return Operator(lattice, self.conductance[:, :, leaves], self.diagonal[:, leaves], self.log_density[:, leaves])
 
     def multiply(self, z: torch.Tensor) -> torch.Tensor:
         """(A / s) z for z [B, N, P]."""

@@ -1,9 +1,8 @@
-"""Weight files: safetensors with the network's configuration in the metadata. Nothing is ever unpickled."""
+"""Weight files of networks: their configuration is in the metadata."""
 
 from __future__ import annotations
 
 import dataclasses
-import importlib.resources
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -12,11 +11,7 @@ from typing import Any, TypeVar
 import torch
 from torch import nn
 
-
-def shipped(name: str) -> Path:
-    """Path of a weight file that comes with the package."""
-    return Path(str(importlib.resources.files("hpsolver.trained_models"))) / name
-
+from hpsolver.preconditioners.weight_files import read
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -51,7 +46,8 @@ def load(path: str | Path, architecture: str, make: Callable[..., Network], conf
         FileNotFoundError: there is no such file.
         ValueError: it is damaged, or weights of another network; the message says what was expected.
     """
-    metadata, tensors = _read(path)
+    metadata, arrays = read(path)
+    tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
     if metadata.get("architecture") != architecture:
         raise ValueError(f"{path}: expected architecture {architecture!r}, got {metadata.get('architecture')!r}")
     try:
@@ -77,16 +73,4 @@ def load(path: str | Path, architecture: str, make: Callable[..., Network], conf
 
 def about(path: str | Path) -> dict[str, Any]:
     """What the file says of its training."""
-    return json.loads(_read(path)[0].get("about", "{}"))
-
-
-def _read(path: str | Path) -> tuple[dict[str, str], dict[str, torch.Tensor]]:
-    from safetensors import SafetensorError, safe_open
-
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"no weight file {path}")
-    try:
-        with safe_open(str(path), framework="pt") as file:
-            return file.metadata() or {}, {name: file.get_tensor(name) for name in file.keys()}
-    except SafetensorError as error:
-        raise ValueError(f"{path}: expected a safetensors file, but it cannot be read ({error})") from None
+    return json.loads(read(path)[0].get("about", "{}"))

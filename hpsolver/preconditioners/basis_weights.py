@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.resources
 import json
 import math
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ import numpy as np
 from hpsolver.kernels.basis import CANDIDATES, EDGE, STRIP, TOKENS, Size
 
 from .boxes import patch_graph
+from .weight_files import read, shipped
 
 if TYPE_CHECKING:
     from hpsolver.network.basis import BasisNetwork
@@ -45,8 +45,7 @@ class BasisWeights:
     @classmethod
     def shipped(cls, dimension: int) -> BasisWeights:
         """Those that come with the package."""
-        folder = Path(str(importlib.resources.files("hpsolver.trained_models")))
-        return cls.load(folder / f"htp_{dimension}d.safetensors")
+        return cls.load(shipped(f"htp_{dimension}d.safetensors"))
 
     @classmethod
     def load(cls, path: str | Path) -> BasisWeights:
@@ -56,21 +55,12 @@ class BasisWeights:
             FileNotFoundError: there is no such file.
             ValueError: it is damaged, or weights of another network; the message says what was expected.
         """
-        from safetensors import SafetensorError, safe_open
-
-        if not Path(path).is_file():
-            raise FileNotFoundError(f"no weight file {path}")
-        try:
-            with safe_open(str(path), framework="np") as file:
-                metadata = file.metadata() or {}
-                tensors = {name: file.get_tensor(name).astype(np.float32) for name in file.keys()}
-        except SafetensorError as error:
-            raise ValueError(f"{path}: expected a safetensors file, but it cannot be read ({error})") from None
+        metadata, tensors = read(path)
         if metadata.get("architecture") != ARCHITECTURE:
             raise ValueError(f"{path}: expected architecture {ARCHITECTURE!r}, got {metadata.get('architecture')!r}")
         try:
             config = {key: int(value) for key, value in json.loads(metadata["config"]).items()}
-            weights = cls(**config, tensors=tensors)
+            weights = cls(**config, tensors={name: tensor.astype(np.float32) for name, tensor in tensors.items()})
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(
                 f"{path}: its configuration {metadata.get('config')!r} makes no network: {error}"

@@ -12,6 +12,7 @@ import warp as wp
 from hpsolver.kernels.building import launch
 from hpsolver.kernels.tiles import tiling
 
+from . import weight_files
 from .base import Preconditioner
 from .torch_graph import OnStream
 
@@ -107,15 +108,15 @@ class HTPaper(Preconditioner):
         Raises:
             ValueError: there are none for this dimension.
         """
-        from hpsolver.network.weights import shipped
-
         if dimension != 2:
             raise ValueError(f"htp_paper has weights for 2D grids only, this one is {dimension}D: give a file")
-        names = [file.stem.removeprefix("htp_paper_") for file in shipped("").glob("htp_paper_*.safetensors")]
+        names = [
+            file.stem.removeprefix("htp_paper_") for file in weight_files.shipped("").glob("htp_paper_*.safetensors")
+        ]
         sizes = sorted(int(name) for name in names if name.isdigit())
         if not sizes:
             raise ValueError("htp_paper: no weights are installed; give a file")
-        return shipped(f"htp_paper_{min(sizes, key=lambda n: abs(np.log(n / cells)))}.safetensors")
+        return weight_files.shipped(f"htp_paper_{min(sizes, key=lambda n: abs(np.log(n / cells)))}.safetensors")
 
     def operator(self) -> Operator:
         """A / s of the assembled system, as the network sees it."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import warp as wp
@@ -12,9 +11,6 @@ import warp as wp
 from hpsolver.kernels import leaves as kernels
 from hpsolver.kernels.building import launch
 from hpsolver.system import System
-
-if TYPE_CHECKING:
-    import torch
 
 
 @dataclass(frozen=True)
@@ -102,14 +98,9 @@ class Leaves:
         """Sweeps of one symmetric solve: 0, 1, .., m - 1, .., 1, 0 over m colours."""
         return 2 * self.by.colors - 1
 
-    def forget(self, leaves: torch.Tensor | None = None) -> None:
-        """Lets the next ``find_changes`` take these leaves, or all, for changed. Not for a graph of Warp's; that of
-        some leaves may be in one of Torch's."""
-        if leaves is None:
-            self._seen.fill_(math.nan)
-        else:
-            seen = wp.to_torch(self._seen).view(-1, self.system.leaves, self.system.bricks.leaf_size)
-            seen.index_fill_(1, leaves, math.nan)  # an assignment would copy the number from the host, and wait
+    def forget(self) -> None:
+        """Lets the next ``find_changes`` take all leaves for changed. Not inside a graph."""
+        self._seen.fill_(math.nan)
 
     def find_changes(self) -> None:
         """Records: ``changed``."""

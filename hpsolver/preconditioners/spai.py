@@ -19,7 +19,6 @@ to 0.48. And training did not pay: the untrained start takes 2 to 6 % fewer iter
 
 from __future__ import annotations
 
-import importlib.resources
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +30,7 @@ from hpsolver.kernels import spai as kernels
 from hpsolver.kernels.building import launch
 
 from .base import Preconditioner
+from .weight_files import read, shipped
 
 ARCHITECTURE = "hpsolver.spai/1"
 """Names the network in the metadata of a weight file; changes whenever old weights would mean something else."""
@@ -84,15 +84,7 @@ def load_weights(path: str | Path, dimension: int) -> Weights:
         FileNotFoundError: there is no such file.
         ValueError: it is damaged, or not weights of this network for ``dimension``; the message says what was expected.
     """
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="np") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}
-    except SafetensorError as error:
-        raise ValueError(f"{path}: expected a safetensors file, but it cannot be read ({error})") from None
-
+    metadata, tensors = read(path)
     if metadata.get("architecture") != ARCHITECTURE:
         raise ValueError(f"{path}: expected architecture {ARCHITECTURE!r}, got {metadata.get('architecture')!r}")
     try:
@@ -126,11 +118,6 @@ def load_weights(path: str | Path, dimension: int) -> Weights:
     return Weights(values, layers, epsilon)
 
 
-def shipped_weights(dimension: int) -> Path:
-    """The weight file that comes with the package."""
-    return Path(str(importlib.resources.files("hpsolver.trained_models"))) / f"spai_{dimension}d.safetensors"
-
-
 class NeuralSPAI(Preconditioner):
     """M = D^-1/2 (G G^T + epsilon I) D^-1/2, G predicted each frame on A's sparsity (see the module's text).
 
@@ -148,7 +135,7 @@ class NeuralSPAI(Preconditioner):
     def allocate(self) -> None:
         system = self.system
         dimension, N, M = system.grid.dimension, system.size, system.preconditioner_type
-        self._weights = load_weights(self._path or shipped_weights(dimension), dimension)
+        self._weights = load_weights(self._path or shipped(f"spai_{dimension}d.safetensors"), dimension)
         layers = self._weights.layers
         self._values = wp.array(self._weights.values, dtype=wp.float32, device=system.device)
         self._ratio = system.zeros(2 * system.bricks.directions * N, wp.float32)

@@ -39,8 +39,8 @@ PRESETS: dict[str, tuple[Task, Run]] = {
         Run(36000, 2, 2e-3, average=0.999, validate_every=4000, validation_frames=4),
     ),
     "htp_3d": (
-        BasisTask(BasisConfig(dimension=3, width=64), SPACE),
-        Run(24000, 2, 2e-3, average=0.999, validate_every=4000, validation_frames=3),
+        BasisTask(BasisConfig(dimension=3, width=32), SPACE),
+        Run(7200, 2, 2e-3, average=0.999, validate_every=1800, validation_frames=3),
     ),
 }
 """(task, run) by name. Larger sizes of the published network start from the weights of the next smaller one."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,8 +71,6 @@ class BasisWeights:
     @classmethod
     def of_network(cls, network: BasisNetwork) -> BasisWeights:
         """Of a network at hand, rounded to half precision as in its file."""
-        from dataclasses import asdict
-
         tensors = {name: value.detach().cpu().half().float().numpy() for name, value in network.state_dict().items()}
         weights = cls(**asdict(network.config), tensors=tensors)
         weights._check("the network")

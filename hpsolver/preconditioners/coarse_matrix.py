@@ -97,9 +97,9 @@ class ExactCoarse:
         self._rows, self._stored = rows, kernels.pitch(rows) if dense else width
         dimension = system.grid.dimension
         self._fill = kernels.dense_rows(dimension, matrix.R) if dense else kernels.band_rows(dimension, matrix.R)
-        size = kernels.pitch(rows) ** 2 if dense else rows * width
+        size = self._stored * (self._stored if dense else rows)
         self._before, self._after = (system.zeros(size, wp.float64) for _ in range(2))
-        self._panels = kernels.pitch(rows) // kernels.TILE
+        self._panels = self._stored // kernels.TILE
         self._solved = self._before if dense and self._panels % 2 == 0 else self._after
         self._scratch = system.zeros(width, wp.float64)
         self._stale = system.zeros(1, wp.int32)
@@ -121,21 +121,23 @@ class ExactCoarse:
         system, matrix, nodes = self._system, self._matrix, self._matrix.lattice.leaves
         size, graph = [self._rows, matrix.width], [matrix.changed, matrix.neighbor, matrix.side]
         launch(self._fill, nodes, [*size, *graph, matrix.blocks, self._before], system.device)
-        pins = [self._pins.count, self._pins.pins, self._slack, matrix.scale]
-        inputs = [*size, nodes, matrix.changed, *pins, self._before, self._after, self._scratch]
+        inputs = [*size, nodes, matrix.changed, *self._fixed(), self._before, self._after, self._scratch]
         launch(kernels.factor_band, 1, inputs, system.device)
 
     def _invert(self) -> None:
         system, matrix, nodes = self._system, self._matrix, self._matrix.lattice.leaves
         graph = [matrix.changed, matrix.neighbor, matrix.side, matrix.blocks]
-        pins = [self._pins.count, self._pins.pins, self._slack, matrix.scale]
-        inputs = [nodes, self._stored, *graph, *pins, self._stale, self._before]
+        inputs = [nodes, self._stored, *graph, *self._fixed(), self._stale, self._before]
         launch(self._fill, nodes, inputs, system.device)
         panels, before, after = self._panels, self._before, self._after
         for panel in range(panels):
             inputs = [self._rows, panel, panels, self._stale, matrix.scale, before, after]
             launch(kernels.exchange, panels * (panels + 1) // 2, inputs, system.device)
             before, after = after, before
+
+    def _fixed(self) -> list[object]:
+        """What fixes the levels of singular regions."""
+        return [self._pins.count, self._pins.pins, self._slack, self._matrix.scale]
 
     def solve(self, rhs: wp.array, *, pushed: bool = False, local_inverse: wp.array | None = None) -> None:
         """Records: result = E^-1 rhs, less the nodes' own part if their inverses are given.

@@ -15,10 +15,20 @@ import warp as _wp
 _wp.config.log_level = _wp.LOG_WARNING
 
 from . import preconditioners, problems  # noqa: E402
-from .info import SolveError, Status, StepInfo  # noqa: E402
+from .info import SolveError, Status, StepInfo, WorldsInfo  # noqa: E402
 from .projection import Projection  # noqa: E402
 from .solver import Solver  # noqa: E402
 
 __version__ = "0.1.0"
 
-__all__ = ["Projection", "SolveError", "Solver", "Status", "StepInfo", "__version__", "preconditioners", "problems"]
+__all__ = [
+    "Projection",
+    "SolveError",
+    "Solver",
+    "Status",
+    "StepInfo",
+    "WorldsInfo",
+    "__version__",
+    "preconditioners",
+    "problems",
+]

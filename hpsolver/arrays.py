@@ -20,16 +20,28 @@ DTYPES = {"float32": wp.float32, "float64": wp.float64}
 MASKS = {"bool": wp.bool, "uint8": wp.uint8}
 
 
+class Address(int):
+    """Where an array of the caller's begins, and ``step``, the bytes from world to world."""
+
+    step: int
+
+    def __new__(cls, pointer: int, step: int = 0) -> Address:
+        address = super().__new__(cls, pointer)
+        address.step = step
+        return address
+
+
 @dataclass(frozen=True)
 class Adopted:
     """A caller's array seen as memory.
 
     Attributes:
         pointer: address of its first cell.
-        strides: bytes from cell to cell, by axis.
+        strides: bytes from cell to cell, by axis of the grid.
         owner: whose memory that is: the array, or a Warp array that shares it (NumPy on a CUDA solver: a copy).
         kind: ``numpy``, ``torch``, ``cupy``, ``warp`` or ``dlpack``.
         dtype: ``float32`` or ``float64``, of a mask ``bool`` or ``uint8``.
+        step: bytes from world to world.
     """
 
     pointer: int
@@ -37,6 +49,11 @@ class Adopted:
     owner: Array
     kind: str
     dtype: str
+    step: int = 0
+
+    @property
+    def address(self) -> Address:
+        return Address(self.pointer, self.step)
 
 
 def kind_name(value: Array) -> str:
@@ -62,7 +79,12 @@ def kind_of(value: Array) -> str:
 
 
 def adopt(
-    value: Array, name: str, shape: tuple[int, ...], device: wp.Device, dtypes: dict[str, type] = DTYPES
+    value: Array,
+    name: str,
+    shape: tuple[int, ...],
+    device: wp.Device,
+    dtypes: dict[str, type] = DTYPES,
+    worlds: int | None = None,
 ) -> Adopted:
     """Checks an array and finds its memory.
 
@@ -72,6 +94,7 @@ def adopt(
         shape: what its shape must be.
         device: where it must be; NumPy arrays are accepted for any device.
         dtypes: that it may have.
+        worlds: length of a first axis before ``shape``, None for no such axis.
 
     Raises:
         TypeError: not an array, or of another dtype, or a Torch tensor that requires gradients.
@@ -90,14 +113,21 @@ def adopt(
     dtype = _dtype_name(value.dtype)
     if dtype not in dtypes:
         raise TypeError(f"{name}: dtype must be {' or '.join(dtypes)}, got {dtype}")
-    if tuple(value.shape) != shape:
-        raise ValueError(f"{name}: shape must be {shape}, got {tuple(value.shape)}")
+    whole = shape if worlds is None else (worlds, *shape)
+    if tuple(value.shape) != whole:
+        raise ValueError(f"{name}: shape must be {whole}, got {tuple(value.shape)}")
+    pointer, view = 0, value
     if kind == "numpy" and not device.is_cuda:
-        return Adopted(value.ctypes.data, value.strides, value, kind, dtype)
-    view = _wrap(value, kind, dtypes[dtype], device)
-    if view.device != device:
-        raise ValueError(f"{name}: on device {view.device}, but the solver is on {device}; move one of them")
-    return Adopted(view.ptr, view.strides, view, kind, dtype)
+        pointer = value.ctypes.data
+    else:
+        view = _wrap(value, kind, dtypes[dtype], device)
+        if view.device != device:
+            raise ValueError(f"{name}: on device {view.device}, but the solver is on {device}; move one of them")
+        pointer = view.ptr
+    if worlds is None:
+        return Adopted(pointer, view.strides, view, kind, dtype)
+    step, *strides = view.strides
+    return Adopted(pointer, tuple(strides), view, kind, dtype, step)
 
 
 def like(adopted: Adopted, shape: tuple[int, ...], device: wp.Device) -> Array:
@@ -114,16 +144,19 @@ def like(adopted: Adopted, shape: tuple[int, ...], device: wp.Device) -> Array:
     return wp.empty(shape, dtype=DTYPES[adopted.dtype], device=device)
 
 
-def adopt_target(value: Array, name: str, shape: tuple[int, ...], device: wp.Device) -> Adopted:
+def adopt_target(
+    value: Array, name: str, shape: tuple[int, ...], device: wp.Device, worlds: int | None = None
+) -> Adopted:
     """``adopt`` for an array that is written to.
 
     Raises:
         TypeError, ValueError: see ``adopt``; a read-only array, or one whose cells share memory.
     """
     check_writable(value, name)
-    target = adopt(value, name, shape, device)
-    if 0 in (stride for stride, n in zip(target.strides, shape, strict=True) if n > 1):
-        raise ValueError(f"{name}: cells share memory (strides {target.strides}); pass an array with a place for each")
+    target = adopt(value, name, shape, device, worlds=worlds)
+    strides = zip((target.step, *target.strides), (worlds or 1, *shape), strict=True)
+    if 0 in (stride for stride, n in strides if n > 1):
+        raise ValueError(f"{name}: cells share memory (strides {value.strides}); pass an array with a place for each")
     return target
 
 

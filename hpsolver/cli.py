@@ -180,7 +180,7 @@ def _warm(*, shape: tuple[int, ...], moving: bool, **options: object) -> int:
 
     solver = _make_solver(shape, options)
     begun = time.perf_counter()
-    masks = {"solid": np.zeros(shape, bool), "air": np.zeros(shape, bool)} if moving else {}
+    masks: dict[str, Any] = {"solid": np.zeros(shape, bool), "air": np.zeros(shape, bool)} if moving else {}
     try:
         for dtype in (np.float32, np.float64):
             solver.step(np.ones(shape, dtype), np.zeros(shape, dtype), **masks)

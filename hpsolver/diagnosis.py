@@ -33,25 +33,24 @@ SLOW = (
 
 
 def report(
-    pcg: ConjugateGradients, pressure: wp.array | None, names: tuple[str, str], timings: dict[str, float]
+    pcg: ConjugateGradients, rounded: wp.array | None, names: tuple[str, str], timings: dict[str, float]
 ) -> StepInfo:
     """Reads the device's scalars (waits for the device).
 
     Args:
-        pressure: [N] fp64, if it was returned in single precision, else None.
+        rounded: partial sums, ``ConjugateGradients.round``, if the pressure was returned in single precision.
         names: of the preconditioner and of its fallback.
     """
     system, counters, scalars = pcg.system, pcg.counter.numpy(), pcg.state.numpy()
     status = Status(int(counters[S.STATUS]))
     usable = status not in (*UNUSABLE, Status.RUNNING)
-    mean, share, residual = 0.0, 0.0, 0.0 if usable else math.nan
+    mean, share, residual = 0.0, 0.0, float(residuals(counters, scalars))
     output_residual = residual
     means, sizes = system.means() if usable else (np.zeros(0), np.zeros(0))
     if len(means):
         mean, share = float(means[abs(means).argmax()]), share_removed(means, sizes, scalars[S.RHS_NORM])
     if usable and scalars[S.SCALE] > 0:
-        residual = math.sqrt(scalars[S.NORM] / scalars[S.RHS_MEASURE])
-        output_residual = math.sqrt(scalars[S.BEST]) if pressure is None else pcg.rounded_residual(pressure)
+        output_residual = math.sqrt(scalars[S.BEST] if rounded is None else rounded.numpy().sum())
     bad, first = bad_cells(system, status)
     fallback = bool(counters[S.FALLBACK])
     info = StepInfo(
@@ -68,6 +67,15 @@ def report(
         timings=timings,
     )
     return dataclasses.replace(info, hints=hints(system, info, float(scalars[S.RELATIVE])))
+
+
+def residuals(counters: np.ndarray, scalars: np.ndarray) -> np.ndarray:
+    """[...] ||b - A p|| / ||b|| of frames from their counters and scalars [..., :] (``hpsolver.kernels.state``): NaN of
+    unusable input, 0 where b = 0."""
+    unusable = np.isin(counters[..., S.STATUS], (*UNUSABLE, Status.RUNNING))
+    asked = (scalars[..., S.SCALE] > 0) & ~unusable
+    measure = np.where(asked, scalars[..., S.RHS_MEASURE], 1.0)
+    return np.where(unusable, math.nan, np.sqrt(np.where(asked, scalars[..., S.NORM], 0.0) / measure))
 
 
 def bad_cells(system: System, status: Status) -> tuple[int, tuple[int, ...] | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 import warp as wp
@@ -13,10 +14,16 @@ from .pcg import ConjugateGradients, Loop
 from .preconditioners import Preconditioner
 from .stopwatch import Stopwatch
 from .system import System
+from .worlds import Worlds, everywhere
 
 
 class Frame:
     """What a frame does, in order: assembly, preconditioner, PCG.
+
+    Args:
+        pressure: [N] where it goes.
+        renews: matrix and preconditioner; otherwise those at hand are taken.
+        worlds: that the frame is solved in, None for one.
 
     Attributes:
         graph: replays the frame, None before the first one. A preconditioner that predicts on the host cuts it in two.
@@ -31,15 +38,19 @@ class Frame:
         pressure: wp.array,
         stopwatch: Stopwatch,
         warm_start: bool,
+        worlds: Worlds | None,
+        renews: bool = True,
     ):
         self._system, self._preconditioner, self._fallback = system, preconditioner, fallback
         self._pcg, self._pressure, self._stopwatch, self._warm_start = pcg, pressure, stopwatch, warm_start
+        self._worlds, self._renews = worlds, renews
         self.graph: Callable[[], None] | None = None
 
     def run(self) -> None:
         """Solves the frame that is in the system's buffers."""
         if self.graph is None:
-            self._load()
+            if self._renews:
+                self._load()
             self.record(wp.capture_while)  # eagerly, since this frame's answer is due
             self.graph = self.capture()
         else:
@@ -47,46 +58,78 @@ class Frame:
 
     def record(self, loop: Loop) -> None:
         """Records the frame while capturing, and runs it otherwise."""
-        self._begin(loop)
-        if not self._preconditioner.graph_safe:
-            self._preconditioner.predict()
-        self._finish(loop)
+        if self._is_one_graph:
+            self._stopwatch.clear()
+            self._everywhere(self._begin_and_finish, loop)
+        else:
+            self._before(loop)
+            self._predict()
+            self._after(loop)
 
     def capture(self) -> Callable[[], None]:
         """Captures the frame; the result replays it."""
         device = self._system.device
-        if self._preconditioner.graph_safe:
+        if self._is_one_graph:
             return capture_frame(self.record, device)
-        begin, finish = capture_frame(self._begin, device), capture_frame(self._finish, device)
-        predict = self._preconditioner.predict  # not through self: a cycle would keep the memory of a deleted solver
+        before, after = capture_frame(self._before, device), capture_frame(self._after, device)
+        predict = self._predict  # not through self: a cycle would keep the memory of a deleted solver
 
         def replay() -> None:
-            begin()
+            before()
             predict()
-            finish()
+            after()
 
         return replay
+
+    @property
+    def _is_one_graph(self) -> bool:
+        return self._preconditioner.graph_safe or not self._renews
+
+    def _before(self, loop: Loop) -> None:
+        self._stopwatch.clear()
+        self._everywhere(self._begin, loop)
+
+    def _after(self, loop: Loop) -> None:
+        self._everywhere(self._finish, loop)
+
+    @property
+    def _predict(self) -> Callable[[], None]:
+        predict = self._preconditioner.predict
+        return functools.partial(self._worlds.each, predict) if self._worlds else predict
+
+    def _everywhere(self, part: Callable[[Loop], None], loop: Loop) -> None:
+        if self._worlds:
+            self._worlds.record(part, loop)
+        else:
+            part(loop)
 
     def _load(self) -> None:
         """Compiles and loads every kernel that a frame may need, before it is captured."""
         compile_built(self._system.device)
-        self._system.assemble()
-        if self._preconditioner.graph_safe:
-            self._pcg.load(self._preconditioner)
-        if self._fallback:
-            self._pcg.load(self._fallback)
+        with everywhere(self._worlds):
+            self._system.assemble()
+            if self._preconditioner.graph_safe or self._worlds:
+                self._pcg.load(self._preconditioner)
+            if self._fallback:
+                self._pcg.load(self._fallback)
+
+    def _begin_and_finish(self, loop: Loop) -> None:
+        self._begin(loop)
+        self._finish(loop)
 
     def _begin(self, loop: Loop) -> None:
         system = self._system
         self._stopwatch.mark(0)
-        system.assemble()
+        if self._renews:
+            system.assemble()
         system.project_rhs()
         if self._warm_start and system.moving:
             system.confine(self._pressure)
 
     def _finish(self, loop: Loop) -> None:
         pcg, mark = self._pcg, self._stopwatch.mark
-        pcg.renew(self._preconditioner, self._fallback, loop)
+        if self._renews:
+            pcg.renew(self._preconditioner, self._fallback, loop)
         mark(1)
         pcg.begin(self._pressure, self._warm_start)
         pcg.solve(self._preconditioner, self._fallback, loop)

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypedDict
 
 import warp as wp
 
 from . import arrays
 from .arrays import MASKS, Adopted, Array
 from .grid import Grid
+
+
+class Moving(TypedDict, total=False):
+    """What of a frame's inputs ``Solver.step`` may do without, but ``out``."""
+
+    solid: Array
+    air: Array
+    surface: Array
+    fraction: Sequence[Array] | None
 
 
 @dataclass(frozen=True)
@@ -43,13 +53,20 @@ class Given:
 
 
 def look_at(
-    grid: Grid, device: wp.Device, coefficients: str, density: Array, rhs: Array, moving: tuple[Array | None, ...]
+    grid: Grid,
+    device: wp.Device,
+    coefficients: str,
+    density: Array,
+    rhs: Array,
+    moving: tuple[Array | None, ...],
+    worlds: int | None = None,
 ) -> Given:
     """Checks the arrays of a frame.
 
     Args:
         coefficients: what ``density`` is, see ``Solver``.
         moving: solid, air, surface, fraction; None for what is not given.
+        worlds: how many, the first axis of every array; None: no such axis.
 
     Raises:
         TypeError, ValueError: see ``arrays.adopt``; both ``air`` and ``surface``; not one array of faces an axis;
@@ -65,21 +82,24 @@ def look_at(
         faces, name, density = density, "density", None
 
     def look(value: Array | None, what: str, dtypes: dict[str, type] = arrays.DTYPES) -> Adopted | None:
-        return None if value is None else arrays.adopt(value, what, grid.shape, device, dtypes)
+        return None if value is None else arrays.adopt(value, what, grid.shape, device, dtypes, worlds)
 
     return Given(
         look(density, "density"),
-        arrays.adopt(rhs, "rhs", grid.shape, device),
+        arrays.adopt(rhs, "rhs", grid.shape, device, worlds=worlds),
         look(solid, "solid", MASKS),
         look(air, "air", MASKS),
         look(surface, "surface"),
-        () if faces is None else look_around(grid, device, faces, name),
+        () if faces is None else look_around(grid, device, faces, name, worlds),
     )
 
 
-def look_around(grid: Grid, device: wp.Device, faces: Sequence[Array], name: str) -> tuple[Adopted, ...]:
+def look_around(
+    grid: Grid, device: wp.Device, faces: Sequence[Array], name: str, worlds: int | None = None
+) -> tuple[Adopted, ...]:
     """Checks one array of faces an axis; ``name``: what they are called."""
     if not isinstance(faces, tuple | list) or len(faces) != grid.dimension:
         count = f"{len(faces)} entries" if isinstance(faces, tuple | list) else type(faces).__name__
         raise ValueError(f"{name}: expected a tuple of arrays, one for each of {grid.dimension} axes, got {count}")
-    return tuple(arrays.adopt(faces[a], f"{name}[{a}]", grid.faces(a), device) for a in range(grid.dimension))
+    axes = range(grid.dimension)
+    return tuple(arrays.adopt(faces[a], f"{name}[{a}]", grid.faces(a), device, worlds=worlds) for a in axes)

@@ -22,13 +22,13 @@ import numpy as np
 import warp as wp
 
 from hpsolver.kernels import gradients as kernels
+from hpsolver.kernels.building import launch_threads, rows, table
 
 from . import arrays
-from .capture import capture_frame
-from .diagnosis import report
+from .frame import Frame
 from .info import SolveError
-from .pcg import Loop
 from .tape import Moving, off_tape, on_tape, step_on_tape
+from .worlds import everywhere
 
 if TYPE_CHECKING:
     import torch
@@ -120,15 +120,25 @@ class Adjoint:
         system = solver.system
         self.pressure, self._gradient = (system.zeros(system.size, wp.float64) for _ in range(2))
         steps = np.repeat(system._scale[::-1][: system.grid.dimension], 2)
-        self._scale = wp.array(steps, dtype=wp.float64, device=system.device)
-        self._replay: dict[bool, Callable[[], None]] = {}
+        self._scale = table(wp.array(steps, dtype=wp.float64, device=system.device))
+        self._frames: dict[bool, Frame] = {}
         self._solids = solver.solids
+
+    @functools.cached_property
+    def _by_share(self) -> wp.array:
+        """[directions * N] dL/d(share)."""
+        system = self._solver.system
+        return system.zeros(system.bricks.directions * system.size, wp.float64)
 
     def keep(self) -> Kept:
         """Of the frame just solved."""
         solver = self._solver
-        moving = tuple(wp.clone(array) for array in self._moving())
-        return Kept(solver.frames, solver.solids, wp.clone(solver.last_pressure), moving)
+        moving = tuple(self._clone(array) for array in self._moving())
+        return Kept(solver.frames, solver.solids, self._clone(solver.last_pressure), moving)
+
+    def _clone(self, array: wp.array) -> wp.array:
+        many = self._solver.many
+        return rows(wp.clone(many.array(array))) if many else wp.clone(array)
 
     def _moving(self) -> tuple[wp.array, ...]:
         moving, fluid = self._solver.system.moving, self._solver.system.fluid
@@ -150,24 +160,27 @@ class Adjoint:
                 "backward before"
             )
         info = solver.info
-        again = solver.assembled == frame and not info.fallback and not solver.recorded
+        again = solver.assembled == frame and not np.any(info.fallback) and not solver.recorded
         if self._solids != solids:
-            self._replay, self._solids = {}, solids
-        shape = solver.grid.shape
-        with arrays.caller_stream(kind, solver.device), off_tape():
+            self._frames, self._solids = {}, solids
+        with arrays.caller_stream(kind, solver.device), off_tape(), everywhere(solver.many):
             if not again:
                 for kept_array, array in zip(kept.moving, self._moving(), strict=True):
-                    wp.copy(array, kept_array)
+                    wp.copy(solver.many.array(array) if solver.many else array, kept_array)
                 if density is not None:
-                    solver.staging.pack(arrays.adopt(density, "density", shape, solver.device), system.given)
-            solver.staging.pack(arrays.adopt(weight, "gradient of the pressure", shape, solver.device), system.rhs)
-            self._run(again)
+                    solver.staging.pack(self._adopt(density, "density"), system.given)
+            solver.staging.pack(self._adopt(weight, "gradient of the pressure"), system.rhs)
+            self._frame(again).run()
         solver.assembled = frame
-        names = solver.preconditioner.name, solver.fallback.name if solver.fallback else ""
-        mine = report(solver._pcg, None, names, info.timings)
-        solver._info = info
-        if not mine.converged:
-            raise SolveError(f"backward: the adjoint solve: {mine.status} at {mine.residual:.3g}. {mine.status.advice}")
+        solver.reports.close()
+        try:
+            solver.reports.read(rounded=False).raise_for_status()
+        except SolveError as error:
+            raise SolveError(f"backward: the adjoint solve: {error}") from None
+
+    def _adopt(self, array: arrays.Array, name: str) -> arrays.Adopted:
+        solver = self._solver
+        return arrays.adopt(array, name, solver.grid.shape, solver.device, worlds=solver.worlds)
 
     def density_gradient(self, kept: Kept, kind: str) -> wp.array:
         """[N] dL/d(density) of the frame whose adjoint was solved last."""
@@ -176,8 +189,8 @@ class Adjoint:
         operator = [system.density, system.conductance, system.diagonal, system.cell_across, self._scale]
         operator.append(system.assembled_from[2])
         inputs = [system.size, harmonic, *operator, kept.pressure, self.pressure, self._gradient]
-        with arrays.caller_stream(kind, system.device), off_tape():
-            wp.launch(kernels.by_density, dim=system.size, inputs=inputs, device=system.device)
+        with arrays.caller_stream(kind, system.device), off_tape(), everywhere(self._solver.many):
+            launch_threads(kernels.by_density, system.size, inputs, system.device)
         return self._gradient
 
     def by_faces(self, kept: Kept, faces: tuple[torch.Tensor, ...]) -> list[torch.Tensor]:
@@ -187,22 +200,22 @@ class Adjoint:
 
         solver, system = self._solver, self._solver.system
         kinds, phi, _ = system.assembled_from
-        directions, found = system.bricks.directions, []
-        gradient = system.zeros(directions * system.size, wp.float64)
+        gradient, found = self._by_share, []
+        lead = int(solver.worlds is not None)
         geometry = [system.cell_across, system.side, system.bricks.leaf_size, self._scale]
         harmonic = int(system.grid.face_average == "harmonic")
         inputs = [system.size, harmonic, system.density, kinds, phi, *geometry, kept.pressure, self.pressure, gradient]
-        with arrays.caller_stream("torch", system.device), off_tape():
-            wp.launch(kernels.by_share, dim=(directions, system.size), inputs=inputs, device=system.device)
+        with arrays.caller_stream("torch", system.device), off_tape(), everywhere(solver.many):
+            launch_threads(kernels.by_share, system.size, inputs, system.device)
             for axis, like in enumerate(faces):
                 mine = torch.zeros(like.shape, dtype=like.dtype, device=like.device)
                 place = 2 * (system.grid.dimension - 1 - axis)
-                for direction, entries in ((place + 1, mine.narrow(axis, 1, mine.shape[axis] - 1)), (place, mine)):
+                for direction, first in ((place + 1, 1), (place, 0)):
                     part = gradient[direction * system.size : (direction + 1) * system.size]
-                    cells = entries.narrow(axis, 0, solver.grid.shape[axis])
-                    solver.staging.unpack(arrays.adopt(cells, "gradient", solver.grid.shape, solver.device), part, True)
+                    cells = mine.narrow(axis + lead, first, solver.grid.shape[axis])
+                    solver.staging.unpack(self._adopt(cells, "gradient"), part, True)
                 if system.grid.periodic(axis):
-                    mine.select(axis, -1).zero_()
+                    mine.select(axis + lead, -1).zero_()
                 found.append(mine)
         return found
 
@@ -211,8 +224,9 @@ class Adjoint:
         solver = self._solver
         part, sum_ = wp.empty_like(total), wp.clone(total)
         with off_tape():
-            solver.staging.unpack(arrays.adopt(part, "gradient", solver.grid.shape, solver.device), vector)
-            wp.launch(kernels.add, dim=part.size, inputs=[part.flatten(), sum_.flatten()], device=solver.device)
+            with everywhere(solver.many):
+                solver.staging.unpack(self._adopt(part, "gradient"), vector)
+            launch_threads(kernels.add, part.size, [part.flatten(), sum_.flatten()], solver.device)
             wp.copy(total, sum_)
 
     def by_density(self, kept: Kept, like: torch.Tensor) -> torch.Tensor:
@@ -228,29 +242,12 @@ class Adjoint:
 
         solver = self._solver
         result = torch.empty(like.shape, dtype=like.dtype, device=like.device)
-        with arrays.caller_stream("torch", solver.device):
-            solver.staging.unpack(arrays.adopt(result, "gradient", solver.grid.shape, solver.device), vector)
+        with arrays.caller_stream("torch", solver.device), everywhere(solver.many):
+            solver.staging.unpack(self._adopt(result, "gradient"), vector)
         return result
 
-    def _run(self, again: bool) -> None:
-        solver = self._solver
-        if again in self._replay:
-            self._replay[again]()
-            return
-        frame = functools.partial(self._frame, again)
-        frame(wp.capture_while)
-        if solver.preconditioner.graph_safe:
-            self._replay[again] = capture_frame(frame, solver.device)
-
-    def _frame(self, again: bool, loop: Loop) -> None:
-        solver, system, pcg = self._solver, self._solver.system, self._solver._pcg
-        if not again:
-            system.assemble()
-        system.project_rhs()
-        if not again:
-            if not solver.preconditioner.graph_safe:
-                solver.preconditioner.predict()
-            pcg.renew(solver.preconditioner, solver.fallback, loop)
-        pcg.begin(self.pressure, False)
-        pcg.solve(solver.preconditioner, solver.fallback, loop)
-        pcg.finish(self.pressure, False)
+    def _frame(self, again: bool) -> Frame:
+        """One that takes the matrix and the preconditioner at hand (``again``), or renews them."""
+        if again not in self._frames:
+            self._frames[again] = self._solver.frame_for(self.pressure, renews=not again)
+        return self._frames[again]

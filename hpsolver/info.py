@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
 
 from hpsolver.kernels import state as S
 
@@ -63,6 +66,10 @@ class Status(enum.IntEnum):
         return format(str(self), spec)
 
 
+NAMED = 8
+"""Worlds that a message names."""
+
+
 class SolveError(RuntimeError):
     """Raised by ``StepInfo.raise_for_status``."""
 
@@ -114,9 +121,62 @@ class StepInfo:
     def raise_for_status(self) -> None:
         """Raises ``SolveError`` with the status' advice and the hints, unless the frame converged."""
         if not self.converged:
-            head = (
-                f"{self.status} after {self.iterations} iterations, relative residual "
-                f"{self.residual:.3g}, preconditioner {self.preconditioner!r}."
-            )
-            where = [f"Bad cells: {self.bad_cells}, the first at {self.first_bad_cell}."] if self.bad_cells else []
-            raise SolveError(" ".join([head, *where, self.status.advice, *self.hints]))
+            raise SolveError(self.sentence())
+
+    def sentence(self) -> str:
+        """How the frame ended, with advice."""
+        head = (
+            f"{self.status} after {self.iterations} iterations, relative residual "
+            f"{self.residual:.3g}, preconditioner {self.preconditioner!r}."
+        )
+        where = [f"Bad cells: {self.bad_cells}, the first at {self.first_bad_cell}."] if self.bad_cells else []
+        return " ".join([head, *where, self.status.advice, *self.hints])
+
+
+@dataclass(frozen=True)
+class WorldsInfo:
+    """The report of the last frame of many worlds. ``info[w]`` is the ``StepInfo`` of one of them, until the next
+    ``step``.
+
+    Attributes:
+        status: [worlds] int32, ``Status`` of each.
+        iterations: [worlds] int32.
+        residual: [worlds], as in ``StepInfo``.
+        preconditioner: [worlds] name of the one that finished the solve; ``fallback``: [worlds] bool.
+        timings: milliseconds of the frame of all worlds, as in ``StepInfo``.
+        one: what ``info[w]`` calls.
+    """
+
+    status: np.ndarray
+    iterations: np.ndarray
+    residual: np.ndarray
+    preconditioner: np.ndarray
+    fallback: np.ndarray
+    timings: dict[str, float]
+    one: Callable[[int], StepInfo] = field(repr=False)
+
+    @property
+    def converged(self) -> np.ndarray:
+        """[worlds] bool."""
+        good: np.ndarray = self.status == Status.CONVERGED
+        return good
+
+    def __len__(self) -> int:
+        return len(self.status)
+
+    def __getitem__(self, world: int) -> StepInfo:
+        if not -len(self) <= world < len(self):
+            raise IndexError(f"world {world} of {len(self)}")
+        return self.one(world % len(self))
+
+    def __iter__(self) -> Iterator[StepInfo]:
+        return (self[world] for world in range(len(self)))
+
+    def raise_for_status(self) -> None:
+        """Raises ``SolveError`` that names the worlds whose frame did not converge, unless all did."""
+        failed = np.flatnonzero(~self.converged)
+        if len(failed):
+            first = failed[:NAMED].tolist()
+            more = f" and {len(failed) - NAMED} more" if len(failed) > NAMED else ""
+            head = f"{len(failed)} of {len(self)} worlds did not converge: {', '.join(map(str, first))}{more}."
+            raise SolveError(f"{head} World {first[0]}: {self[first[0]].sentence()}")

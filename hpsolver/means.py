@@ -9,7 +9,7 @@ import numpy as np
 import warp as wp
 
 from hpsolver.kernels import regions as kernels
-from hpsolver.kernels.building import launch
+from hpsolver.kernels.building import launch, launch_threads
 
 from .regions import Regions
 
@@ -53,6 +53,7 @@ class RegionMeans:
         launch(kernels.chunk_sums, self._chunk_sum.size, inputs, device)
         lists = [self._cells, self._start, self._first, self._size]
         inputs = [vector, *lists, self._chunk_sum, self._shift, self._rest, mean]
-        wp.launch(kernels.region_means, dim=self._count, inputs=inputs, device=device)
-        inputs = [self._region, self._shift, self._rest, vector]
-        wp.launch(kernels.subtract_means, dim=self._system.size, inputs=inputs, device=device)
+        launch_threads(kernels.region_means, self._count, inputs, device)
+        slots = self._system.slots
+        inputs = [slots, vector.size, self._region, self._shift, self._rest, vector]
+        launch(kernels.subtract_means, slots, inputs, device)

@@ -9,7 +9,7 @@ import numpy as np
 import warp as wp
 
 from hpsolver.kernels.assembly import UNUSABLE
-from hpsolver.kernels.building import launch
+from hpsolver.kernels.building import launch, table
 from hpsolver.kernels.connectivity import connectivity, means
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class MovingFluid:
         N, leaves = system.size, system.leaves
         self._system: System = weakref.proxy(system)  # which owns this: a cycle would keep its memory
         self.inside = system.on_device((system.bricks.cell >= 0).astype(np.uint8))
-        self.resting = wp.array(resting, dtype=wp.uint8, device=system.device)
+        self.resting = table(wp.array(resting, dtype=wp.uint8, device=system.device))
         self.kinds = wp.array(1 - resting, dtype=wp.uint8, device=system.device)
         self.phi = wp.full(N, -1.0, dtype=wp.float64, device=system.device)
         self.shares = wp.ones(system.bricks.directions * N if shares else 1, dtype=wp.float64, device=system.device)

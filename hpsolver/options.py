@@ -37,6 +37,15 @@ def check_max_iterations(value: Any) -> int:
     return int(value)
 
 
+def check_worlds(value: Any) -> int | None:
+    """Raises ValueError: neither None nor an integer in [1, 2**20]."""
+    if value is None:
+        return None
+    if not isinstance(value, Integral) or isinstance(value, bool) or not 1 <= int(value) <= 2**20:
+        raise ValueError(f"worlds must be None or an integer in [1, 2**20], got {value!r}")
+    return int(value)
+
+
 def check_word(name: str, value: Any, allowed: tuple[str, ...]) -> str:
     """Raises ValueError: not one of the words allowed."""
     if not isinstance(value, str) or value not in allowed:
@@ -59,6 +68,15 @@ def check_solid(mask: Any, shape: tuple[int, ...]) -> np.ndarray:
     if values.shape != shape:
         raise ValueError(f"solid mask: shape must be {shape}, got {values.shape}")
     return values
+
+
+def check_spreads(preconditioner: Preconditioner) -> None:
+    """Raises ValueError: it does not say that all of its launches may go to many worlds."""
+    if not preconditioner.spreads:
+        raise ValueError(
+            f"preconditioner {preconditioner.name!r} is not known to work in many worlds: all that it launches must go "
+            "through hpsolver.kernels.building; its attribute spreads says so if it does"
+        )
 
 
 def check_moves(preconditioner: Preconditioner) -> None:

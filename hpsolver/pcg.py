@@ -16,7 +16,7 @@ import warp as wp
 
 from hpsolver.kernels import control, iterate
 from hpsolver.kernels import state as S
-from hpsolver.kernels.building import launch
+from hpsolver.kernels.building import launch, launch_threads
 from hpsolver.kernels.krylov import krylov
 
 from .preconditioners.base import Preconditioner
@@ -121,10 +121,10 @@ class ConjugateGradients:
         device = self.system.device
 
         def update() -> None:
-            wp.launch(control.renewed, dim=1, inputs=[self.first], device=device)
+            launch_threads(control.renewed, 1, [self.first], device)
             preconditioner.update()
 
-        wp.launch(control.choose, dim=1, inputs=[self.counter, self.first], device=device)
+        launch_threads(control.choose, 1, [self.counter, self.first], device)
         loop(self.first, update)
 
     def solve(self, preconditioner: Preconditioner, fallback: Preconditioner | None, loop: Loop) -> None:
@@ -132,11 +132,11 @@ class ConjugateGradients:
         pauses, the fallback's update and cycles from the best iterate."""
         device = self.system.device
         if remembers(fallback):
-            wp.launch(control.pass_on, dim=1, inputs=[self.counter, self.outer, self.rescue], device=device)
+            launch_threads(control.pass_on, 1, [self.counter, self.outer, self.rescue], device)
         self._cycles(preconditioner, loop)
         if fallback is not None:
             inputs = [self.state, self.counter, self.rescue, int(remembers(fallback))]
-            wp.launch(control.arm_fallback, dim=1, inputs=inputs, device=device)
+            launch_threads(control.arm_fallback, 1, inputs, device)
             loop(self.rescue, lambda: self._rescue(fallback, loop))
 
     def forget(self, doubtful: bool) -> None:
@@ -147,9 +147,9 @@ class ConjugateGradients:
 
     def _rescue(self, fallback: Preconditioner, loop: Loop) -> None:
         inputs = [self.state, self.counter, self.outer, self.rescue]
-        wp.launch(control.start_fallback, dim=1, inputs=inputs, device=self.system.device)
+        launch_threads(control.start_fallback, 1, inputs, self.system.device)
         # What the failed one left, NaN perhaps, where its successor has no fluid and writes nothing.
-        wp.launch(iterate.clear, dim=self.system.size, inputs=[self.z], device=self.system.device)
+        launch_threads(iterate.clear, self.system.size, [self.z], self.system.device)
         fallback.update()
         self._residual()
         self._check()
@@ -164,17 +164,16 @@ class ConjugateGradients:
     def load(self, preconditioner: Preconditioner) -> None:
         """Runs what a rescue records, once, on whatever is there: that loads its kernels, as a capture needs."""
         self._rescue(preconditioner, lambda condition, body: body())
-        self.z.zero_()  # of no fluid, a preconditioner may write nothing
-        counter = self.counter.numpy()
-        counter[S.ITERATION] = S.NOT_A_FRAME
-        self.counter.assign(counter)
+        device = self.system.device
+        launch_threads(iterate.clear, self.system.size, [self.z], device)  # of no fluid, one may write nothing
+        launch_threads(control.no_frame, 1, [self.counter], device)
 
-    def rounded_residual(self, pressure: wp.array) -> float:
-        """||b - A p|| / ||b|| of the last frame's pressure [N] as single precision keeps it; waits for the device."""
+    def round(self, pressure: wp.array) -> wp.array:
+        """Takes ||b - A p||^2 / ||b||^2 of the last frame's pressure [N] as single precision keeps it: partial sums."""
         inputs = [self.state, pressure, self.x_best]
-        wp.launch(iterate.rounded, dim=self.system.size, inputs=inputs, device=self.system.device)
+        launch_threads(iterate.rounded, self.system.size, inputs, self.system.device)
         self._residual(self.x_best)
-        return float(np.sqrt(self._rr.numpy().sum()))
+        return self._rr
 
     def _cycles(self, preconditioner: Preconditioner, loop: Loop) -> None:
         loop(self.outer, lambda: self._cycle(preconditioner, loop))

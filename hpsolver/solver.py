@@ -12,19 +12,23 @@ import warp as wp
 from . import arrays, gradients, options
 from .arrays import Array
 from .capture import check_recordable
-from .diagnosis import report
 from .frame import Frame
 from .given import Given, look_at
 from .grid import BoundaryLike, make_grid
 from .info import StepInfo
 from .pcg import NORMS, ConjugateGradients, first_limit, remembers
 from .preconditioners import Preconditioner, auto, make, make_fallback
+from .reports import Reports
 from .staging import Staging
 from .stopwatch import Stopwatch
 from .system import ON_BAD_DENSITY, PRECISIONS, System
+from .worlds import Worlds, everywhere
 
 if TYPE_CHECKING:
     import scipy.sparse
+    from typing_extensions import Unpack
+
+    from .given import Moving
 
 COEFFICIENTS = ("density", "faces")
 
@@ -40,6 +44,9 @@ class Solver:
 
     Args:
         shape: cells per axis, 2 or 3 of them.
+        worlds: how many grids of this shape each ``step`` solves, by launches as many as for one; every array then has
+            a first axis of that length. What a world gets is, bit for bit, what it would get alone. None: one, without
+            that axis.
         spacing: cell size [length], one number or one per axis.
         boundary: ``wall`` (no flux), ``open`` (p = 0 on the face) or ``periodic``: one word, or per axis a word or a
             (low, high) pair.
@@ -80,6 +87,7 @@ class Solver:
         self,
         shape: tuple[int, ...],
         *,
+        worlds: int | None = None,
         spacing: float | tuple[float, ...] = 1.0,
         boundary: BoundaryLike = "wall",
         face_average: str = "harmonic",
@@ -103,6 +111,7 @@ class Solver:
         self.max_iterations = options.check_max_iterations(max_iterations)
         self.warm_start = options.check_flag("warm_start", warm_start)
         self.device = options.find_device(device)
+        self.worlds = options.check_worlds(worlds)
 
         chosen = make(auto(self.grid, self.device) if preconditioner == "auto" else preconditioner)
         self.system = System(
@@ -120,38 +129,24 @@ class Solver:
         self._pcg = ConjugateGradients(self.system, self.tolerance, *limits, self.absolute_tolerance, norm)
         self.last_pressure = self.system.zeros(self.system.size, wp.float64)  # [N] in brick order, before rounding
         self._stopwatch = Stopwatch(self.device)
+        self.many: Worlds | None = None
+        if self.worlds:
+            options.check_spreads(chosen)
+            together = self.worlds if chosen.launches_alone else None
+            self.many = Worlds(self.worlds, self.system.size, self.device, together)
+        names = self.preconditioner.name, self.fallback.name if self.fallback else ""
+        self.reports = Reports(self._pcg, self.last_pressure, names, self._stopwatch, self.many)
         self._frame = self._new_frame()
         self.staging = Staging(self.system)
-        self._info: StepInfo | None = None
         self._rounds = False  # the last pressure went out in single precision
         self._recorded: list[object] = []  # what the caller's graphs need of us
         self.frames = self.assembled = self.solids = 0  # frames solved; whose matrix is here; times prepared anew
 
     @overload
-    def step(
-        self,
-        density: Coefficients,
-        rhs: Kind,
-        *,
-        solid: Array = ...,
-        air: Array = ...,
-        surface: Array = ...,
-        fraction: Array = ...,
-        out: None = None,
-    ) -> Kind: ...
+    def step(self, density: Coefficients, rhs: Kind, *, out: None = None, **moving: Unpack[Moving]) -> Kind: ...
 
     @overload
-    def step(
-        self,
-        density: Coefficients,
-        rhs: Array,
-        *,
-        solid: Array = ...,
-        air: Array = ...,
-        surface: Array = ...,
-        fraction: Array = ...,
-        out: Kind,
-    ) -> Kind: ...
+    def step(self, density: Coefficients, rhs: Array, *, out: Kind, **moving: Unpack[Moving]) -> Kind: ...
 
     def step(
         self,
@@ -197,24 +192,24 @@ class Solver:
         moving = solid, air, surface, fraction
         if differentiated := gradients.way(density, rhs, fraction, out):
             return differentiated(self, density, rhs, moving, out)
-        given = look_at(self.grid, self.device, self.coefficients, density, rhs, moving)
+        given = look_at(self.grid, self.device, self.coefficients, density, rhs, moving, self.worlds)
         kind, shape = given.rhs.kind, self.grid.shape
         recording, follows = arrays.capturing(kind, self.device), self.system.follows(given.moves, bool(given.faces))
         if recording:
             kinds = [array.kind for array in given.arrays]
             check_recordable(self.preconditioner, bool(self._frame.graph) and follows, out, kinds, self.device)
         if out is None:
-            out = arrays.like(given.rhs, shape, self.device)
-        target = arrays.adopt_target(out, "out", shape, self.device)
+            out = arrays.like(given.rhs, shape if self.worlds is None else (self.worlds, *shape), self.device)
+        target = arrays.adopt_target(out, "out", shape, self.device, self.worlds)
         self._rounds = target.dtype == "float32"
         if recording:
-            with arrays.caller_stream(kind, self.device):
+            with arrays.caller_stream(kind, self.device), everywhere(self.many):
                 self._record(given, target)
             return out
         if not follows:
             options.check_moves(self.preconditioner)
             self._prepare_anew(lambda: self.system.move(bool(given.faces)))
-        with arrays.caller_stream(kind, self.device):
+        with arrays.caller_stream(kind, self.device), everywhere(self.many):
             self._stopwatch.start()
             self.staging.bring(given)
             self._frame.run()
@@ -222,7 +217,7 @@ class Solver:
             if target.kind == "numpy" and self.device.is_cuda:
                 np.copyto(out, target.owner.numpy())
             self._stopwatch.stop()
-        self._info = None
+        self.reports.forget()
         self.assembled = self.frames = self.frames + 1
         return out
 
@@ -239,11 +234,13 @@ class Solver:
             self.system.rest(mask)
         else:
             self._prepare_anew(lambda: self.system.set_solid(mask))
-            self.system.confine(self.last_pressure)  # a warm start's
+            with everywhere(self.many):
+                self.system.confine(self.last_pressure)  # a warm start's
 
     def _prepare_anew(self, change: Callable[[], None]) -> None:
         """Binds what depends on the fluid to another one; the next frame is captured again."""
-        self._info = self.info  # of the last frame, while its means are there
+        self.info  # noqa: B018 (of the last frame, read while its means are there)
+        self.reports.close()
         if self._recorded:  # graphs of the caller's keep what they were recorded with
             self._recorded.append((dict(vars(self.system)), self.preconditioner, self.fallback))
         change()
@@ -252,16 +249,16 @@ class Solver:
         if self.fallback:
             self.fallback = self.fallback.bind(self.system)
         self._pcg.forget(self.preconditioner.doubtful and remembers(self.fallback))
+        if self.many:
+            self.many.forget(but=self.last_pressure)
         self._frame = self._new_frame()
         self.staging.forget()
 
     @property
     def info(self) -> StepInfo:
-        """The report of the last frame; reading it waits for the device."""
-        if self._info is None or self._recorded:  # a caller's graph may have been replayed since
-            names = self.preconditioner.name, self.fallback.name if self.fallback else ""
-            self._info = report(self._pcg, self.last_pressure if self._rounds else None, names, self._stopwatch.read())
-        return self._info
+        """The report of the last frame; reading it waits for the device. Of many ``worlds`` it is a ``WorldsInfo``; the
+        annotation leaves that out for the sake of those who have one."""
+        return self.reports.last(self._rounds, anew=self.recorded)  # a caller's graph may have been replayed since
 
     @functools.cached_property
     def adjoint(self) -> gradients.Adjoint:
@@ -273,20 +270,26 @@ class Solver:
         """A graph of the caller's holds a frame of ours."""
         return bool(self._recorded)
 
-    def matrix(self) -> scipy.sparse.csr_matrix:
-        """A of the last frame as SciPy CSR, row-major cell order, for inspection (needs SciPy).
+    def matrix(self, world: int = 0) -> scipy.sparse.csr_matrix:
+        """A of the last frame as SciPy CSR, row-major cell order, for inspection (needs SciPy); of one world.
 
         Raises:
             RuntimeError: no frame has been solved yet, or none since ``set_solid``.
         """
         if self._frame.graph is None:
             raise RuntimeError("no frame has been solved yet, or none since set_solid: call step() first")
+        if self.many:
+            self.many.show(range(self.many.count)[world])
         return self.system.matrix()
 
     def _new_frame(self) -> Frame:
-        solvers = self.preconditioner, self.fallback, self._pcg
         self.preconditioner.watch(self._pcg.counter)
-        return Frame(self.system, *solvers, self.last_pressure, self._stopwatch, self.warm_start)
+        return self.frame_for(self.last_pressure, self.warm_start)
+
+    def frame_for(self, pressure: wp.array, warm_start: bool = False, renews: bool = True) -> Frame:
+        """A frame of this solver's that leaves its pressure in an array [N] of the caller's."""
+        solvers = self.preconditioner, self.fallback, self._pcg
+        return Frame(self.system, *solvers, pressure, self._stopwatch, warm_start, self.many, renews)
 
     def _record(self, given: Given, target: arrays.Adopted) -> None:
         """Records the frame, staging included, into the capture that is going on."""

@@ -7,11 +7,12 @@ from typing import Any
 
 import warp as wp
 
+from hpsolver.kernels import iterate
 from hpsolver.kernels.assembly import staging, wrap_shares
-from hpsolver.kernels.building import launch, record
+from hpsolver.kernels.building import SPREAD, launch, launch_threads, record
 
 from . import arrays
-from .arrays import Adopted
+from .arrays import Address, Adopted
 from .given import Given
 from .moving import MovingFluid
 from .system import System
@@ -51,13 +52,13 @@ class Staging:
 
     def _copy(self, name: str, theirs: Adopted, ours: list[wp.array], once: bool) -> None:
         system = self._system
-        inputs = [theirs.pointer, *self._strides(theirs), system.origin, system.used, *ours]
+        inputs = [theirs.address, *self._strides(theirs), system.origin, system.used, *ours]
         self._launch(name, theirs.dtype, theirs.strides, inputs, once)
 
     def _classify(self, given: Given, moving: MovingFluid, once: bool) -> None:
         system = self._system
         found = [given.surface, given.solid, given.air]
-        pointers = [array.pointer if array else 0 for array in found]
+        pointers = [array.address if array else Address(0) for array in found]
         strides = [self._strides(array) if array else (0, 0, 0) for array in found]
         dtype = given.surface.dtype if given.surface else "float64"
         inputs = [pointers[0], *strides[0], *pointers[1:], *strides[1], *strides[2], system.origin, system.used]
@@ -68,7 +69,7 @@ class Staging:
         system = self._system
         if not given.faces:
             if moving.share_of:
-                moving.shares.fill_(1.0)
+                launch_threads(iterate.fill, moving.shares.size, [wp.float64(1.0), moving.shares], system.device)
             return
         for axis, low in enumerate(given.faces):
             direction = 2 * (system.grid.dimension - 1 - axis)
@@ -78,7 +79,7 @@ class Staging:
             self._copy("pack", high, [moving.inside, ours[1]], once)
             if system.grid.periodic(axis):
                 across = system.cell_across[(direction + 1) * system.size : (direction + 2) * system.size]
-                wp.launch(wrap_shares, dim=system.size, inputs=[across, *ours], device=system.device)
+                launch_threads(wrap_shares, system.size, [across, *ours], system.device)
 
     def _strides(self, theirs: Adopted) -> tuple[int, ...]:
         return (0,) * (3 - self._system.grid.dimension) + theirs.strides
@@ -86,7 +87,7 @@ class Staging:
     def _launch(self, name: str, dtype: str, strides: tuple[object, ...], inputs: list[Any], once: bool) -> None:
         system = self._system
         kernel = getattr(staging(system.shape, arrays.DTYPES[dtype]), name)
-        if once:
+        if once or SPREAD.get():
             launch(kernel, system.leaves, inputs, system.device)
             return
         key = name, dtype, strides, inputs[-1].ptr

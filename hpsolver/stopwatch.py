@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import time
 
-import numpy as np
 import warp as wp
 
 _CLOCK = """
@@ -15,7 +14,9 @@ asm volatile("mov.u64 %0, %globaltimer;" : "=l"(now));
 #else
 unsigned long long now = __builtin_readcyclecounter();
 #endif
-marks.data[which] = (long long)now;
+const long long since = (long long)now - marks.data[0];
+if (which > 0) marks.data[which] += since;
+marks.data[0] = (long long)now;
 """
 
 
@@ -25,11 +26,19 @@ def write_clock(which: wp.int32, marks: wp.array[wp.int64]) -> None: ...
 
 @wp.kernel(enable_backward=False)  # type: ignore[untyped-decorator]  # Warp's
 def set_mark(which: wp.int32, marks: wp.array[wp.int64]) -> None:
+    """marks[0] is the time; of the others, ``which`` gets what passed since the last mark added. One thread."""
     write_clock(which, marks)
 
 
+@wp.kernel(enable_backward=False)  # type: ignore[untyped-decorator]  # Warp's
+def clear_marks(marks: wp.array[wp.int64]) -> None:
+    marks[1] = wp.int64(0)
+    marks[2] = wp.int64(0)
+
+
 class Stopwatch:
-    """Three marks of a frame: begin, preconditioner ready, pressure ready.
+    """Three marks of a frame: begin, preconditioner ready, pressure ready; several times in it, where a few worlds go
+    together.
 
     On CUDA the marks are nanoseconds; on the CPU they are cycle counts, at a rate measured once.
     """
@@ -45,14 +54,17 @@ class Stopwatch:
     def stop(self) -> None:
         self._ended = time.perf_counter()
 
+    def clear(self) -> None:
+        """Records: no time has passed."""
+        wp.launch(clear_marks, dim=1, inputs=[self._marks], device=self._device)
+
     def mark(self, which: int) -> None:
         """Records mark ``which``."""
         wp.launch(set_mark, dim=1, inputs=[which, self._marks], device=self._device)
 
     def read(self) -> dict[str, float]:
         """Milliseconds: ``update``, ``solve``, ``total``. On the CPU ``total`` includes staging."""
-        marks = self._marks.numpy()
-        update, solve = np.diff(marks).astype(np.float64).tolist()
+        _now, update, solve = self._marks.numpy().astype(float).tolist()
         if self._device.is_cuda:
             return {"update": update * 1e-6, "solve": solve * 1e-6, "total": (update + solve) * 1e-6}
         total = (self._ended - self._begun) * 1e3
@@ -70,5 +82,4 @@ def cycles_per_millisecond() -> float:
             time.sleep(0.02)
         wp.launch(set_mark, dim=1, inputs=[which, marks], device="cpu")
         times.append(time.perf_counter())
-    first, last = marks.numpy()
-    return float(last - first) / ((times[2] - times[1]) * 1e3)
+    return float(marks.numpy()[1]) / ((times[2] - times[1]) * 1e3)

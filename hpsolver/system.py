@@ -10,7 +10,7 @@ import warp as wp
 
 from hpsolver.kernels import iterate, mending
 from hpsolver.kernels.assembly import ROUND_CHUNK, assembly, to_float
-from hpsolver.kernels.building import Shape, launch
+from hpsolver.kernels.building import Shape, launch, launch_threads, table
 
 from .bricks import Bricks, make_bricks
 from .grid import Grid
@@ -138,7 +138,7 @@ class System:
         ``move``. Allocates."""
         self.moving: MovingFluid | None = None
         fluid = np.ones(self.grid.shape, np.uint8) if solid is None else (~solid).astype(np.uint8)
-        self.fluid = self.on_device(self.bricks.to_bricks(fluid))
+        self.fluid = wp.array(self.bricks.to_bricks(fluid), dtype=wp.uint8, device=self.device)
         self.regions: Regions = find_regions(self.grid, solid)
         label = self.bricks.to_bricks(self.regions.label, padding=-1)
         self.region_label = label
@@ -172,9 +172,9 @@ class System:
     def assemble(self) -> None:
         """Records: density -> conductance, leak, diagonal, bad_cells; and what moving fluid hangs together."""
         if self.mended is not None:
-            wp.launch(mending.clear, dim=1, inputs=[self.mended], device=self.device)
+            launch_threads(mending.clear, 1, [self.mended], self.device)
             inputs = [self.size, self.given, self.fluid, self.cell_across, self.density, self.mended]
-            wp.launch(mending.mend, dim=self.size, inputs=inputs, device=self.device)
+            launch_threads(mending.mend, self.size, inputs, self.device)
         moving = self.moving
         kinds, phi, shares = self.assembled_from
         kernel = assembly(self.shape, self._harmonic, moving is not None, shares.size > 1)
@@ -204,7 +204,7 @@ class System:
 
     def confine(self, vector: wp.array) -> None:
         """Records: vector [N] fp64 = 0 outside the fluid."""
-        wp.launch(iterate.confine, dim=self.size, inputs=[self.fluid, vector], device=self.device)
+        launch_threads(iterate.confine, self.size, [self.fluid, vector], self.device)
 
     def means(self) -> tuple[np.ndarray, np.ndarray]:
         """([regions] what ``project_rhs`` took from each singular region, [regions] their cells), on the host."""
@@ -243,6 +243,6 @@ class System:
         return wp.zeros(size, dtype=dtype, device=self.device)
 
     def on_device(self, values: np.ndarray) -> wp.array:
-        """A flat copy."""
+        """A flat copy of what no kernel writes."""
         kinds = {"int32": wp.int32, "uint8": wp.uint8, "float64": wp.float64}
-        return wp.array(values.ravel(), dtype=kinds[values.dtype.name], device=self.device)
+        return table(wp.array(values.ravel(), dtype=kinds[values.dtype.name], device=self.device))

@@ -64,10 +64,10 @@ def step_on_tape(
         if solver.device.is_capturing:
             raise RuntimeError("step on a tape cannot be recorded into a graph: backward is judged on the host")
         solver.step(density, rhs, out=out, **masks)
-        adjoint = solver.adjoint
-        kept = adjoint.keep()
+        kept = solver.adjoint.keep()
 
     def backward() -> None:
+        adjoint = solver.adjoint  # which alone would not keep the solver
         adjoint.solve(kept, density, out.grad, "warp")
         if density.requires_grad:
             adjoint.add(adjoint.density_gradient(kept, "warp"), density.grad)

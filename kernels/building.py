@@ -7,12 +7,14 @@ same loops serially, where the compiler vectorises them. So what the tests check
 GPU, up to barriers. ``native/README.md`` follows one kernel from its Python call to its CUDA source.
 """
 
+import contextvars
 import functools
 import linecache
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import warp as wp
 
@@ -111,9 +113,51 @@ def block_kernel(module: str, name: str, text: str, **arguments: object) -> wp.K
     return kernel
 
 
+class Spread(Protocol):
+    """What carries out launches in the place of ``launch`` and ``launch_threads``, over many worlds for instance."""
+
+    def launch(self, kernel: wp.Kernel, count: int, inputs: Sequence[object], blocks: bool) -> None: ...
+
+    def each(self, function: Callable[[], None]) -> None: ...
+
+
+SPREAD: contextvars.ContextVar[Spread | None] = contextvars.ContextVar("SPREAD", default=None)
+
+
 def launch(kernel: wp.Kernel, blocks: int, inputs: Sequence[object], device: wp.Device) -> None:
-    """Launches ``blocks`` blocks of a kernel made by ``block_kernel``."""
-    wp.launch_tiled(kernel, dim=[blocks], inputs=inputs, block_dim=BLOCK, device=device)
+    """Launches ``blocks`` blocks of a kernel made by ``block_kernel``, in each world of ``SPREAD``."""
+    if spread := SPREAD.get():
+        spread.launch(kernel, blocks, inputs, blocks=True)
+    else:
+        wp.launch_tiled(kernel, dim=[blocks], inputs=inputs, block_dim=BLOCK, device=device)
+
+
+def launch_threads(kernel: wp.Kernel, threads: int, inputs: Sequence[object], device: wp.Device) -> None:
+    """Launches a kernel with that many threads, in each world of ``SPREAD``."""
+    if spread := SPREAD.get():
+        spread.launch(kernel, threads, inputs, blocks=False)
+    else:
+        wp.launch(kernel, dim=threads, inputs=inputs, device=device)
+
+
+def table(array: wp.array) -> wp.array:
+    """Marks an array that no kernel writes: all worlds share it."""
+    array.is_table = True
+    return array
+
+
+def rows(array: wp.array) -> wp.array:
+    """Marks an array that has a row for each world already."""
+    array.is_rows = True
+    return array
+
+
+def in_each_world(function: Callable[[], None]) -> None:
+    """Runs (or records) what launches kernels of others, for one world after the other of ``SPREAD``."""
+    if spread := SPREAD.get():
+        spread.each(function)
+    else:
+        function()
 
 
 def record(kernel: wp.Kernel, blocks: int, inputs: Sequence[object], device: wp.Device) -> wp.Launch:

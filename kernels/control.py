@@ -228,6 +228,12 @@ def step(
 
 
 @wp.kernel(enable_backward=False)
+def no_frame(counter: wp.array[wp.int32]):
+    """What was counted last was not a frame. One thread."""
+    counter[S.ITERATION] = S.NOT_A_FRAME
+
+
+@wp.kernel(enable_backward=False)
 def choose(counter: wp.array[wp.int32], first: wp.array[wp.int32]):
     """Whether the chosen preconditioner is renewed in this frame: not while it pauses. One thread."""
     first[0] = 0

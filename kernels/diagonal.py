@@ -4,16 +4,18 @@ import functools
 
 import warp as wp
 
-from .building import module_name
+from .building import array, block_kernel, body, module_name
 
 
 @functools.cache
 def reciprocal(T: type) -> wp.Kernel:
-    """weight = 1 / diagonal. One thread per cell."""
-
-    @wp.kernel(module=module_name("diagonal", T), enable_backward=False)
-    def reciprocal(diagonal: wp.array(dtype=T), weight: wp.array(dtype=T)):
-        i = wp.tid()
-        weight[i] = T(1.0) / diagonal[i]
-
-    return reciprocal
+    """weight [n] = 1 / diagonal. Blocks: slots."""
+    return block_kernel(
+        module_name("diagonal", T),
+        "reciprocal",
+        body("diagonal/reciprocal", T=T),
+        slots=wp.int32,
+        n=wp.int32,
+        diagonal=array(T),
+        weight=array(T),
+    )

@@ -71,27 +71,28 @@ def by_share(
     gradient: wp.array[wp.float64],
 ):
     """gradient [directions, n] = dL/d(share of the face), the same from both its cells. ``kinds``, ``phi``: see
-    ``kernels.assembly``; ``side`` [leaves, directions]. One thread per cell and direction."""
-    d, i = wp.tid()
+    ``kernels.assembly``; ``side`` [leaves, directions]. One thread per cell."""
+    i = wp.tid()
     directions = across.shape[0] / n
-    j = across[d * n + i]
-    value = ZERO
-    if j < 0:  # a wall, or an open side half a cell away
-        if side[i / leaf_size * directions + d] == 2 and kinds[i] == FLUID:
-            value = -TWO * scale[d] / density[i] * adjoint[i] * pressure[i]
-    elif kinds[i] == FLUID and kinds[j] == FLUID:
-        g = HALF * (ONE / density[i] + ONE / density[j])
-        if harmonic == 0:
-            g = TWO / (density[i] + density[j])
-        value = -scale[d] * g * (adjoint[i] - adjoint[j]) * (pressure[i] - pressure[j])
-    else:
-        liquid, air = i, j
-        if kinds[i] == AIR:
-            liquid, air = j, i
-        if kinds[liquid] == FLUID and kinds[air] == AIR:
-            near = nearness(phi, liquid, air)
-            value = -scale[d] / (density[liquid] * near) * adjoint[liquid] * pressure[liquid]
-    gradient[d * n + i] = value
+    for d in range(directions):
+        j = across[d * n + i]
+        value = ZERO
+        if j < 0:  # a wall, or an open side half a cell away
+            if side[i / leaf_size * directions + d] == 2 and kinds[i] == FLUID:
+                value = -TWO * scale[d] / density[i] * adjoint[i] * pressure[i]
+        elif kinds[i] == FLUID and kinds[j] == FLUID:
+            g = HALF * (ONE / density[i] + ONE / density[j])
+            if harmonic == 0:
+                g = TWO / (density[i] + density[j])
+            value = -scale[d] * g * (adjoint[i] - adjoint[j]) * (pressure[i] - pressure[j])
+        else:
+            liquid, air = i, j
+            if kinds[i] == AIR:
+                liquid, air = j, i
+            if kinds[liquid] == FLUID and kinds[air] == AIR:
+                near = nearness(phi, liquid, air)
+                value = -scale[d] / (density[liquid] * near) * adjoint[liquid] * pressure[liquid]
+        gradient[d * n + i] = value
 
 
 @wp.kernel(enable_backward=False)

@@ -65,6 +65,13 @@ def clear(vector: wp.array[Any]):
 
 
 @wp.kernel(enable_backward=False)
+def fill(value: wp.float64, vector: wp.array[wp.float64]):
+    """vector = value. One thread per cell."""
+    i = wp.tid()
+    vector[i] = value
+
+
+@wp.kernel(enable_backward=False)
 def confine(fluid: wp.array[wp.uint8], vector: wp.array[wp.float64]):
     """vector [n] = 0 outside the fluid. One thread per cell."""
     i = wp.tid()

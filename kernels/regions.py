@@ -50,16 +50,15 @@ def region_means(
     mean[g] = shift[g] + rest[g]
 
 
-@wp.kernel(enable_backward=False, module="hpsolver.regions")
-def subtract_means(
-    region: wp.array[wp.int32],
-    shift: wp.array[wp.float64],
-    rest: wp.array[wp.float64],
-    vector: wp.array[wp.float64],
-):
-    """vector -= mean of its region; a region that holds a NaN or Inf stays as it is. One thread per cell."""
-    i = wp.tid()
-    g = region[i]
-    if g >= 0:
-        if wp.isfinite(rest[g]):
-            vector[i] = (vector[i] - shift[g]) - rest[g]
+subtract_means = block_kernel(
+    "hpsolver.regions",
+    "subtract_means",
+    body("regions/subtract_means"),
+    slots=wp.int32,
+    n=wp.int32,
+    region=array(wp.int32),
+    shift=array(wp.float64),
+    rest=array(wp.float64),
+    vector=array(wp.float64),
+)
+"""vector [n] -= mean of its region; a region that holds a NaN or Inf stays as it is. Blocks: slots."""

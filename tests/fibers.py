@@ -53,8 +53,14 @@ CASES = {
     "3D": {"shape": (12, 10, 9), "boundary": (("open", "wall"), "wall", "periodic"), "solid": True},
     "2D moving": {"shape": (40, 37), "boundary": (("wall"), "periodic"), "solid": True},
     "3D moving": {"shape": (12, 10, 9), "boundary": "wall", "solid": True},
+    "2D worlds": {"shape": (20, 24), "boundary": (("open", "wall"), "wall"), "solid": False},
 }
-MOVING_FORMS = {"2D moving": ("jacobi", "schwarz", "multigrid", "htp"), "3D moving": ("multigrid",)}
+WORLDS = 3
+FEW_FORMS = {
+    "2D moving": ("jacobi", "schwarz", "multigrid", "htp"),
+    "3D moving": ("multigrid",),
+    "2D worlds": ("jacobi", "schwarz dense", "multigrid", "htp"),
+}
 PRECISIONS = ("mixed", "float32")
 
 
@@ -129,6 +135,7 @@ FORMS_OF = {
     "connectivity": ("2D moving", "jacobi", "schwarz"),
     "constants": ("2D moving", "schwarz"),
     "diagonal": ("all", "jacobi"),
+    "worlds": ("2D worlds", "jacobi"),
 }
 """Where the fragments of a folder are at work: a case, and forms; those of the others in all of ``schwarz``."""
 
@@ -162,14 +169,14 @@ def run(name: str, chosen: str = "") -> None:
     for form, what, options in FORMS:
         if not form.startswith(chosen):
             continue
-        moving = name.endswith("moving")
-        if (what == "htp_paper" and len(case["shape"]) == 3) or (moving and form not in MOVING_FORMS[name]):
+        moving, worlds = name.endswith("moving"), WORLDS if name.endswith("worlds") else None
+        if (what == "htp_paper" and len(case["shape"]) == 3) or form not in FEW_FORMS.get(name, form):
             continue
         for precision in PRECISIONS if form in ("schwarz dense", "multigrid", "jacobi") else PRECISIONS[:1]:
             made = getattr(preconditioners, what)(**options) if what[0].isupper() else what
             norm = "max" if form.endswith("largest entry") else "l2"
             chosen_options = {"boundary": case["boundary"], "precision": precision, "norm": norm, "device": "cpu"}
-            one = Solver(case["shape"], preconditioner=made, **chosen_options)
+            one = Solver(case["shape"], preconditioner=made, worlds=worlds, **chosen_options)
             one.preconditioner.doubtful = False
             one.fallback = None
             if moving:  # walls of solid and a pond of air: regions of all kinds
@@ -177,12 +184,16 @@ def run(name: str, chosen: str = "") -> None:
                 air = np.zeros_like(solid)
                 air[3:6, 11:14] = True
                 p = one.step(density, rhs, solid=walls, air=air)
+            elif worlds:  # of which the middle one is looked at
+                shift = range(WORLDS)
+                p = one.step(*(np.stack([np.roll(part, s, 0) for s in shift]) for part in (density, rhs)))[1]
             else:
                 one.system.set_solid(solid)
                 one.preconditioner = one.preconditioner.bind(one.system)
                 p = one.step(density, rhs)
-            line = {"case": name, "form": form, "precision": precision, "iterations": one.info.iterations}
-            line |= {"status": str(one.info.status), "residual": one.info.residual, "norm": float(np.linalg.norm(p))}
+            info = one.info[1] if worlds else one.info
+            line = {"case": name, "form": form, "precision": precision, "iterations": info.iterations}
+            line |= {"status": str(info.status), "residual": info.residual, "norm": float(np.linalg.norm(p))}
             print(json.dumps(line), flush=True)
 
 

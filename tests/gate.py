@@ -38,6 +38,7 @@ from hpsolver.kernels import (
     spai,
     tiles,
     windows,
+    worlds,
 )
 
 from hpsolver.bricks import EXTENTS
@@ -74,8 +75,13 @@ FIXED = [
     projection.subtract_gradient,
     regions.chunk_sums,
     set_mark,
+    worlds.begin,
+    worlds.enter,
 ]
 """One kernel of each module without a configuration."""
+
+ALONE = (set_mark, projection.subtract_gradient, worlds.begin, worlds.enter)
+"""Those of them that are launched once for many worlds."""
 
 
 def kernels_of(group) -> list[wp.Kernel]:
@@ -166,6 +172,8 @@ def variants(dimension: int) -> list[wp.Kernel]:
     box, halfwidth = windowed(shape, 1)
     banded.append(windows.factorization(box, shape.leaf_size, halfwidth, leaves.GROUP_CUDA, wp.float32))
     surfaces += [coarse.band_rows(dimension, 4), *itertools.chain.from_iterable(map(kernels_of, banded))]
+    if dimension == 2:
+        surfaces += [worlds.over_worlds(kernel) for kernel in of_the_default(dimension) if kernel not in ALONE]
     return surfaces + configured(dimension, wp.float32, wp.float32)
 
 

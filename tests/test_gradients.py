@@ -228,3 +228,68 @@ def test_a_tape_without_gradients_is_left_alone_and_bad_arrays_are_refused():
         with pytest.raises(TypeError, match="out: on a tape it must have a gradient"):
             one.step(plain, needs, out=wp.zeros(shape, dtype=wp.float64, device="cpu"))
         one.step(plain, needs)
+
+
+def worlds_of(shape: tuple[int, ...], count: int, **options) -> Solver:
+    return Solver(shape, worlds=count, tolerance=1e-12, precision="float64", device="cpu", **options)
+
+
+@pytest.mark.parametrize("name", ["schwarz", "multigrid", "htp"])
+def test_gradients_of_many_worlds_are_those_of_each(name):
+    shape, count = (9, 12), 3
+    density, rhs = (torch.stack(parts) for parts in zip(*(frame(shape, s) for s in range(count)), strict=True))
+    weight = torch.tensor(np.random.default_rng(1).standard_normal((count, *shape)))
+    many, one = worlds_of(shape, count, preconditioner=name), solver(shape, preconditioner=name)
+    for _ in range(2):  # eager, then replayed
+        d, b = density.clone().requires_grad_(), rhs.clone().requires_grad_()
+        (many.step(d, b) * weight).sum().backward()
+        for w in range(count):
+            d1, b1 = density[w].clone().requires_grad_(), rhs[w].clone().requires_grad_()
+            (one.step(d1, b1) * weight[w]).sum().backward()
+            assert torch.equal(d.grad[w], d1.grad) and torch.equal(b.grad[w], b1.grad)
+
+
+def test_gradients_of_many_worlds_through_faces_masks_and_time():
+    """Unrolled: backward reaches an earlier frame when the solver holds the matrix of a later one."""
+    shape, count = (5, 6), 2
+    many = worlds_of(shape, count, boundary=("wall", "periodic"))
+    rng = np.random.default_rng(0)
+    density, rhs = (torch.stack(parts) for parts in zip(*(frame(shape, s) for s in range(count)), strict=True))
+    shares = [torch.tensor(rng.uniform(0.2, 0.9, (count, 6, 6))), torch.tensor(rng.uniform(0.2, 0.9, (count, 5, 7)))]
+    shares[1][..., -1] = shares[1][..., 0]
+    masks = [{"solid": rng.random((count, *shape)) < 0.2, "surface": rng.random((count, *shape)) - 0.8} for _ in range(2)]
+
+    def unrolled(density, rhs, fx, inner):
+        fy = torch.cat([inner, inner[..., :1]], dim=-1)  # both ends of a periodic axis are one face
+        p = many.step(density, rhs, fraction=(fx, fy), **masks[0])
+        return many.step(density * torch.exp(0.1 * p), rhs + p, fraction=(fx, fy), **masks[1])
+
+    inputs = [t.requires_grad_() for t in (density, rhs, shares[0], shares[1][..., :-1].contiguous())]
+    assert torch.autograd.gradcheck(unrolled, inputs, eps=1e-6, atol=1e-5, rtol=1e-4)
+
+
+def test_backward_names_the_worlds_that_did_not_converge():
+    shape = (12, 9)
+    many = Solver(shape, worlds=2, preconditioner="none", tolerance=1e-9, max_iterations=40, device="cpu")
+    density, rhs = torch.ones(2, *shape, dtype=torch.float64), torch.zeros(2, *shape, dtype=torch.float64)
+    density[1] = frame(shape)[0] ** 3
+    density.requires_grad_()
+    weight = torch.zeros(2, *shape, dtype=torch.float64)
+    weight[1] = frame(shape)[1]
+    with pytest.raises(SolveError, match="backward: the adjoint solve: 1 of 2 worlds did not converge: 1"):
+        (many.step(density, rhs) * weight).sum().backward()
+
+
+def test_a_tape_records_a_step_of_many_worlds():
+    shape, count = (8, 7), 3
+    density, rhs = (torch.stack(parts) for parts in zip(*(frame(shape, s) for s in range(count)), strict=True))
+    d, b = density.clone().requires_grad_(), rhs.clone().requires_grad_()
+    worlds_of(shape, count).step(d, b).square().sum().backward()
+    mine = [wp.array(part.numpy(), dtype=wp.float64, device="cpu", requires_grad=True) for part in (density, rhs)]
+    out = wp.zeros((count, *shape), dtype=wp.float64, device="cpu", requires_grad=True)
+    with wp.Tape() as tape:
+        worlds_of(shape, count).step(*mine, out=out)
+    out.grad.assign(2.0 * out.numpy())
+    tape.backward()
+    for array, tensor in zip(mine, (d, b), strict=True):
+        assert np.allclose(array.grad.numpy(), tensor.grad.numpy(), rtol=1e-12, atol=0)

@@ -19,6 +19,7 @@ from typing import Any
 import warp as wp
 
 from hpsolver import Solver, preconditioners, problems
+from hpsolver.kernels.building import launch_threads
 from hpsolver.preconditioners import Preconditioner
 
 
@@ -34,6 +35,7 @@ class Neumann(Preconditioner):
 
     name = "neumann"
     leaf_size = None  # it has no use for leaves
+    spreads = True  # by launch_threads, not wp.launch: so it works in many worlds too (Solver(worlds=...))
     launches = 2  # apply launches two kernels: the product below, and r.z
 
     def __init__(self, weight: float = 0.9):
@@ -54,7 +56,7 @@ class Neumann(Preconditioner):
         system = self.system
         weight = system.krylov_type(self.weight)
         inputs = [weight, self._across, system.krylov_conductance, system.krylov_diagonal, r, z]
-        wp.launch(self._multiply, dim=system.size, inputs=inputs, device=system.device)
+        launch_threads(self._multiply, system.size, inputs, system.device)
         self.dot(r, z, rz)
 
 

@@ -34,6 +34,8 @@ class Preconditioner(abc.ABC):
         doubtful: the solids are such that its fallback should begin (once bound).
         starts: it implements ``start``.
         moves: it can follow a fluid that changes every frame (``System.moving``).
+        spreads: it launches by ``hpsolver.kernels.building`` alone, so that a launch can go to many worlds.
+        launches_alone: but for ``update``, whose kernels are not ours: each world has launches of its own.
         pointwise: [N], Krylov type, M's diagonal if it has no other entries (once bound): an iteration then applies it
             in passing, and calls no ``apply``.
         system: what it is bound to.
@@ -51,6 +53,8 @@ class Preconditioner(abc.ABC):
     starts = False
     shapes_leaves = True
     moves = True
+    spreads = False
+    launches_alone = False
     pointwise: wp.array | None = None
 
     def leaf_cells(self, grid: Grid) -> int | None:

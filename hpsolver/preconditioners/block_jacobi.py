@@ -28,6 +28,7 @@ class BlockJacobi(Preconditioner):
     name = "block_jacobi"
     fallback = None
     launches = 2
+    spreads = True
 
     def __init__(self, leaf_size: int = 128, *, dense: bool | None = None):
         check_flag_or_none("dense", dense)

@@ -56,6 +56,7 @@ class DDAttention(Preconditioner):
     moves = False
     shapes_leaves = False
     fallback = "jacobi"
+    spreads = True
 
     def __init__(
         self,

@@ -15,6 +15,7 @@ class Scaling(Preconditioner):
     """M = diag(pointwise)."""
 
     launches = 0
+    spreads = True
     fallback = None
     leaf_size = None
 
@@ -45,5 +46,5 @@ class Jacobi(Scaling):
 
     def update(self) -> None:
         system = self.system
-        inputs = [system.krylov_diagonal, self.pointwise]
-        wp.launch(reciprocal(system.krylov_type), dim=system.size, inputs=inputs, device=system.device)
+        inputs = [system.slots, system.size, system.krylov_diagonal, self.pointwise]
+        launch(reciprocal(system.krylov_type), system.slots, inputs, system.device)

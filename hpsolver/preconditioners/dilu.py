@@ -30,6 +30,7 @@ class DILU(Preconditioner):
     name = "dilu"
     fallback = None
     launches = 2
+    spreads = True
 
     def allocate(self) -> None:
         system = self.system

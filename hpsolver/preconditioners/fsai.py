@@ -8,7 +8,7 @@ import warp.sparse as sparse
 from warp.optim import linear
 
 from hpsolver.kernels import fsai as kernels
-from hpsolver.kernels.building import launch
+from hpsolver.kernels.building import in_each_world, launch
 
 from .base import Preconditioner
 from .options import is_integer
@@ -45,6 +45,8 @@ class FSAI(Preconditioner):
     name = "fsai"
     fallback = None
     launches = 2
+    launches_alone = True
+    spreads = True
 
     def __init__(self, row_size: int = 8):
         if not is_integer(row_size) or not 1 <= row_size <= MAX_ROW_SIZE:
@@ -96,7 +98,7 @@ class FSAI(Preconditioner):
 
     def update(self) -> None:
         self._refill()
-        self.inverse.update()
+        in_each_world(self.inverse.update)
 
     def apply(self, r: wp.array, z: wp.array, rz: wp.array) -> None:
         G, GT = self.inverse.G, self.inverse.GT

@@ -46,6 +46,7 @@ class HTPaper(Preconditioner):
     positive = False
     graph_safe = False
     launches = 3
+    spreads = True
 
     STORAGE: ClassVar[dict[str, Any]] = {"float32": wp.float32, "float16": wp.float16, "bfloat16": wp.bfloat16}
 

@@ -45,6 +45,7 @@ class Multigrid(Preconditioner):
     """
 
     name = "multigrid"
+    spreads = True
 
     def __init__(self, block_cells: int | None = None):
         if block_cells is not None:

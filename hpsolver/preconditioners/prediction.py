@@ -8,7 +8,7 @@ import numpy as np
 import warp as wp
 
 from hpsolver.kernels import basis as kernels
-from hpsolver.kernels.building import launch
+from hpsolver.kernels.building import launch, table
 from hpsolver.system import System
 
 from .basis_weights import BasisWeights, in_strips
@@ -74,16 +74,17 @@ class Prediction:
         self._size = weights.size(functions)
         self._kernels = kernels.network(system.shape, self._size, M)
         as_type = {"device": device, "dtype": M}
-        self._trunk, self._head = wp.array(weights.trunk(), **as_type), wp.array(weights.head(functions), **as_type)
-        self._edges = wp.array(weights.edges(bricks.extent), dtype=wp.float32, device=device)
+        self._trunk = table(wp.array(weights.trunk(), **as_type))
+        self._head = table(wp.array(weights.head(functions), **as_type))
+        self._edges = table(wp.array(weights.edges(bricks.extent), dtype=wp.float32, device=device))
         candidates = np.append(in_strips(haar(bricks.extent, kernels.CANDIDATES).T), np.zeros(bricks.leaf_size))
-        self._candidates = wp.array(candidates, dtype=wp.float32, device=device)
+        self._candidates = table(wp.array(candidates, dtype=wp.float32, device=device))
         self._inside = system.on_device(inside_bits(system))
         self._patch = system.on_device(patch_boxes(bricks.extent)[0].astype(np.int32))
         self._across = system.on_device(patch_graph(bricks.extent, bricks.directions)[0])
         self._tokens = system.zeros(leaves * kernels.TOKENS * weights.width, wp.float32)
         self.coefficients = system.zeros(leaves * self._size.outputs, wp.float32)
-        self._memory = system.on_device(np.array([-1, -1, 0], dtype=np.int32))
+        self._memory = wp.array([-1, -1, 0], dtype=wp.int32, device=device)
         self._flags, self._due = (system.zeros(leaves, wp.int32) for _ in range(2))
         self.count = system.zeros(1, wp.int32)
         self.counter: wp.array | None = None

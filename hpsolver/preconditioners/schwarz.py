@@ -68,6 +68,7 @@ class Schwarz(Preconditioner):
 
     name = "schwarz"
     fallback = "jacobi"
+    spreads = True
 
     def __init__(
         self,

@@ -27,7 +27,7 @@ import numpy as np
 import warp as wp
 
 from hpsolver.kernels import spai as kernels
-from hpsolver.kernels.building import launch
+from hpsolver.kernels.building import launch, table
 
 from .base import Preconditioner
 from .weight_files import read, shipped
@@ -128,6 +128,7 @@ class NeuralSPAI(Preconditioner):
 
     name = "spai"
     launches = 2
+    spreads = True
 
     def __init__(self, weights: str | Path | None = None):
         self._path = weights
@@ -137,7 +138,7 @@ class NeuralSPAI(Preconditioner):
         dimension, N, M = system.grid.dimension, system.size, system.preconditioner_type
         self._weights = load_weights(self._path or shipped(f"spai_{dimension}d.safetensors"), dimension)
         layers = self._weights.layers
-        self._values = wp.array(self._weights.values, dtype=wp.float32, device=system.device)
+        self._values = table(wp.array(self._weights.values, dtype=wp.float32, device=system.device))
         self._ratio = system.zeros(2 * system.bricks.directions * N, wp.float32)
         self._hidden = system.zeros(N * CHANNELS, wp.float32)
         self._across = [system.zeros(N * CHANNELS, wp.float32) for _ in range(2)]

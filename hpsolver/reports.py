@@ -1,0 +1,85 @@
+"""The reports of a solver's frames, read when somebody asks, and kept until the next frame."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import numpy as np
+import warp as wp
+
+from hpsolver.kernels import state as S
+
+from .diagnosis import report, residuals
+from .info import StepInfo, WorldsInfo
+from .pcg import ConjugateGradients
+from .stopwatch import Stopwatch
+from .worlds import Worlds
+
+
+class Reports:
+    """What the last frame left on the device, as ``StepInfo`` or, of many worlds, ``WorldsInfo``.
+
+    Args:
+        pressure: [N] fp64, the frame's result before it is rounded.
+        names: of the preconditioner and of its fallback.
+        many: the worlds, None for one.
+    """
+
+    def __init__(
+        self,
+        pcg: ConjugateGradients,
+        pressure: wp.array,
+        names: tuple[str, str],
+        stopwatch: Stopwatch,
+        many: Worlds | None,
+    ):
+        self._pcg, self._pressure, self._names = pcg, pressure, names
+        self._stopwatch, self._many = stopwatch, many
+        self._last: StepInfo | None = None
+        self._number = 0
+
+    def forget(self) -> None:
+        """Another frame has been solved."""
+        self._last = None
+        self.close()
+
+    def close(self) -> None:
+        """The device is about to be used otherwise: the report at hand stays, but those of single worlds are gone."""
+        self._number += 1
+
+    def last(self, rounded: bool, anew: bool) -> StepInfo:
+        """Of the last frame; ``anew``: also if there is one at hand, since the frame may have been replayed."""
+        if self._last is None or anew:
+            self.close()
+            self._last = self.read(rounded)
+        return self._last
+
+    def read(self, rounded: bool) -> StepInfo:
+        """Of what is on the device, for which it waits; ``rounded``: the pressure was returned in single precision."""
+        if self._many:
+            return cast(StepInfo, self._of_worlds(self._many, rounded))  # see Solver.info
+        return self._of_one(rounded)
+
+    def _of_one(self, rounded: bool) -> StepInfo:
+        sums = self._pcg.round(self._pressure) if rounded else None
+        return report(self._pcg, sums, self._names, self._stopwatch.read())
+
+    def _of_worlds(self, many: Worlds, rounded: bool) -> WorldsInfo:
+        counters, scalars = many.array(self._pcg.counter).numpy(), many.array(self._pcg.state).numpy()
+        fallback, number = counters[:, S.FALLBACK] != 0, self._number
+
+        def one(world: int) -> StepInfo:
+            if number != self._number:
+                raise RuntimeError(f"world {world}: its report went with a later step; read it before")
+            many.show(world)
+            return self._of_one(rounded)
+
+        return WorldsInfo(
+            status=counters[:, S.STATUS].copy(),
+            iterations=counters[:, S.ITERATION].copy(),
+            residual=residuals(counters, scalars),
+            preconditioner=np.where(fallback, self._names[1], self._names[0]),
+            fallback=fallback,
+            timings=self._stopwatch.read(),
+            one=one,
+        )

@@ -1,0 +1,125 @@
+"""Kernels over many worlds: each kernel of a frame once more, for arrays that hold one row per world.
+
+A kernel of the frame knows one world. ``over_worlds`` writes another around the same body: its threads or blocks run
+over worlds, ``items`` of them each; its arrays have one axis more, of which each world sees its own row; and it does
+nothing in worlds that are not ``active``. So what a world computes is, bit for bit, what it computes alone.
+
+``first`` [1] is the world that ``active`` [span] begins with: a launch spans all worlds, or a few at a time.
+"""
+
+import ast
+import inspect
+import linecache
+import textwrap
+
+import warp as wp
+
+from .building import array, block_kernel, body
+
+I32 = array(wp.int32)
+
+_OVER: dict[wp.Kernel, wp.Kernel] = {}
+
+
+def over_worlds(kernel: wp.Kernel) -> wp.Kernel:
+    """The kernel over many worlds. Its arguments: first, active, items (threads or blocks a world), then those of
+    ``kernel``: an array [n] as [worlds, n], an address (uint64) followed by the bytes from world to world."""
+    if kernel not in _OVER:  # all of its module, which would be compiled anew for each
+        _OVER.update({sibling: _write(sibling) for sibling in kernel.module.kernels.values() if sibling not in _OVER})
+    return _OVER[kernel]
+
+
+def is_address(kind: object) -> bool:
+    """Whether an argument of this type is the address of an array of the caller's."""
+    return kind is wp.uint64
+
+
+def argument_types(kernel: wp.Kernel) -> dict[str, object]:
+    """Name and Warp type of each argument."""
+    return {argument.label: argument.type for argument in kernel.adj.args}
+
+
+def _write(kernel: wp.Kernel) -> wp.Kernel:
+    function = ast.parse(textwrap.dedent(inspect.getsource(kernel.func))).body[0]
+    assert isinstance(function, ast.FunctionDef)
+    text = ast.unparse(_OwnPlace().visit(ast.Module(function.body, [])))
+    types = argument_types(kernel)
+    arguments, views = ["_first: I32", "_active: I32", "_items: wp.int32"], []
+    namespace: dict[str, object] = {"wp": wp, "I32": I32}
+    for name, kind in types.items():
+        if wp.types.is_array(kind):
+            namespace[f"{name}_type"] = wp.array(dtype=kind.dtype, ndim=kind.ndim + 1)
+            arguments.append(f"{name}_worlds: {name}_type")
+            views.append(f"{name} = {name}_worlds[_world]")
+        elif is_address(kind):
+            arguments += [f"{name}_worlds: wp.uint64", f"{name}_step: wp.uint64"]
+            views.append(f"{name} = {name}_worlds + wp.uint64(_world) * {name}_step")
+        else:
+            namespace[f"{name}_type"] = kind
+            arguments.append(f"{name}: {name}_type")
+    place = "_slot, _lane = wp.tid()" if "_lane" in text else "_slot = wp.tid()"
+    source = "\n".join(
+        [
+            f"def {kernel.func.__name__}({', '.join(arguments)}):",
+            f"    {place}",
+            "    _which = _slot // _items",
+            "    if _active[_which] != 0:",
+            "        _world = _first[0] + _which",
+            "        _item = _slot - _which * _items",
+            *(f"        {view}" for view in views),
+            textwrap.indent(text, 8 * " "),
+        ]
+    )
+    module = f"{kernel.module.name}.worlds"
+    file = f"<{module}.{kernel.key}>"  # see building.block_kernel
+    linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
+    scope = {**kernel.func.__globals__, **inspect.getclosurevars(kernel.func).nonlocals, **namespace}
+    scope["__name__"] = module
+    exec(compile(source, file, "exec"), scope)
+    return wp.kernel(scope[kernel.func.__name__], module=module, enable_backward=False)
+
+
+class _OwnPlace(ast.NodeTransformer):
+    """Puts, for ``wp.tid()``, a thread's place within its world."""
+
+    def visit_Assign(self, node: ast.Assign) -> ast.AST | list[ast.stmt]:
+        call = node.value
+        if not (isinstance(call, ast.Call) and ast.unparse(call.func) == "wp.tid"):
+            return node
+        target = node.targets[0]
+        names = target.elts if isinstance(target, ast.Tuple) else [target]
+        places = ["_item", "_lane"][: len(names)]
+        return [ast.parse(f"{ast.unparse(n)} = {place}").body[0] for n, place in zip(names, places, strict=True)]
+
+
+@wp.kernel(enable_backward=False)
+def begin(first: I32, active: I32, more: I32, count: wp.int32):
+    """The first ``active.shape[0]`` of ``count`` worlds. One thread."""
+    first[0] = 0
+    more[0] = 1
+    for c in range(active.shape[0]):
+        active[c] = wp.where(c < count, 1, 0)
+
+
+@wp.kernel(enable_backward=False)
+def advance(first: I32, active: I32, more: I32, count: wp.int32):
+    """The next ones, and whether there are any. One thread."""
+    span = active.shape[0]
+    first[0] = first[0] + span
+    more[0] = wp.where(first[0] < count, 1, 0)
+    for c in range(span):
+        active[c] = wp.where(first[0] + c < count, 1, 0)
+
+
+enter = block_kernel(
+    "hpsolver.worlds",
+    "enter",
+    body("worlds/enter"),
+    first=I32,
+    outside=I32,
+    conditions=wp.array2d(dtype=wp.int32),
+    active=I32,
+    any_=I32,
+)
+"""Which worlds go into the body of a loop, once more: those active ``outside`` of it whose condition, of
+``conditions`` [worlds, 1], is not zero. ``any_``: whether there are any. One block."""

@@ -59,38 +59,29 @@ class Frame:
     def record(self, loop: Loop) -> None:
         """Records the frame while capturing, and runs it otherwise."""
         if self._is_one_graph:
-            self._stopwatch.clear()
             self._everywhere(self._begin_and_finish, loop)
         else:
-            self._before(loop)
+            self._everywhere(self._begin, loop)
             self._predict()
-            self._after(loop)
+            self._everywhere(self._finish, loop)
 
     def capture(self) -> Callable[[], None]:
         """Captures the frame; the result replays it."""
-        device = self._system.device
         if self._is_one_graph:
-            return capture_frame(self.record, device)
-        before, after = capture_frame(self._before, device), capture_frame(self._after, device)
+            return self._captured(self._begin_and_finish)
+        begin, finish = self._captured(self._begin), self._captured(self._finish)
         predict = self._predict  # not through self: a cycle would keep the memory of a deleted solver
 
         def replay() -> None:
-            before()
+            begin()
             predict()
-            after()
+            finish()
 
         return replay
 
     @property
     def _is_one_graph(self) -> bool:
         return self._preconditioner.graph_safe or not self._renews
-
-    def _before(self, loop: Loop) -> None:
-        self._stopwatch.clear()
-        self._everywhere(self._begin, loop)
-
-    def _after(self, loop: Loop) -> None:
-        self._everywhere(self._finish, loop)
 
     @property
     def _predict(self) -> Callable[[], None]:
@@ -102,6 +93,10 @@ class Frame:
             self._worlds.record(part, loop)
         else:
             part(loop)
+
+    def _captured(self, part: Callable[[Loop], None]) -> Callable[[], None]:
+        device = self._system.device
+        return self._worlds.capture(part) if self._worlds else capture_frame(part, device)
 
     def _load(self) -> None:
         """Compiles and loads every kernel that a frame may need, before it is captured."""
@@ -119,7 +114,7 @@ class Frame:
 
     def _begin(self, loop: Loop) -> None:
         system = self._system
-        self._stopwatch.mark(0)
+        self._mark(0)
         if self._renews:
             system.assemble()
         system.project_rhs()
@@ -127,7 +122,7 @@ class Frame:
             system.confine(self._pressure)
 
     def _finish(self, loop: Loop) -> None:
-        pcg, mark = self._pcg, self._stopwatch.mark
+        pcg, mark = self._pcg, self._mark
         if self._renews:
             pcg.renew(self._preconditioner, self._fallback, loop)
         mark(1)
@@ -135,3 +130,7 @@ class Frame:
         pcg.solve(self._preconditioner, self._fallback, loop)
         pcg.finish(self._pressure, self._warm_start)
         mark(2)
+
+    def _mark(self, which: int) -> None:
+        if self._worlds is None or self._worlds.first_thread:
+            self._stopwatch.mark(which)

@@ -128,7 +128,7 @@ class Solver:
         limits = self.max_iterations, first_limit(self.max_iterations, self.preconditioner, self.fallback)
         self._pcg = ConjugateGradients(self.system, self.tolerance, *limits, self.absolute_tolerance, norm)
         self.last_pressure = self.system.zeros(self.system.size, wp.float64)  # [N] in brick order, before rounding
-        self._stopwatch = Stopwatch(self.device)
+        self._stopwatch = Stopwatch(self.device, adds=self.worlds is not None)
         self.many: Worlds | None = None
         if self.worlds:
             options.check_spreads(chosen)
@@ -211,6 +211,8 @@ class Solver:
             self._prepare_anew(lambda: self.system.move(bool(given.faces)))
         with arrays.caller_stream(kind, self.device), everywhere(self.many):
             self._stopwatch.start()
+            if self.many:
+                self._stopwatch.clear()
             self.staging.bring(given)
             self._frame.run()
             self.staging.unpack(target, self.last_pressure)
@@ -293,6 +295,8 @@ class Solver:
 
     def _record(self, given: Given, target: arrays.Adopted) -> None:
         """Records the frame, staging included, into the capture that is going on."""
+        if self.many:
+            self._stopwatch.clear()
         self._recorded += [array.owner for array in (*given.arrays, target)]
         self.staging.bring(given, once=True)
         self._frame.record(wp.capture_while)

@@ -14,37 +14,34 @@ asm volatile("mov.u64 %0, %globaltimer;" : "=l"(now));
 #else
 unsigned long long now = __builtin_readcyclecounter();
 #endif
-const long long since = (long long)now - marks.data[0];
-if (which > 0) marks.data[which] += since;
+if (which > 0) marks.data[which] += (long long)now - marks.data[0];
+else if (!adds) marks.data[1] = marks.data[2] = 0;
 marks.data[0] = (long long)now;
 """
 
 
 @wp.func_native(_CLOCK)  # type: ignore[untyped-decorator]  # Warp's
-def write_clock(which: wp.int32, marks: wp.array[wp.int64]) -> None: ...
+def write_clock(which: wp.int32, adds: wp.int32, marks: wp.array[wp.int64]) -> None: ...
 
 
 @wp.kernel(enable_backward=False)  # type: ignore[untyped-decorator]  # Warp's
-def set_mark(which: wp.int32, marks: wp.array[wp.int64]) -> None:
-    """marks[0] is the time; of the others, ``which`` gets what passed since the last mark added. One thread."""
-    write_clock(which, marks)
-
-
-@wp.kernel(enable_backward=False)  # type: ignore[untyped-decorator]  # Warp's
-def clear_marks(marks: wp.array[wp.int64]) -> None:
-    marks[1] = wp.int64(0)
-    marks[2] = wp.int64(0)
+def set_mark(which: wp.int32, adds: wp.int32, marks: wp.array[wp.int64]) -> None:
+    """marks[0] is the time; to marks[which], 1 or 2, goes what passed since the last mark. Mark 0 sets both to zero,
+    unless it ``adds``. One thread."""
+    write_clock(which, adds, marks)
 
 
 class Stopwatch:
-    """Three marks of a frame: begin, preconditioner ready, pressure ready; several times in it, where a few worlds go
-    together.
+    """Three marks of a frame: begin, preconditioner ready, pressure ready.
+
+    If it ``adds``, several times in it, as few of many worlds at a time go through them; what passed is added up, until
+    ``clear``.
 
     On CUDA the marks are nanoseconds; on the CPU they are cycle counts, at a rate measured once.
     """
 
-    def __init__(self, device: wp.Device):
-        self._device = device
+    def __init__(self, device: wp.Device, adds: bool = False):
+        self._device, self._adds = device, int(adds)
         self._marks = wp.zeros(3, dtype=wp.int64, device=device)
         self._begun = self._ended = 0.0
 
@@ -56,11 +53,11 @@ class Stopwatch:
 
     def clear(self) -> None:
         """Records: no time has passed."""
-        wp.launch(clear_marks, dim=1, inputs=[self._marks], device=self._device)
+        self._marks.zero_()
 
     def mark(self, which: int) -> None:
         """Records mark ``which``."""
-        wp.launch(set_mark, dim=1, inputs=[which, self._marks], device=self._device)
+        wp.launch(set_mark, dim=1, inputs=[which, self._adds, self._marks], device=self._device)
 
     def read(self) -> dict[str, float]:
         """Milliseconds: ``update``, ``solve``, ``total``. On the CPU ``total`` includes staging."""
@@ -80,6 +77,6 @@ def cycles_per_millisecond() -> float:
     for which in (0, 0, 1):  # the first launch loads the kernel
         if which == 1:
             time.sleep(0.02)
-        wp.launch(set_mark, dim=1, inputs=[which, marks], device="cpu")
+        wp.launch(set_mark, dim=1, inputs=[which, 0, marks], device="cpu")
         times.append(time.perf_counter())
     return float(marks.numpy()[1]) / ((times[2] - times[1]) * 1e3)

@@ -5,21 +5,28 @@ all worlds (``hpsolver.kernels.worlds``), on storage that has one row per world 
 arrays themselves, of one world, stay what they are: the state every world begins with, and the place where one world
 can be looked at (``show``). A loop goes on while any world wants to; the others do nothing in it.
 
-On a GPU all worlds go together. On a CPU a few at a time do, whose arrays stay in the cache.
+On a GPU all worlds go together. On a CPU each thread has a share of them, of which a few go together, so that their
+arrays stay in its cache.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
+import itertools
+import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
+import numpy as np
 import warp as wp
 
 from hpsolver.kernels import worlds as kernels
 from hpsolver.kernels.building import BLOCK, SPREAD
 
 from .arrays import Address
+from .capture import capture_frame
 from .pcg import Loop
 
 TOGETHER = 4096
@@ -37,22 +44,32 @@ def everywhere(worlds: Worlds | None) -> contextlib.AbstractContextManager[None]
     return worlds.all() if worlds else contextlib.nullcontext()
 
 
-@dataclass
+def thread_count() -> int:
+    """Threads for many worlds on a CPU: processors that this process may use, at most ``OMP_NUM_THREADS``."""
+    mine = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    return min(mine, max(int(asked), 1)) if asked.isdigit() else mine
+
+
+@functools.cache
+def _threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="hpsolver")
+
+
 class _Span:
-    """Worlds that go together: ``size`` of them, from ``first``; which of them do anything, by depth of loops."""
+    """Worlds from ``begin`` to ``end``, of which ``size`` go together, from ``first`` on; which of these do anything,
+    by depth of loops."""
 
-    size: int
-    device: wp.Device
-    depth: int = 0
-    first: wp.array = field(init=False)
-    more: wp.array = field(init=False)
-    active: list[wp.array] = field(init=False)
-    any: list[wp.array] = field(init=False)
+    def __init__(self, begin: int, end: int, size: int, device: wp.Device):
+        self.begin, self.end, self.size, self.depth = begin, end, size, 0
+        self.first, self.more = (wp.full(1, value, dtype=wp.int32, device=device) for value in (begin, 0))
+        self.active = [wp.ones(size, dtype=wp.int32, device=device) for _ in range(DEPTH + 1)]
+        self.any = [wp.zeros(1, dtype=wp.int32, device=device) for _ in range(DEPTH + 1)]
 
-    def __post_init__(self) -> None:
-        self.first, self.more = (wp.zeros(1, dtype=wp.int32, device=self.device) for _ in range(2))
-        self.active = [wp.ones(self.size, dtype=wp.int32, device=self.device) for _ in range(DEPTH + 1)]
-        self.any = [wp.zeros(1, dtype=wp.int32, device=self.device) for _ in range(DEPTH + 1)]
+    @property
+    def is_one(self) -> bool:
+        """All go together."""
+        return self.size == self.end - self.begin
 
 
 @dataclass(frozen=True)
@@ -76,10 +93,20 @@ class Worlds:
         self.count, self.device = count, device
         self._rows: dict[int, _Rows] = {}
         self._views: dict[tuple[int, int, type], wp.array] = {}
-        self._all = _Span(count, device)
-        few = min(count, together or (count if device.is_cuda else max(TOGETHER // cells, 1)))
-        self._few = self._all if few == count else _Span(few, device)
-        self._span = self._all
+        self._all = self._span = _Span(0, count, count, device)
+        if device.is_cuda or together == count:
+            self._shares = [self._all]
+            return
+        few = together or max(TOGETHER // cells, 1)
+        threads = min(thread_count(), -(-count // few))
+        bounds = np.linspace(0, count, threads + 1).astype(int).tolist()
+        shares = itertools.pairwise(bounds)
+        self._shares = [_Span(begin, end, min(few, end - begin), device) for begin, end in shares]
+
+    @property
+    def first_thread(self) -> bool:
+        """Whether what is recorded is for the first share of the worlds: the others go on at the same time."""
+        return self._span in (self._all, self._shares[0])
 
     @contextlib.contextmanager
     def all(self) -> Iterator[None]:
@@ -90,22 +117,38 @@ class Worlds:
         finally:
             SPREAD.reset(token)
 
-    def record(self, frame: Callable[[Loop], None], loop: Loop) -> None:
+    def record(self, part: Callable[[Loop], None], loop: Loop) -> None:
         """Records (or runs) a part of a frame in all worlds."""
+        for share in self._shares:
+            self._record(part, share, loop)
+
+    def capture(self, part: Callable[[Loop], None]) -> Callable[[], None]:
+        """Captures a part of a frame; the result replays it, each share of the worlds in a thread of its own."""
+        replays = [capture_frame(functools.partial(self._record, part, share), self.device) for share in self._shares]
+        if len(replays) == 1:
+            return replays[0]
+
+        def replay() -> None:
+            for done in [_threads().submit(one) for one in replays]:
+                done.result()
+
+        return replay
+
+    def _record(self, part: Callable[[Loop], None], share: _Span, loop: Loop) -> None:
+        before, self._span = self._span, share
         with self.all():
-            if self._few is self._all:
-                frame(self._masked(loop))
-                return
-            self._span = span = self._few
-            places = [span.first, span.active[0], span.more, self.count]
+            if share.is_one:
+                part(self._masked(loop))
+            else:
+                places = [share.first, share.active[0], share.more, share.begin, share.end]
 
-            def body() -> None:
-                frame(self._masked(loop))
-                wp.launch(kernels.advance, dim=1, inputs=places, device=self.device)
+                def body() -> None:
+                    part(self._masked(loop))
+                    wp.launch(kernels.advance, dim=1, inputs=places, device=self.device)
 
-            wp.launch(kernels.begin, dim=1, inputs=places, device=self.device)
-            loop(span.more, body)
-            self._span = self._all
+                wp.launch(kernels.begin, dim=1, inputs=places, device=self.device)
+                loop(share.more, body)
+        self._span = before
 
     def _masked(self, loop: Loop) -> Loop:
         """``loop`` while the condition holds in any world; the body does nothing in the others."""

@@ -93,22 +93,22 @@ class _OwnPlace(ast.NodeTransformer):
 
 
 @wp.kernel(enable_backward=False)
-def begin(first: I32, active: I32, more: I32, count: wp.int32):
-    """The first ``active.shape[0]`` of ``count`` worlds. One thread."""
-    first[0] = 0
+def begin(first: I32, active: I32, more: I32, from_: wp.int32, to: wp.int32):
+    """The first ``active.shape[0]`` of the worlds ``from_`` to ``to``. One thread."""
+    first[0] = from_
     more[0] = 1
     for c in range(active.shape[0]):
-        active[c] = wp.where(c < count, 1, 0)
+        active[c] = wp.where(from_ + c < to, 1, 0)
 
 
 @wp.kernel(enable_backward=False)
-def advance(first: I32, active: I32, more: I32, count: wp.int32):
+def advance(first: I32, active: I32, more: I32, from_: wp.int32, to: wp.int32):
     """The next ones, and whether there are any. One thread."""
     span = active.shape[0]
     first[0] = first[0] + span
-    more[0] = wp.where(first[0] < count, 1, 0)
+    more[0] = wp.where(first[0] < to, 1, 0)
     for c in range(span):
-        active[c] = wp.where(first[0] + c < count, 1, 0)
+        active[c] = wp.where(first[0] + c < to, 1, 0)
 
 
 enter = block_kernel(

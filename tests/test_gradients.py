@@ -257,7 +257,9 @@ def test_gradients_of_many_worlds_through_faces_masks_and_time():
     density, rhs = (torch.stack(parts) for parts in zip(*(frame(shape, s) for s in range(count)), strict=True))
     shares = [torch.tensor(rng.uniform(0.2, 0.9, (count, 6, 6))), torch.tensor(rng.uniform(0.2, 0.9, (count, 5, 7)))]
     shares[1][..., -1] = shares[1][..., 0]
-    masks = [{"solid": rng.random((count, *shape)) < 0.2, "surface": rng.random((count, *shape)) - 0.8} for _ in range(2)]
+    masks = [
+        {"solid": rng.random((count, *shape)) < 0.2, "surface": rng.random((count, *shape)) - 0.8} for _ in range(2)
+    ]
 
     def unrolled(density, rhs, fx, inner):
         fy = torch.cat([inner, inner[..., :1]], dim=-1)  # both ends of a periodic axis are one face

@@ -9,7 +9,7 @@ from hpsolver.kernels import building, state
 from hpsolver.kernels import worlds as over
 from hpsolver.kernels.krylov import krylov
 
-from hpsolver import SolveError, Solver, Status, problems
+from hpsolver import SolveError, Solver, Status, problems, worlds
 from hpsolver.preconditioners import NAMES, Schwarz
 from hpsolver.worlds import Worlds
 
@@ -17,9 +17,9 @@ SHAPE, W = (20, 26), 5
 FAMILIES = ("bubbles", "noise", "panel", "film", "bubbles")
 
 
-def frames(shape=SHAPE, worlds=W, seed=0):
+def frames(shape=SHAPE, count=W, seed=0):
     """Density and right-hand side [worlds, *shape]; that of the last world is zero."""
-    parts = [problems.frame(FAMILIES[s % 5], shape, seed=seed + s) for s in range(worlds)]
+    parts = [problems.frame(FAMILIES[s % 5], shape, seed=seed + s) for s in range(count)]
     density, rhs = (np.stack(part) for part in zip(*parts, strict=True))
     rhs[-1] = 0.0
     return density, rhs
@@ -114,17 +114,25 @@ def test_permuted_worlds_give_permuted_bits():
         assert np.array_equal(one.step(density, rhs)[order], other.step(density[order], rhs[order]))
 
 
-@pytest.mark.parametrize("together", [1, 2, 5])
-def test_how_many_go_together_changes_no_bit(together, monkeypatch):
+@pytest.mark.parametrize(("together", "threads"), [(1, 1), (2, 1), (2, 2), (1, 3), (5, 1)])
+def test_how_many_go_together_and_in_how_many_threads_changes_no_bit(together, threads, monkeypatch):
     density, rhs = frames()
     expected = Solver(SHAPE, worlds=W).step(density, rhs)
     init = Worlds.__init__
-    monkeypatch.setattr(
-        Worlds, "__init__", lambda self, count, cells, device, _: init(self, count, cells, device, together)
-    )
+    monkeypatch.setattr(worlds, "thread_count", lambda: threads)
+    monkeypatch.setattr(Worlds, "__init__", lambda self, *arguments: init(self, *arguments[:3], together))
     solver = Solver(SHAPE, worlds=W)
-    for _ in range(2):
+    for _ in range(3):
         assert np.array_equal(solver.step(density, rhs), expected)
+        assert solver.info.converged.all()
+        assert 0.0 < solver.info.timings["solve"] < solver.info.timings["total"]
+
+
+def test_threads_are_as_many_as_the_process_is_given(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    assert worlds.thread_count() == 1
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    assert worlds.thread_count() >= 1
 
 
 def counted(function, calls: list):
@@ -137,9 +145,9 @@ def counted(function, calls: list):
 
 def test_a_frame_takes_as_many_launches_for_many_worlds_as_for_few(monkeypatch):
     counts = []
-    for worlds in (8, 64):
-        solver = Solver((8, 8), worlds=worlds)
-        solver.step(*frames((8, 8), worlds))
+    for count in (8, 64):
+        solver = Solver((8, 8), worlds=count)
+        solver.step(*frames((8, 8), count))
         launched = []
         with monkeypatch.context() as patch:
             for name in ("launch", "launch_tiled", "copy"):

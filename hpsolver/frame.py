@@ -90,7 +90,7 @@ class Frame:
 
     def _everywhere(self, part: Callable[[Loop], None], loop: Loop) -> None:
         if self._worlds:
-            self._worlds.record(part, loop)
+            self._worlds.carry_out(part, loop)
         else:
             part(loop)
 

@@ -8,10 +8,12 @@ import numpy as np
 import warp as wp
 
 from hpsolver.kernels import projection as kernels
+from hpsolver.kernels.building import launch_threads, rows, table
 
 from . import arrays
 from .arrays import Array
 from .solver import Solver
+from .worlds import everywhere
 
 
 class Projection:
@@ -26,6 +28,8 @@ class Projection:
     taken with the matrix's own conductances. Where faces have open fractions, that is the divergence of what flows
     through the open parts, and through the closed ones with the velocity of their walls.
 
+    Of many ``worlds`` every array has a first axis of that length.
+
     Args:
         solver: its solids may change between projections.
     """
@@ -35,8 +39,9 @@ class Projection:
         grid, system, device = solver.grid, solver.system, solver.device
         self._missing = 3 - grid.dimension
         self._shape = (1,) * self._missing + grid.shape
-        self._rhs = wp.zeros(grid.shape, dtype=wp.float64, device=device)
-        self._number = wp.array(system.bricks.number, dtype=wp.int32, device=device)
+        self._lead = (solver.worlds,) if solver.worlds else ()
+        self._rhs = wp.zeros((*self._lead, *grid.shape), dtype=wp.float64, device=device)
+        self._number = table(wp.array(system.bricks.number, dtype=wp.int32, device=device))
         self._flux: list[wp.array] = []
         self._rest: list[wp.array] = []
 
@@ -75,15 +80,15 @@ class Projection:
         with arrays.caller_stream(adopted[0].kind, solver.device):
             self._divergence(adopted, fraction, walls, -1.0, self._view(self._rhs))
             if out is None and not solver.device.is_capturing:
-                out = arrays.like(self._double(adopted[0]), solver.grid.shape, solver.device)
+                out = self._like(adopted[0])
             moving = {"solid": solid, "air": air, "surface": surface, "fraction": fraction}
             solver.step(density, self._rhs, out=out, **moving)
-            faces = self._faces_of(solver)
             for axis, component in enumerate(adopted):
                 low, high = (int(word == "open") for word in solver.grid.boundary[axis])
                 sides = [axis + self._missing, wp.float64(solver.grid.spacing[axis]), low, high]
-                inputs = [*sides, self._number, faces, solver.last_pressure, self._component(component, axis)]
-                wp.launch(kernels.subtract_gradient, dim=self._shape, inputs=inputs, device=solver.device)
+                given = [solver.last_pressure, self._component(component, axis)]
+                inputs = [*sides, self._number, *self._faces_of(solver), *given]
+                self._launch(kernels.subtract_gradient, self._shape, inputs)
         self._give_back(velocity, adopted)
         return out
 
@@ -100,8 +105,8 @@ class Projection:
         solver = self.solver
         adopted = self._adopt(velocity, "velocity")
         if out is None:
-            out = arrays.like(self._double(adopted[0]), solver.grid.shape, solver.device)
-        target = arrays.adopt(out, "out", solver.grid.shape, solver.device)
+            out = self._like(adopted[0])
+        target = arrays.adopt(out, "out", solver.grid.shape, solver.device, worlds=solver.worlds)
         if target.dtype != "float64":
             raise TypeError(f"out: dtype must be float64, got {target.dtype}")
         with arrays.caller_stream(adopted[0].kind, solver.device):
@@ -109,16 +114,18 @@ class Projection:
         self._give_back([out], [target])
         return out
 
+    def _launch(self, kernel: wp.Kernel, threads: tuple[int, ...], inputs: list[object]) -> None:
+        with everywhere(self.solver.many):
+            launch_threads(kernel, threads, inputs, self.solver.device)
+
     @staticmethod
-    def _faces_of(solver: Solver) -> kernels.Faces:
+    def _faces_of(solver: Solver) -> list[object]:
+        """``hpsolver.kernels.projection.Faces``, in their order."""
         system, moving = solver.system, solver.system.moving
-        faces = kernels.Faces()
-        faces.n, faces.moving = system.size, int(moving is not None)
-        faces.shared = int(moving is not None and bool(moving.share_of))
-        faces.open = int(solver.coefficients == "density")
-        faces.across, faces.density, faces.conductance = system.cell_across, system.density, system.conductance
-        faces.kinds, faces.phi, faces.shares = system.assembled_from
-        return faces
+        shared = moving is not None and bool(moving.share_of)
+        flags = [system.size, int(moving is not None), int(shared), int(solver.coefficients == "density")]
+        kinds, phi, shares = system.assembled_from
+        return [*flags, system.cell_across, kinds, system.density, phi, shares, system.conductance]
 
     def _divergence(
         self,
@@ -137,7 +144,7 @@ class Projection:
         for axis, flow in enumerate(flows):
             scale = wp.float64(sign / solver.grid.spacing[axis])
             inputs = [axis + self._missing, int(axis == 0), scale, flow, total]
-            wp.launch(kernels.add_divergence, dim=self._shape, inputs=inputs, device=solver.device)
+            self._launch(kernels.add_divergence, self._shape, inputs)
 
     def _through(
         self, velocity: list[wp.array], fraction: Sequence[Array], walls: Sequence[Array] | None
@@ -145,14 +152,15 @@ class Projection:
         """What flows through faces that are open in part."""
         device = self.solver.device
         if not self._flux:
-            self._flux = [wp.zeros(v.shape, dtype=wp.float64, device=device) for v in velocity]
-            self._rest = [wp.zeros(v.shape, dtype=wp.float64, device=device) for v in velocity]
+            self._flux, self._rest = (
+                [self._own(wp.zeros(v.shape, dtype=wp.float64, device=device)) for v in velocity] for _ in range(2)
+            )
         shares = [self._component(part, axis) for axis, part in enumerate(self._adopt(fraction, "fraction"))]
         moving = self._rest
         if walls is not None:
             moving = [self._component(part, axis) for axis, part in enumerate(self._adopt(walls, "walls"))]
         for flux, *inputs in zip(self._flux, shares, moving, velocity, strict=True):
-            wp.launch(kernels.close, dim=flux.shape, inputs=[*inputs, flux], device=device)
+            self._launch(kernels.close, flux.shape[-3:], [*inputs, flux])
         return self._flux
 
     def _adopt(self, velocity: Sequence[Array], name: str) -> list[arrays.Adopted]:
@@ -160,7 +168,7 @@ class Projection:
         if len(velocity) != grid.dimension:
             raise ValueError(f"{name}: expected one array for each of {grid.dimension} axes, got {len(velocity)}")
         return [
-            arrays.adopt(array, f"{name}[{axis}]", grid.faces(axis), self.solver.device)
+            arrays.adopt(array, f"{name}[{axis}]", grid.faces(axis), self.solver.device, worlds=self.solver.worlds)
             for axis, array in enumerate(velocity)
         ]
 
@@ -168,17 +176,27 @@ class Projection:
         return self._wrap(adopted, self.solver.grid.faces(axis))
 
     def _wrap(self, adopted: arrays.Adopted, shape: tuple[int, ...]) -> wp.array:
-        """On three axes."""
-        return wp.array(
+        """On three axes, after that of worlds."""
+        strides = adopted.strides[:1] * self._missing + adopted.strides
+        view = wp.array(
             ptr=adopted.pointer,
             dtype=arrays.DTYPES[adopted.dtype],
-            shape=(1,) * self._missing + shape,
-            strides=adopted.strides[:1] * self._missing + adopted.strides,
+            shape=(*self._lead, *[1] * self._missing, *shape),
+            strides=(adopted.step, *strides) if self._lead else strides,
             device=self.solver.device,
         )
+        return self._own(view)
 
     def _view(self, array: wp.array) -> wp.array:
-        return array.reshape(self._shape)
+        return self._own(array.reshape((*self._lead, *self._shape)))
+
+    def _own(self, array: wp.array) -> wp.array:
+        return rows(array) if self._lead else array
+
+    def _like(self, adopted: arrays.Adopted) -> Array:
+        """A new array [shape], float64, of the same kind."""
+        solver = self.solver
+        return arrays.like(self._double(adopted), (*self._lead, *solver.grid.shape), solver.device)
 
     @staticmethod
     def _double(adopted: arrays.Adopted) -> arrays.Adopted:

@@ -9,7 +9,7 @@ import warp as wp
 
 from hpsolver.kernels import iterate
 from hpsolver.kernels.assembly import staging, wrap_shares
-from hpsolver.kernels.building import SPREAD, launch, launch_threads, record
+from hpsolver.kernels.building import Recorded, launch, launch_threads, record
 
 from . import arrays
 from .arrays import Address, Adopted
@@ -26,7 +26,7 @@ class Staging:
 
     def __init__(self, system: System):
         self._system = system
-        self._commands: dict[tuple[object, ...], wp.Launch] = {}
+        self._commands: dict[tuple[object, ...], Recorded] = {}
 
     def forget(self) -> None:
         """After ``System.set_solid`` or ``System.move``, which bring other buffers."""
@@ -87,13 +87,11 @@ class Staging:
     def _launch(self, name: str, dtype: str, strides: tuple[object, ...], inputs: list[Any], once: bool) -> None:
         system = self._system
         kernel = getattr(staging(system.shape, arrays.DTYPES[dtype]), name)
-        if once or SPREAD.get():
+        if once:
             launch(kernel, system.leaves, inputs, system.device)
             return
-        key = name, dtype, strides, inputs[-1].ptr
+        addresses = {place: inputs[place] for place in ADDRESSES[name]}
+        key = name, dtype, strides, *(address.step for address in addresses.values()), inputs[-1].ptr
         if key not in self._commands:
             self._commands[key] = record(kernel, system.leaves, inputs, system.device)
-        command = self._commands[key]
-        for place in ADDRESSES[name]:
-            command.set_param_at_index_from_ctype(place, inputs[place])
-        command.launch()
+        self._commands[key].launch(addresses)

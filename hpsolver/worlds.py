@@ -23,7 +23,7 @@ import numpy as np
 import warp as wp
 
 from hpsolver.kernels import worlds as kernels
-from hpsolver.kernels.building import BLOCK, SPREAD
+from hpsolver.kernels.building import BLOCK, SPREAD, Recorded, Threads
 
 from .arrays import Address
 from .capture import capture_frame
@@ -117,14 +117,16 @@ class Worlds:
         finally:
             SPREAD.reset(token)
 
-    def record(self, part: Callable[[Loop], None], loop: Loop) -> None:
+    def carry_out(self, part: Callable[[Loop], None], loop: Loop) -> None:
         """Records (or runs) a part of a frame in all worlds."""
         for share in self._shares:
-            self._record(part, share, loop)
+            self._carry_out(part, share, loop)
 
     def capture(self, part: Callable[[Loop], None]) -> Callable[[], None]:
         """Captures a part of a frame; the result replays it, each share of the worlds in a thread of its own."""
-        replays = [capture_frame(functools.partial(self._record, part, share), self.device) for share in self._shares]
+        replays = [
+            capture_frame(functools.partial(self._carry_out, part, share), self.device) for share in self._shares
+        ]
         if len(replays) == 1:
             return replays[0]
 
@@ -134,7 +136,7 @@ class Worlds:
 
         return replay
 
-    def _record(self, part: Callable[[Loop], None], share: _Span, loop: Loop) -> None:
+    def _carry_out(self, part: Callable[[Loop], None], share: _Span, loop: Loop) -> None:
         before, self._span = self._span, share
         with self.all():
             if share.is_one:
@@ -172,21 +174,43 @@ class Worlds:
 
         return masked
 
-    def launch(self, kernel: wp.Kernel, count: int, inputs: Sequence[object], blocks: bool) -> None:
-        """Launches ``kernel`` with ``count`` blocks or threads a world (``hpsolver.kernels.building.Spread``)."""
-        span, over = self._span, kernels.over_worlds(kernel)
+    def launch(self, kernel: wp.Kernel, blocks: int, inputs: Sequence[object]) -> None:
+        """Launches ``kernel`` with so many blocks a world (``hpsolver.kernels.building.Spread``)."""
+        self._launch_blocks(kernel, blocks, inputs)
+
+    def record(self, kernel: wp.Kernel, blocks: int, inputs: Sequence[object]) -> Recorded:
+        """The same launch, kept for repetition."""
+        command = self._launch_blocks(kernel, blocks, inputs, record_cmd=True)
+        return Recorded(command, self._given(blocks, inputs)[1])
+
+    def _launch_blocks(
+        self, kernel: wp.Kernel, blocks: int, inputs: Sequence[object], record_cmd: bool = False
+    ) -> wp.Launch | None:
+        over, dim = kernels.over_worlds(kernel), [self._span.size * blocks]
+        options = {"block_dim": BLOCK, "device": self.device, "record_cmd": record_cmd}
+        return wp.launch_tiled(over, dim=dim, inputs=self._given(blocks, inputs)[0], **options)
+
+    def launch_threads(self, kernel: wp.Kernel, threads: Threads, inputs: Sequence[object]) -> None:
+        """Launches ``kernel`` with so many threads a world."""
+        over, size = kernels.over_worlds(kernel), self._span.size
+        line = isinstance(threads, int)
+        dim, count = (size * threads, threads) if line else ((size, *threads), 0)
+        wp.launch(over, dim=dim, inputs=self._given(count, inputs)[0], device=self.device)
+
+    def _given(self, count: int, inputs: Sequence[object]) -> tuple[list[object], list[int]]:
+        """A kernel's arguments over worlds, and where each of ``inputs`` is among them."""
+        span = self._span
         arguments: list[object] = [span.first, span.active[span.depth], count]
+        places = []
         for value in inputs:
+            places.append(len(arguments))
             if isinstance(value, wp.array):
                 arguments.append(value if getattr(value, "is_rows", False) else self.array(value))
             elif isinstance(value, Address):
                 arguments += [int(value), value.step % 2**64]
             else:
                 arguments.append(value)
-        if blocks:
-            wp.launch_tiled(over, dim=[span.size * count], inputs=arguments, block_dim=BLOCK, device=self.device)
-        else:
-            wp.launch(over, dim=span.size * count, inputs=arguments, device=self.device)
+        return arguments, places
 
     def each(self, function: Callable[[], None]) -> None:
         """Runs (or records) what knows only the arrays of one world, in one world after the other."""

@@ -92,7 +92,16 @@ def subtract_gradient(
     low_open: wp.int32,
     high_open: wp.int32,
     number: array(wp.int32),
-    faces: Faces,
+    n: wp.int32,
+    moving: wp.int32,
+    shared: wp.int32,
+    open_: wp.int32,
+    across: array(wp.int32),
+    kinds: array(wp.uint8),
+    density: array(wp.float64),
+    phi: array(wp.float64),
+    shares: array(wp.float64),
+    conductance: array(wp.float64),
     impulse: array(wp.float64),
     velocity: wp.array3d[Any],
 ):
@@ -100,9 +109,11 @@ def subtract_gradient(
     and faces of solids keep what they have. Each face is one thread's: its cell's low face, and at the end of the axis
     the high one.
 
-    ``number`` [cells]: row-major to brick order; ``impulse`` [n]; ``step``: the cell size along the axis.
+    ``number`` [cells]: row-major to brick order; ``n`` to ``conductance``: see ``Faces``; ``impulse`` [n]; ``step``:
+    the cell size along the axis.
     """
     i, j, k = wp.tid()
+    faces = Faces(n, moving, shared, open_, across, kinds, density, phi, shares, conductance)
     cells = beyond(axis, velocity.shape[0], velocity.shape[1], velocity.shape[2], -1)
     length, place = entry(axis, cells[0], cells[1], cells[2]), entry(axis, i, j, k)
     here = number[(i * cells[1] + j) * cells[2] + k]

@@ -42,7 +42,8 @@ def argument_types(kernel: wp.Kernel) -> dict[str, object]:
 def _write(kernel: wp.Kernel) -> wp.Kernel:
     function = ast.parse(textwrap.dedent(inspect.getsource(kernel.func))).body[0]
     assert isinstance(function, ast.FunctionDef)
-    text = ast.unparse(_OwnPlace().visit(ast.Module(function.body, [])))
+    place = _OwnPlace()
+    text = ast.unparse(place.visit(ast.Module(function.body, [])))
     types = argument_types(kernel)
     arguments, views = ["_first: I32", "_active: I32", "_items: wp.int32"], []
     namespace: dict[str, object] = {"wp": wp, "I32": I32}
@@ -57,15 +58,12 @@ def _write(kernel: wp.Kernel) -> wp.Kernel:
         else:
             namespace[f"{name}_type"] = kind
             arguments.append(f"{name}: {name}_type")
-    place = "_slot, _lane = wp.tid()" if "_lane" in text else "_slot = wp.tid()"
     source = "\n".join(
         [
             f"def {kernel.func.__name__}({', '.join(arguments)}):",
-            f"    {place}",
-            "    _which = _slot // _items",
+            *(f"    {line}" for line in PLACE[place.names]),
             "    if _active[_which] != 0:",
             "        _world = _first[0] + _which",
-            "        _item = _slot - _which * _items",
             *(f"        {view}" for view in views),
             textwrap.indent(text, 8 * " "),
         ]
@@ -79,17 +77,27 @@ def _write(kernel: wp.Kernel) -> wp.Kernel:
     return wp.kernel(scope[kernel.func.__name__], module=module, enable_backward=False)
 
 
+PLACE = {
+    ("_item",): ["_slot = wp.tid()", "_which = _slot // _items", "_item = _slot - _which * _items"],
+    ("_item", "_lane"): ["_slot, _lane = wp.tid()", "_which = _slot // _items", "_item = _slot - _which * _items"],
+    ("_x", "_y", "_z"): ["_which, _x, _y, _z = wp.tid()"],
+}
+"""How a thread finds its place: one of a line, a lane of a block, or one of a grid."""
+
+
 class _OwnPlace(ast.NodeTransformer):
-    """Puts, for ``wp.tid()``, a thread's place within its world."""
+    """Puts, for ``wp.tid()``, a thread's place within its world; ``names``: what that is called (``PLACE``)."""
+
+    names: tuple[str, ...] = ("_item",)
 
     def visit_Assign(self, node: ast.Assign) -> ast.AST | list[ast.stmt]:
         call = node.value
         if not (isinstance(call, ast.Call) and ast.unparse(call.func) == "wp.tid"):
             return node
         target = node.targets[0]
-        names = target.elts if isinstance(target, ast.Tuple) else [target]
-        places = ["_item", "_lane"][: len(names)]
-        return [ast.parse(f"{ast.unparse(n)} = {place}").body[0] for n, place in zip(names, places, strict=True)]
+        mine = [ast.unparse(name) for name in (target.elts if isinstance(target, ast.Tuple) else [target])]
+        self.names = next(names for names in PLACE if len(names) == len(mine))
+        return [ast.parse(f"{name} = {place}").body[0] for name, place in zip(mine, self.names, strict=True)]
 
 
 @wp.kernel(enable_backward=False)

@@ -202,3 +202,33 @@ def test_walls_need_a_fraction():
         projection.project(velocity, np.ones((8, 6)), walls=velocity)
     with pytest.raises(ValueError, match="fraction: expected one array for each of 2 axes, got 1"):
         projection.divergence(velocity, fraction=velocity[:1])
+
+
+@pytest.mark.parametrize("shape", [(14, 9), (7, 6, 5)], ids=["2D", "3D"])
+def test_velocities_of_many_worlds_are_projected_as_those_of_each(shape):
+    count, boundary = 3, (("open", "wall"), "periodic", ("wall", "open"))[: len(shape)]
+    rng = np.random.default_rng(0)
+    velocity = [np.stack(u) for u in zip(*(random_velocity(shape, boundary, s) for s in range(count)), strict=True)]
+    walls = [0.1 * rng.standard_normal(u.shape) for u in velocity]
+    density = 10.0 ** rng.uniform(0, 2, (count, *shape))
+    shares = [rng.uniform(0.0, 1.0, u.shape) for u in velocity]
+    for axis, sides in enumerate(oracle.sides(boundary, len(shape))):
+        if sides[0] == "periodic":
+            ends = np.moveaxis(shares[axis], axis + 1, 0)
+            ends[-1] = ends[0]
+    still = {}
+    moving = {"surface": rng.random((count, *shape)) - 0.8, "solid": rng.random((count, *shape)) < 0.1}
+    cut = moving | {"fraction": shares, "walls": walls}
+    many = Projection(Solver(shape, worlds=count, boundary=boundary, device="cpu"))
+    alone = [Projection(Solver(shape, boundary=boundary, device="cpu")) for _ in range(count)]
+    for given in (still, moving, cut, still):
+        after = [u.astype(np.float32 if given is moving else np.float64) for u in velocity]
+        mine = [[u[w].copy() for u in after] for w in range(count)]
+        impulse = many.project(after, density, **given)
+        left = many.divergence(after, **{name: given[name] for name in ("fraction", "walls") if name in given})
+        for w, one in enumerate(alone):
+            own = {k: [p[w] for p in v] if isinstance(v, list) else v[w] for k, v in given.items()}
+            assert np.array_equal(one.project(mine[w], density[w], **own), impulse[w])
+            assert all(np.array_equal(u[w], v) for u, v in zip(after, mine[w], strict=True))
+            kept = {name: own[name] for name in ("fraction", "walls") if name in own}
+            assert np.array_equal(one.divergence(mine[w], **kept), left[w])

@@ -56,7 +56,9 @@ def _parser() -> argparse.ArgumentParser:
         epilog="The benchmark is run from the repository, not from an installation: make bench.",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    commands.add_parser("demo", help="run the rising bubbles, or 'demo liquid', or 'demo smoke' (options: --help)")
+    commands.add_parser(
+        "demo", help="run the rising bubbles, or 'demo liquid', 'smoke' or 'learn_force' (options: --help)"
+    )
     commands.add_parser("info", help="versions, devices, and the preconditioners that can be used here")
 
     solve = commands.add_parser(
@@ -140,7 +142,7 @@ def _boundary(text: str) -> str | tuple[str | tuple[str, ...], ...]:
 def _demo(argv: list[str]) -> int:
     import importlib
 
-    name = argv[0] if argv[:1] in (["liquid"], ["smoke"]) else "rising_bubbles"
+    name = argv[0] if argv and argv[0] in ("liquid", "smoke", "learn_force") else "rising_bubbles"
     example = importlib.import_module(f"hpsolver.examples.{name}")
     code: int = example.main(argv if name == "rising_bubbles" else argv[1:])
     return code or OK

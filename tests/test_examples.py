@@ -4,11 +4,12 @@ import builtins
 
 import numpy as np
 import pytest
+import torch
 import warp as wp
 from PIL import Image
 
 from hpsolver import Solver
-from hpsolver.examples import liquid, plug_in, rising_bubbles, smoke, two_phase_flow
+from hpsolver.examples import learn_force, liquid, plug_in, rising_bubbles, smoke, two_phase_flow
 
 TINY = ["--shape", "32x32", "--frames", "8"]
 PICTURES = ("rising_bubbles.gif", "frame.png", "convergence.png")
@@ -188,3 +189,37 @@ def test_the_plumes_graph_does_what_its_launches_do():
     for mine, theirs in zip(recorded.velocity, launched.velocity, strict=True):
         assert np.array_equal(mine.numpy(), theirs.numpy())
     assert recorded.divergence() < 1e-3
+
+
+def test_learn_force_brings_bubbles_to_their_targets(tmp_path, capsys):
+    small = ["--worlds", "3", "--cells", "16", "--rounds", "8", "--device", "cpu"]
+    assert learn_force.main([*small, "--out", str(tmp_path)]) == 0
+    assert "3 of 3 bubbles" in capsys.readouterr().out
+    with Image.open(tmp_path / "learn_force.gif") as film:
+        assert film.n_frames == 21
+    with Image.open(tmp_path / "learn_force.png") as picture:
+        picture.verify()
+
+
+def test_learn_force_says_so_when_it_has_not_learnt(capsys):
+    assert learn_force.main(["--worlds", "2", "--cells", "8", "--frames", "2", "--rounds", "1", "--no-pictures"]) == 1
+    assert "CHECK FAILED: 2 bubbles should be there" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        learn_force.main(["--cells", "4"])
+    assert "argument --cells: must be at least 8, got 4" in capsys.readouterr().err
+
+
+def test_gradients_of_learn_force_are_those_of_finite_differences():
+    """Forces, projection and transport of two frames, in two worlds."""
+    n, worlds = 8, 2
+    solver = Solver((n, n), spacing=1.0 / n, worlds=worlds, tolerance=1e-12, precision="float64", device="cpu")
+    start = learn_force.begin(worlds, n, torch.device("cpu"))
+
+    def places(force):
+        state = start
+        for frame in range(2):
+            state = learn_force.advance(solver, state, force[frame])
+        return learn_force.centre(state.light)
+
+    force = torch.tensor(np.random.default_rng(0).standard_normal((2, worlds, 2)), requires_grad=True)
+    assert torch.autograd.gradcheck(places, (force,), eps=1e-5, atol=1e-8, rtol=1e-4)

@@ -154,9 +154,10 @@ def adopt_target(
     """
     check_writable(value, name)
     target = adopt(value, name, shape, device, worlds=worlds)
-    strides = zip((target.step, *target.strides), (worlds or 1, *shape), strict=True)
-    if 0 in (stride for stride, n in strides if n > 1):
-        raise ValueError(f"{name}: cells share memory (strides {value.strides}); pass an array with a place for each")
+    strides, lengths = (target.step, *target.strides), (worlds or 1, *shape)
+    if 0 in (stride for stride, n in zip(strides, lengths, strict=True) if n > 1):
+        where = strides if worlds else target.strides
+        raise ValueError(f"{name}: cells share memory (strides {where}); pass an array with a place for each")
     return target
 
 

@@ -100,13 +100,19 @@ class Frame:
 
     def _load(self) -> None:
         """Compiles and loads every kernel that a frame may need, before it is captured."""
-        compile_built(self._system.device)
+        if self._worlds:
+            self._worlds.compile(self._rehearse)
+        else:
+            compile_built(self._system.device)
         with everywhere(self._worlds):
-            self._system.assemble()
-            if self._preconditioner.graph_safe or self._worlds:
-                self._pcg.load(self._preconditioner)
-            if self._fallback:
-                self._pcg.load(self._fallback)
+            self._rehearse()
+
+    def _rehearse(self) -> None:
+        self._system.assemble()
+        if self._preconditioner.graph_safe or self._worlds:
+            self._pcg.load(self._preconditioner)
+        if self._fallback:
+            self._pcg.load(self._fallback)
 
     def _begin_and_finish(self, loop: Loop) -> None:
         self._begin(loop)

@@ -13,13 +13,10 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import itertools
 import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-import numpy as np
 import warp as wp
 
 from hpsolver.kernels import worlds as kernels
@@ -28,12 +25,7 @@ from hpsolver.kernels.building import BLOCK, SPREAD, Recorded, Threads
 from .arrays import Address
 from .capture import capture_frame
 from .pcg import Loop
-
-TOGETHER = 4096
-"""Cells of the worlds that go together on a CPU: those whose arrays its caches hold."""
-
-DEPTH = 4
-"""Loops that a frame nests, at most."""
+from .shares import Span, pool, shares
 
 ROW = 64
 """Rows of storage begin at multiples of so many bytes."""
@@ -44,32 +36,23 @@ def everywhere(worlds: Worlds | None) -> contextlib.AbstractContextManager[None]
     return worlds.all() if worlds else contextlib.nullcontext()
 
 
-def thread_count() -> int:
-    """Threads for many worlds on a CPU: processors that this process may use, at most ``OMP_NUM_THREADS``."""
-    mine = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    asked = os.environ.get("OMP_NUM_THREADS", "")
-    return min(mine, max(int(asked), 1)) if asked.isdigit() else mine
+class _Noted:
+    """Notes what would be launched (``hpsolver.kernels.building.Spread``)."""
 
+    def __init__(self) -> None:
+        self.kernels: list[wp.Kernel] = []
 
-@functools.cache
-def _threads() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="hpsolver")
+    def launch(self, kernel: wp.Kernel, blocks: int, inputs: Sequence[object]) -> None:
+        self.kernels.append(kernel)
 
+    def launch_threads(self, kernel: wp.Kernel, threads: Threads, inputs: Sequence[object]) -> None:
+        if not kernel.is_generic:  # of which the types come with the launch
+            self.kernels.append(kernel)
 
-class _Span:
-    """Worlds from ``begin`` to ``end``, of which ``size`` go together, from ``first`` on; which of these do anything,
-    by depth of loops."""
+    def record(self, kernel: wp.Kernel, blocks: int, inputs: Sequence[object]) -> Recorded:
+        raise NotImplementedError("only launches are noted")
 
-    def __init__(self, begin: int, end: int, size: int, device: wp.Device):
-        self.begin, self.end, self.size, self.depth = begin, end, size, 0
-        self.first, self.more = (wp.full(1, value, dtype=wp.int32, device=device) for value in (begin, 0))
-        self.active = [wp.ones(size, dtype=wp.int32, device=device) for _ in range(DEPTH + 1)]
-        self.any = [wp.zeros(1, dtype=wp.int32, device=device) for _ in range(DEPTH + 1)]
-
-    @property
-    def is_one(self) -> bool:
-        """All go together."""
-        return self.size == self.end - self.begin
+    def each(self, function: Callable[[], None]) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -93,15 +76,8 @@ class Worlds:
         self.count, self.device = count, device
         self._rows: dict[int, _Rows] = {}
         self._views: dict[tuple[int, int, type], wp.array] = {}
-        self._all = self._span = _Span(0, count, count, device)
-        if device.is_cuda or together == count:
-            self._shares = [self._all]
-            return
-        few = together or max(TOGETHER // cells, 1)
-        threads = min(thread_count(), -(-count // few))
-        bounds = np.linspace(0, count, threads + 1).astype(int).tolist()
-        shares = itertools.pairwise(bounds)
-        self._shares = [_Span(begin, end, min(few, end - begin), device) for begin, end in shares]
+        self._span = self._all = Span(0, count, count, device)
+        self._shares = shares(count, cells, device, together)
 
     @property
     def first_thread(self) -> bool:
@@ -131,12 +107,12 @@ class Worlds:
             return replays[0]
 
         def replay() -> None:
-            for done in [_threads().submit(one) for one in replays]:
+            for done in [pool().submit(one) for one in replays]:
                 done.result()
 
         return replay
 
-    def _carry_out(self, part: Callable[[Loop], None], share: _Span, loop: Loop) -> None:
+    def _carry_out(self, part: Callable[[Loop], None], share: Span, loop: Loop) -> None:
         before, self._span = self._span, share
         with self.all():
             if share.is_one:
@@ -151,6 +127,15 @@ class Worlds:
                 wp.launch(kernels.begin, dim=1, inputs=places, device=self.device)
                 loop(share.more, body)
         self._span = before
+
+    def compile(self, run: Callable[[], None]) -> None:
+        """Compiles and loads what ``run`` launches, by as many threads as there are processors; runs nothing."""
+        noted = _Noted()
+        token = SPREAD.set(noted)
+        run()
+        SPREAD.reset(token)
+        modules = dict.fromkeys(kernels.over_worlds(kernel).module for kernel in noted.kernels)
+        wp.force_load(self.device, modules=list(modules), block_dim=BLOCK, max_workers=os.cpu_count())
 
     def _masked(self, loop: Loop) -> Loop:
         """``loop`` while the condition holds in any world; the body does nothing in the others."""

@@ -25,7 +25,8 @@ def over_worlds(kernel: wp.Kernel) -> wp.Kernel:
     """The kernel over many worlds. Its arguments: first, active, items (threads or blocks a world), then those of
     ``kernel``: an array [n] as [worlds, n], an address (uint64) followed by the bytes from world to world."""
     if kernel not in _OVER:  # all of its module, which would be compiled anew for each
-        _OVER.update({sibling: _write(sibling) for sibling in kernel.module.kernels.values() if sibling not in _OVER})
+        siblings = [*kernel.module.kernels.values(), kernel]  # of two with one name the module keeps the later one
+        _OVER.update({sibling: _write(sibling) for sibling in siblings if sibling not in _OVER})
     return _OVER[kernel]
 
 

@@ -1,0 +1,60 @@
+"""Which of many worlds go together: all on a GPU; on a CPU a share for each thread, of which a few go at a time."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import os
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import warp as wp
+
+TOGETHER = 4096
+"""Cells of the worlds that go together on a CPU: those whose arrays its caches hold."""
+
+DEPTH = 4
+"""Loops that a frame nests, at most."""
+
+
+def thread_count() -> int:
+    """Threads for many worlds on a CPU: processors that this process may use, at most ``OMP_NUM_THREADS``."""
+    mine = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    return min(mine, max(int(asked), 1)) if asked.isdigit() else mine
+
+
+@functools.cache
+def pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="hpsolver")
+
+
+class Span:
+    """Worlds from ``begin`` to ``end``, of which ``size`` go together, from ``first`` on; which of these do anything,
+    by depth of loops."""
+
+    def __init__(self, begin: int, end: int, size: int, device: wp.Device):
+        self.begin, self.end, self.size, self.depth = begin, end, size, 0
+        self.first, self.more = (wp.full(1, value, dtype=wp.int32, device=device) for value in (begin, 0))
+        self.active = [wp.ones(size, dtype=wp.int32, device=device) for _ in range(DEPTH + 1)]
+        self.any = [wp.zeros(1, dtype=wp.int32, device=device) for _ in range(DEPTH + 1)]
+
+    @property
+    def is_one(self) -> bool:
+        """All go together."""
+        return self.size == self.end - self.begin
+
+
+def shares(count: int, cells: int, device: wp.Device, together: int | None) -> list[Span]:
+    """How ``count`` worlds are shared out.
+
+    Args:
+        cells: of a world.
+        together: worlds that go together; None: what is fast on the device.
+    """
+    if device.is_cuda or together == count:
+        return [Span(0, count, count, device)]
+    few = together or max(TOGETHER // cells, 1)
+    threads = min(thread_count(), -(-count // few))
+    bounds = np.linspace(0, count, threads + 1).astype(int).tolist()
+    return [Span(begin, end, min(few, end - begin), device) for begin, end in itertools.pairwise(bounds)]

@@ -8,7 +8,7 @@ worlds, medians.
 - `loop`: one `Solver(shape)`, called once for each world; `W solvers`: each world has its own, as it must where a
   solver keeps something from frame to frame.
 - `SuperLU`: SciPy's, world by world. `Torch dense`: a batched Cholesky factorization of dense matrices, where they fit.
-- `backward`: Torch's backward pass through the step of all worlds, over the `solve` part of that step.
+- `backward`: Torch's backward pass through a step, whose `solve` part is what it repeats.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ CHECKED = 4
 """Worlds of a frame whose residual is checked."""
 WAYS = ("worlds", "all threads", "loop", "W solvers", "SuperLU", "Torch dense")
 SCALES = {
-    "quick": {"shapes": ((8, 8),), "worlds": (1, 4), "frames": 2, "gradients": ((8, 8), 4)},
+    "quick": {"shapes": ((8, 8),), "worlds": (1, 4), "frames": 2, "gradients": (((8, 8), None), ((8, 8), 4))},
     "default": {
         "shapes": ((16, 16), (32, 32), (64, 64), (128, 64), (16, 16, 16)),
         "worlds": (1, 16, 64, 256),
         "frames": 8,
-        "gradients": ((32, 32), 64),
+        "gradients": (((32, 32), None), ((128, 128), None), ((256, 256), None), ((32, 32), 64), ((64, 64), 64)),
     },
 }
 SCALES["full"] = SCALES["default"] | {"worlds": (1, 4, 16, 64, 256, 1024, 4096), "frames": 16}
@@ -134,6 +134,13 @@ def measure(plan: dict) -> Iterable[dict]:
         for worlds in plan["worlds"]:
             if worlds * np.prod(shape) > 2e6:
                 continue
+            held = memory.held()
+            solver = Solver(shape, worlds=worlds, tolerance=TOLERANCE, device="cpu")
+            solver.step(*frames(shape, worlds, 0))
+            row = {"shape": shape, "W": worlds, "preconditioner": solver.preconditioner.name}
+            row["iterations"] = float(solver.info.iterations.mean())
+            row["bytes"] = float((memory.held() - held) / (worlds * np.prod(shape)))
+            del solver
             everybody = ways(shape, worlds)
             given = [frames(shape, worlds, f) for f in range(3)]
             taken = {name: [] for name, solve in everybody.items() if solve}
@@ -148,30 +155,26 @@ def measure(plan: dict) -> Iterable[dict]:
                     for world in {*range(0, worlds, max(worlds // CHECKED, 1))}:
                         A = check.assemble(density[world])
                         worst[name] = max(worst[name], check.true_residual(A, rhs[world], pressure[world]))
-            held = memory.held()
-            solver = Solver(shape, worlds=worlds, tolerance=TOLERANCE, device="cpu")
-            solver.step(*given[0])
-            row = {"shape": shape, "W": worlds, "preconditioner": solver.preconditioner.name}
+            everybody.clear()
             row |= {name: float(np.median(times[2:])) for name, times in taken.items()}
             row["failed"] = [name for name in taken if not check.passes(worst[name], TOLERANCE)]
-            row["iterations"] = float(solver.info.iterations.mean())
-            row["bytes"] = float((memory.held() - held) / (worlds * np.prod(shape)))
             yield row
 
 
-def gradients(plan: dict) -> dict:
-    """Milliseconds of a step of all worlds, of its solve part, and of the backward pass through it."""
-    shape, worlds = plan["gradients"]
+def gradients(shape: tuple[int, ...], worlds: int | None, count: int) -> dict:
+    """Milliseconds of a step, of its solve part, and of the backward pass through it; of one solver or of many worlds."""
     solver = Solver(shape, worlds=worlds, tolerance=TOLERANCE, device="cpu")
     step, solve, backward = [], [], []
-    for frame in range(2 + 2 * plan["frames"]):
-        density, rhs = (torch.tensor(part) for part in frames(shape, worlds, frame % 3))
+    for frame in range(2 + count):
+        given = [
+            torch.tensor(part) for part in (*frames(shape, worlds or 1, frame % 3), frames(shape, worlds or 1, 5)[1])
+        ]
+        density, rhs, weight = given if worlds else (part[0] for part in given)
         density.requires_grad_(), rhs.requires_grad_()
         begun = perf_counter()
         pressure = solver.step(density, rhs)
         step.append(1e3 * (perf_counter() - begun))
         solve.append(solver.info.timings["solve"])
-        weight = torch.tensor(frames(shape, worlds, 5)[1])
         begun = perf_counter()
         pressure.backward(weight)
         backward.append(1e3 * (perf_counter() - begun))
@@ -188,7 +191,7 @@ def main(argv: list[str] | None = None) -> int:
         for row in measure(plan):
             found["rows"].append(row)
             progress.step(f"{row['W']} of {report.shape_text(row['shape'])}")
-        found["gradients"] = gradients(plan)
+        found["gradients"] = [gradients(*case, 2 * plan["frames"]) for case in plan["gradients"]]
     text = markdown(found)
     report.write(options.out, "worlds", found, text)
     print(text)
@@ -204,12 +207,14 @@ def markdown(found: dict) -> str:
     ]
     heads = ["shape", "W", "preconditioner", "iterations", *WAYS]
     heads += ["worlds over loop", "frames of a world a second", "bytes a cell"]
-    g = found["gradients"]
-    sentence = (
-        f"{g['W']} worlds of {report.shape_text(g['shape'])}: step {g['step']:.1f} ms, of which solve "
-        f"{g['solve']:.1f}; backward {g['backward']:.1f}, {g['backward'] / g['solve']:.2f} of the solve."
-    )
-    text = [__doc__.split("\n\n", 1)[1].strip(), report.table(heads, lines), sentence]
+    backward = [
+        [report.shape_text(g["shape"]), g["W"] or "one solver"]
+        + [report.number(g[part]) for part in ("step", "solve", "backward")]
+        + [f"{g['backward'] / g['solve']:.2f}"]
+        for g in found["gradients"]
+    ]
+    of_backward = report.table(["shape", "W", "step", "of it solve", "backward", "backward over solve"], backward)
+    text = [__doc__.split("\n\n", 1)[1].strip(), report.table(heads, lines), "Gradients, milliseconds:", of_backward]
     return "\n\n".join(["# Many worlds", report.preface(found), *text])
 
 

@@ -22,7 +22,7 @@ import numpy as np
 import warp as wp
 
 from hpsolver.kernels import gradients as kernels
-from hpsolver.kernels.building import launch_threads, rows, table
+from hpsolver.kernels.building import launch, launch_threads, rows, table
 
 from . import arrays
 from .frame import Frame
@@ -188,9 +188,9 @@ class Adjoint:
         harmonic = int(system.grid.face_average == "harmonic")
         operator = [system.density, system.conductance, system.diagonal, system.cell_across, self._scale]
         operator.append(system.assembled_from[2])
-        inputs = [system.size, harmonic, *operator, kept.pressure, self.pressure, self._gradient]
+        inputs = [system.slots, system.size, harmonic, *operator, kept.pressure, self.pressure, self._gradient]
         with arrays.caller_stream(kind, system.device), off_tape(), everywhere(self._solver.many):
-            launch_threads(kernels.by_density, system.size, inputs, system.device)
+            launch(kernels.by_density, system.slots, inputs, system.device)
         return self._gradient
 
     def by_faces(self, kept: Kept, faces: tuple[torch.Tensor, ...]) -> list[torch.Tensor]:

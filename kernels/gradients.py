@@ -12,47 +12,32 @@ from typing import Any
 import warp as wp
 
 from .assembly import AIR, FLUID, nearness
+from .building import array, block_kernel, body
 
+F64, I32 = array(wp.float64), array(wp.int32)
 HALF, ZERO = wp.constant(wp.float64(0.5)), wp.constant(wp.float64(0.0))
 ONE, TWO = wp.constant(wp.float64(1.0)), wp.constant(wp.float64(2.0))
 
 
-@wp.kernel(enable_backward=False)
-def by_density(
-    n: wp.int32,
-    harmonic: wp.int32,
-    density: wp.array[wp.float64],
-    conductance: wp.array[wp.float64],
-    diagonal: wp.array[wp.float64],
-    across: wp.array[wp.int32],
-    scale: wp.array[wp.float64],
-    shares: wp.array[wp.float64],
-    pressure: wp.array[wp.float64],
-    adjoint: wp.array[wp.float64],
-    gradient: wp.array[wp.float64],
-):
-    """gradient [n] = dL/d(density). ``across`` [directions, n]: the cell across each face, -1 for none; ``scale``
-    [directions]: 1 / h^2; ``shares`` [directions, n], or a dummy. One thread per cell."""
-    i = wp.tid()
-    rho = density[i]
-    total = ZERO
-    through_open_sides = diagonal[i]
-    for d in range(across.shape[0] / n):
-        c = conductance[d * n + i]
-        if c > ZERO:
-            j = across[d * n + i]
-            through_open_sides -= c
-            s = scale[d]
-            if shares.shape[0] > 1:
-                s = s * shares[d * n + i]
-            slope = -HALF * s / (rho * rho)
-            if harmonic == 0:
-                slope = -HALF * c * c / s
-            total -= (adjoint[i] - adjoint[j]) * (pressure[i] - pressure[j]) * slope
-    # In a cell without faces, solid or a region by itself, both pressures are zero, and the diagonal means nothing.
-    if adjoint[i] * pressure[i] != ZERO:
-        total += adjoint[i] * pressure[i] * through_open_sides / rho
-    gradient[i] = total
+by_density = block_kernel(
+    "hpsolver.gradients",
+    "by_density",
+    body("gradients/by_density"),
+    slots=wp.int32,
+    n=wp.int32,
+    harmonic=wp.int32,
+    density=F64,
+    conductance=F64,
+    diagonal=F64,
+    across=I32,
+    scale=F64,
+    shares=F64,
+    pressure=F64,
+    adjoint=F64,
+    gradient=F64,
+)
+"""gradient [n] = dL/d(density). ``across`` [directions, n]: the cell across each face, -1 for none; ``scale``
+[directions]: 1 / h^2; ``shares`` [directions, n], or a dummy. Blocks: slots."""
 
 
 @wp.kernel(enable_backward=False)

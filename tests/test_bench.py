@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from bench import __main__ as everything
-from bench import external, flow, fps, moving, options, readme_table
+from bench import external, flow, fps, moving, options, readme_table, worlds
 from bench.harness import command, report, rivals
 from hpsolver import preconditioners
 
@@ -142,6 +142,14 @@ def test_options_compares_the_choices_on_equal_frames(tmp_path):
     assert len(found["rows"]) == 2
     assert all(row[name][1] > 0 for row in found["rows"] for name in options.CHOICES)
     assert options.summary(found["rows"], 2)[1][2:] == ["1.00 (1.00)", "1.00 (1.00)"]
+
+
+def test_worlds_measures_every_way(tmp_path):
+    assert worlds.main(["--quick", "--out", str(tmp_path)]) == 0
+    found = json.loads((tmp_path / "worlds.json").read_text())
+    assert all(row["failed"] == [] and set(worlds.WAYS) <= set(row) for row in found["rows"])
+    assert [case["W"] for case in found["gradients"]] == [None, 4]
+    assert "worlds over loop" in (tmp_path / "worlds.md").read_text()
 
 
 def test_moving_measures_every_way(tmp_path):

@@ -162,7 +162,7 @@ def measure(plan: dict) -> Iterable[dict]:
 
 
 def gradients(shape: tuple[int, ...], worlds: int | None, count: int) -> dict:
-    """Milliseconds of a step, of its solve part, and of the backward pass through it; of one solver or of many worlds."""
+    """Milliseconds of a step, of its solve part, and of the backward pass; of one solver, or of many worlds."""
     solver = Solver(shape, worlds=worlds, tolerance=TOLERANCE, device="cpu")
     step, solve, backward = [], [], []
     for frame in range(2 + count):

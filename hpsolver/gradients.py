@@ -193,41 +193,60 @@ class Adjoint:
             launch(kernels.by_density, system.slots, inputs, system.device)
         return self._gradient
 
-    def by_faces(self, kept: Kept, faces: tuple[torch.Tensor, ...]) -> list[torch.Tensor]:
-        """dL/d(shares) or dL/d(coefficients), an array an axis, as Torch has it. Both ends of a periodic axis are one
-        face, whose gradient is that of its first entry."""
-        import torch
-
+    def share_gradient(self, kept: Kept, kind: str) -> None:
+        """dL/d(shares) or dL/d(coefficients) of all faces, which ``unpack_faces`` gives out; likewise."""
         solver, system = self._solver, self._solver.system
         kinds, phi, _ = system.assembled_from
-        gradient, found = self._by_share, []
-        lead = int(solver.worlds is not None)
         geometry = [system.cell_across, system.side, system.bricks.leaf_size, self._scale]
         harmonic = int(system.grid.face_average == "harmonic")
-        inputs = [system.size, harmonic, system.density, kinds, phi, *geometry, kept.pressure, self.pressure, gradient]
-        with arrays.caller_stream("torch", system.device), off_tape(), everywhere(solver.many):
+        pressures = [kept.pressure, self.pressure, self._by_share]
+        inputs = [system.size, harmonic, system.density, kinds, phi, *geometry, *pressures]
+        with arrays.caller_stream(kind, system.device), off_tape(), everywhere(solver.many):
             launch_threads(kernels.by_share, system.size, inputs, system.device)
-            for axis, like in enumerate(faces):
-                mine = torch.zeros(like.shape, dtype=like.dtype, device=like.device)
-                place = 2 * (system.grid.dimension - 1 - axis)
-                for direction, first in ((place + 1, 1), (place, 0)):
-                    part = gradient[direction * system.size : (direction + 1) * system.size]
-                    cells = mine.narrow(axis + lead, first, solver.grid.shape[axis])
-                    solver.staging.unpack(self._adopt(cells, "gradient"), part, True)
-                if system.grid.periodic(axis):
-                    mine.select(axis + lead, -1).zero_()
-                found.append(mine)
-        return found
+
+    def unpack_faces(self, axis: int, target: Any, kind: str) -> None:
+        """Writes an axis' part of that into an array of faces, of Torch's or Warp's. Both ends of a periodic axis are
+        one face, whose gradient is that of its first entry."""
+        solver, system = self._solver, self._solver.system
+        N, length = system.size, solver.grid.shape[axis]
+        before = (slice(None),) * (axis + int(solver.worlds is not None))
+        place = 2 * (system.grid.dimension - 1 - axis)
+        with arrays.caller_stream(kind, solver.device), off_tape(), everywhere(solver.many):
+            for direction, first in ((place + 1, 1), (place, 0)):
+                cells = target[(*before, slice(first, first + length))]
+                part = self._by_share[direction * N : (direction + 1) * N]
+                solver.staging.unpack(self._adopt(cells, "gradient"), part, True)
+            if system.grid.periodic(axis):
+                target[(*before, slice(length, length + 1))].zero_()
 
     def add(self, vector: wp.array, total: wp.array) -> None:
         """total [shape], of Warp's, += vector [N]."""
-        solver = self._solver
-        part, sum_ = wp.empty_like(total), wp.clone(total)
+        solver, part = self._solver, wp.empty_like(total)
+        with off_tape(), everywhere(solver.many):
+            solver.staging.unpack(self._adopt(part, "gradient"), vector)
+        self._add(part, total)
+
+    def add_faces(self, axis: int, total: wp.array) -> None:
+        """total, faces across an axis, of Warp's, += what ``share_gradient`` found."""
+        part = wp.empty_like(total)
+        self.unpack_faces(axis, part, "warp")
+        self._add(part, total)
+
+    def _add(self, part: wp.array, total: wp.array) -> None:
         with off_tape():
-            with everywhere(solver.many):
-                solver.staging.unpack(self._adopt(part, "gradient"), vector)
-            launch_threads(kernels.add, part.size, [part.flatten(), sum_.flatten()], solver.device)
+            sum_ = wp.clone(total)
+            launch_threads(kernels.add, part.size, [part.flatten(), sum_.flatten()], self._solver.device)
             wp.copy(total, sum_)
+
+    def by_faces(self, kept: Kept, faces: tuple[torch.Tensor, ...]) -> list[torch.Tensor]:
+        """The gradients of all faces, as Torch has them, an array an axis."""
+        import torch
+
+        self.share_gradient(kept, "torch")
+        found = [torch.empty_like(like, memory_format=torch.contiguous_format) for like in faces]
+        for axis, gradient in enumerate(found):
+            self.unpack_faces(axis, gradient, "torch")
+        return found
 
     def by_density(self, kept: Kept, like: torch.Tensor) -> torch.Tensor:
         """dL/d(density), as Torch has it."""

@@ -40,8 +40,8 @@ def step_on_tape(
     moving: Moving,
     out: Array | None,
 ) -> Array:
-    """``solver.step``, and on the tape what backward is to do, if density or right-hand side are arrays of Warp's that
-    have a gradient. Backward adds to what their ``grad`` holds.
+    """``solver.step``, and on the tape what backward is to do, if densities, right-hand side, or shares or coefficients
+    of faces are arrays of Warp's that have a gradient. Backward adds to what their ``grad`` holds.
 
     Raises:
         TypeError: as ``step``; ``out`` has no gradient, or an array is not Warp's.
@@ -49,31 +49,38 @@ def step_on_tape(
     """
     solid, air, surface, fraction = moving
     masks = {"solid": solid, "air": air, "surface": surface}
+    faces = density if solver.coefficients == "faces" else fraction
+    cells = None if solver.coefficients == "faces" else density
     with off_tape() as tape:
-        if not any(isinstance(array, wp.array) and array.requires_grad for array in (density, rhs)):
+        given = {"density": cells, "rhs": rhs, **{f"faces[{axis}]": face for axis, face in enumerate(faces or ())}}
+        differentiated = [array for array in given.values() if isinstance(array, wp.array) and array.requires_grad]
+        if not differentiated:
             return solver.step(density, rhs, out=out, fraction=fraction, **masks)
-        if fraction is not None or solver.coefficients == "faces":
-            raise TypeError("on a tape of Warp's, gradients are there for densities alone, not with shares of faces")
         if out is None:
-            out = wp.zeros(solver.grid.shape, dtype=rhs.dtype, device=solver.device, requires_grad=True)
-        for name, array in (("density", density), ("rhs", rhs), ("out", out)):
-            if not isinstance(array, wp.array):
+            out = wp.zeros(rhs.shape, dtype=rhs.dtype, device=solver.device, requires_grad=True)
+        for name, array in {**given, "out": out}.items():
+            if array is not None and not isinstance(array, wp.array):
                 raise TypeError(f"{name}: on a tape of Warp's all must be Warp arrays, got {type(array).__name__}")
         if not out.requires_grad:
             raise TypeError("out: on a tape it must have a gradient (requires_grad=True)")
         if solver.device.is_capturing:
             raise RuntimeError("step on a tape cannot be recorded into a graph: backward is judged on the host")
-        solver.step(density, rhs, out=out, **masks)
+        solver.step(density, rhs, out=out, fraction=fraction, **masks)
         kept = solver.adjoint.keep()
 
     def backward() -> None:
         adjoint = solver.adjoint  # which alone would not keep the solver
-        adjoint.solve(kept, density, out.grad, "warp")
-        if density.requires_grad:
-            adjoint.add(adjoint.density_gradient(kept, "warp"), density.grad)
+        adjoint.solve(kept, cells, out.grad, "warp")
+        if cells is not None and cells.requires_grad:
+            adjoint.add(adjoint.density_gradient(kept, "warp"), cells.grad)
         if rhs.requires_grad:
             adjoint.add(adjoint.pressure, rhs.grad)
+        if any(face.requires_grad for face in faces or ()):
+            adjoint.share_gradient(kept, "warp")
+        for axis, face in enumerate(faces or ()):
+            if face.requires_grad:
+                adjoint.add_faces(axis, face.grad)
 
     assert tape is not None
-    tape.record_func(backward, [array for array in (density, rhs, out) if array.requires_grad])
+    tape.record_func(backward, [*differentiated, out])
     return out

@@ -295,3 +295,33 @@ def test_a_tape_records_a_step_of_many_worlds():
     tape.backward()
     for array, tensor in zip(mine, (d, b), strict=True):
         assert np.allclose(array.grad.numpy(), tensor.grad.numpy(), rtol=1e-12, atol=0)
+
+
+@pytest.mark.parametrize("count", [None, 2], ids=["one", "two worlds"])
+@pytest.mark.parametrize("coefficients", ["density", "faces"])
+def test_a_tape_carries_gradients_to_faces(coefficients, count):
+    """Those of Torch; shares of faces beside densities, and coefficients of faces."""
+    shape, boundary = (6, 5), (("open", "wall"), "periodic")
+    lead = () if count is None else (count,)
+    rng = np.random.default_rng(0)
+    faces = [rng.uniform(0.1, 1.0, (*lead, *(n + (a == b) for b, n in enumerate(shape)))) for a in range(2)]
+    faces[1][..., -1] = faces[1][..., 0]
+    density, rhs = 10.0 ** rng.uniform(0, 1, (*lead, *shape)), rng.standard_normal((*lead, *shape))
+    options = {"boundary": boundary, "tolerance": 1e-12, "precision": "float64", "worlds": count, "device": "cpu"}
+
+    def step(solver, rho, b, open_shares, **more):
+        if coefficients == "faces":
+            return solver.step(tuple(open_shares), b, **more)
+        return solver.step(rho, b, fraction=tuple(open_shares), **more)
+
+    tensors = [torch.tensor(values, requires_grad=True) for values in (density, rhs, *faces)]
+    step(Solver(shape, coefficients=coefficients, **options), *tensors[:2], tensors[2:]).square().sum().backward()
+    mine = [wp.array(v, dtype=wp.float64, device="cpu", requires_grad=True) for v in (density, rhs, *faces)]
+    out = wp.zeros((*lead, *shape), dtype=wp.float64, device="cpu", requires_grad=True)
+    with wp.Tape() as tape:
+        step(Solver(shape, coefficients=coefficients, **options), *mine[:2], mine[2:], out=out)
+    out.grad.assign(2.0 * out.numpy())
+    tape.backward()
+    for array, tensor in zip(mine, tensors, strict=True):
+        expected = np.zeros(tensor.shape) if tensor.grad is None else tensor.grad.numpy()
+        assert np.allclose(array.grad.numpy(), expected, rtol=1e-12, atol=0)

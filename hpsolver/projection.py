@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,6 +13,7 @@ from hpsolver.kernels.building import launch_threads, rows, table
 
 from . import arrays
 from .arrays import Array
+from .collocated import Collocated
 from .solver import Solver
 from .worlds import everywhere
 
@@ -41,7 +43,7 @@ class Projection:
         self._shape = (1,) * self._missing + grid.shape
         self._lead = (solver.worlds,) if solver.worlds else ()
         self._rhs = wp.zeros((*self._lead, *grid.shape), dtype=wp.float64, device=device)
-        self._number = table(wp.array(system.bricks.number, dtype=wp.int32, device=device))
+        self.number = table(wp.array(system.bricks.number, dtype=wp.int32, device=device))
         self._flux: list[wp.array] = []
         self._rest: list[wp.array] = []
 
@@ -78,19 +80,51 @@ class Projection:
         for array in velocity:
             arrays.check_writable(array, "velocity")
         with arrays.caller_stream(adopted[0].kind, solver.device):
-            self._divergence(adopted, fraction, walls, -1.0, self._view(self._rhs))
+            self._divergence(adopted, fraction, walls, -1.0, self.ours_on_three_axes(self._rhs))
             if out is None and not solver.device.is_capturing:
-                out = self._like(adopted[0])
+                out = self.like(adopted[0])
             moving = {"solid": solid, "air": air, "surface": surface, "fraction": fraction}
             solver.step(density, self._rhs, out=out, **moving)
             for axis, component in enumerate(adopted):
                 low, high = (int(word == "open") for word in solver.grid.boundary[axis])
                 sides = [axis + self._missing, wp.float64(solver.grid.spacing[axis]), low, high]
                 given = [solver.last_pressure, self._component(component, axis)]
-                inputs = [*sides, self._number, *self._faces_of(solver), *given]
-                self._launch(kernels.subtract_gradient, self._shape, inputs)
+                inputs = [*sides, self.number, *self._faces_of(solver), *given]
+                self.launch(kernels.subtract_gradient, inputs)
         self._give_back(velocity, adopted)
         return out
+
+    def project_cells(
+        self,
+        velocity: Sequence[Array],
+        density: Array,
+        *,
+        solid: Array | None = None,
+        air: Array | None = None,
+        surface: Array | None = None,
+        fraction: Sequence[Array] | None = None,
+        out: Array | None = None,
+    ) -> Array:
+        """Makes a velocity at the centres of cells nearly free of divergence, in place: an approximate projection, that
+        of its means at faces (``collocated``), second order in the cells' size where it is smooth.
+
+        Args:
+            velocity: one array [shape] an axis. In solid cells it is the solid's own, and stays; into air the caller
+                extends it. Through walls nothing flows; at open sides it is the next cell's.
+            density, solid, air, surface, fraction, out: as for ``project``.
+
+        Returns:
+            The impulse, as ``project``. What the means at faces become is exactly free of divergence.
+
+        Raises:
+            TypeError, ValueError, RuntimeError: as ``project``.
+        """
+        moving = {"air": air, "surface": surface, "fraction": fraction}
+        return self._collocated.project(velocity, density, solid, out, moving)
+
+    @functools.cached_property
+    def _collocated(self) -> Collocated:
+        return Collocated(self)
 
     def divergence(
         self,
@@ -105,18 +139,19 @@ class Projection:
         solver = self.solver
         adopted = self._adopt(velocity, "velocity")
         if out is None:
-            out = self._like(adopted[0])
+            out = self.like(adopted[0])
         target = arrays.adopt(out, "out", solver.grid.shape, solver.device, worlds=solver.worlds)
         if target.dtype != "float64":
             raise TypeError(f"out: dtype must be float64, got {target.dtype}")
         with arrays.caller_stream(adopted[0].kind, solver.device):
-            self._divergence(adopted, fraction, walls, 1.0, self._wrap(target, solver.grid.shape))
+            self._divergence(adopted, fraction, walls, 1.0, self.on_three_axes(target, solver.grid.shape))
         self._give_back([out], [target])
         return out
 
-    def _launch(self, kernel: wp.Kernel, threads: tuple[int, ...], inputs: list[object]) -> None:
+    def launch(self, kernel: wp.Kernel, inputs: list[object], threads: tuple[int, ...] | None = None) -> None:
+        """One thread a cell, or other ``threads``, in every world."""
         with everywhere(self.solver.many):
-            launch_threads(kernel, threads, inputs, self.solver.device)
+            launch_threads(kernel, threads or self._shape, inputs, self.solver.device)
 
     @staticmethod
     def _faces_of(solver: Solver) -> list[object]:
@@ -144,7 +179,7 @@ class Projection:
         for axis, flow in enumerate(flows):
             scale = wp.float64(sign / solver.grid.spacing[axis])
             inputs = [axis + self._missing, int(axis == 0), scale, flow, total]
-            self._launch(kernels.add_divergence, self._shape, inputs)
+            self.launch(kernels.add_divergence, inputs)
 
     def _through(
         self, velocity: list[wp.array], fraction: Sequence[Array], walls: Sequence[Array] | None
@@ -160,7 +195,7 @@ class Projection:
         if walls is not None:
             moving = [self._component(part, axis) for axis, part in enumerate(self._adopt(walls, "walls"))]
         for flux, *inputs in zip(self._flux, shares, moving, velocity, strict=True):
-            self._launch(kernels.close, flux.shape[-3:], [*inputs, flux])
+            self.launch(kernels.close, [*inputs, flux], flux.shape[-3:])
         return self._flux
 
     def _adopt(self, velocity: Sequence[Array], name: str) -> list[arrays.Adopted]:
@@ -173,27 +208,29 @@ class Projection:
         ]
 
     def _component(self, adopted: arrays.Adopted, axis: int) -> wp.array:
-        return self._wrap(adopted, self.solver.grid.faces(axis))
+        return self.on_three_axes(adopted, self.solver.grid.faces(axis))
 
-    def _wrap(self, adopted: arrays.Adopted, shape: tuple[int, ...]) -> wp.array:
-        """On three axes, after that of worlds."""
+    def on_three_axes(self, adopted: arrays.Adopted, shape: tuple[int, ...], dtype: type | None = None) -> wp.array:
+        """An array of the caller's as kernels see it, [x, y, z], after the axis of worlds."""
         strides = adopted.strides[:1] * self._missing + adopted.strides
         view = wp.array(
             ptr=adopted.pointer,
-            dtype=arrays.DTYPES[adopted.dtype],
+            dtype=dtype or arrays.DTYPES[adopted.dtype],
             shape=(*self._lead, *[1] * self._missing, *shape),
             strides=(adopted.step, *strides) if self._lead else strides,
             device=self.solver.device,
         )
         return self._own(view)
 
-    def _view(self, array: wp.array) -> wp.array:
-        return self._own(array.reshape((*self._lead, *self._shape)))
+    def ours_on_three_axes(self, array: wp.array) -> wp.array:
+        """The same of an array of ours."""
+        axes = array.shape[len(self._lead) :]
+        return self._own(array.reshape((*self._lead, *[1] * (3 - len(axes)), *axes)))
 
     def _own(self, array: wp.array) -> wp.array:
         return rows(array) if self._lead else array
 
-    def _like(self, adopted: arrays.Adopted) -> Array:
+    def like(self, adopted: arrays.Adopted) -> Array:
         """A new array [shape], float64, of the same kind."""
         solver = self.solver
         return arrays.like(self._double(adopted), (*self._lead, *solver.grid.shape), solver.device)

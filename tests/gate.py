@@ -18,6 +18,7 @@ from hpsolver.kernels import (
     basis,
     building,
     coarse,
+    collocated,
     connectivity,
     constants,
     control,
@@ -57,6 +58,8 @@ WINDOW_RANK = 32
 for _dtype in (wp.float32, wp.float64):
     for _kernel in (projection.add_divergence, projection.subtract_gradient):
         wp.overload(_kernel, {"velocity": wp.array3d(dtype=_dtype)})
+    for _kernel in (collocated.to_faces, collocated.add_change):
+        wp.overload(_kernel, {"cells": wp.array3d(dtype=_dtype)})
     wp.overload(projection.close, {name: wp.array3d(dtype=_dtype) for name in ("fraction", "walls", "velocity")})
     wp.overload(gradients.add, {name: wp.array(dtype=_dtype) for name in ("part", "total")})
     wp.overload(iterate.clear, {"vector": wp.array(dtype=_dtype)})
@@ -68,6 +71,7 @@ FIXED = [
     coarse.choose_pins,
     coarse.exchange,
     coarse.factor_band,
+    collocated.to_faces,
     control.step,
     gradients.by_density,
     iterate.keep_best,
@@ -80,8 +84,8 @@ FIXED = [
 ]
 """One kernel of each module without a configuration."""
 
-ALONE = (set_mark, projection.subtract_gradient, worlds.begin, worlds.enter)
-"""Those of them that are launched once for many worlds."""
+ALONE = (set_mark, projection.subtract_gradient, collocated.to_faces, worlds.begin, worlds.enter)
+"""Those of them that are launched once for many worlds, or, being generic, have no form yet."""
 
 
 def kernels_of(group) -> list[wp.Kernel]:

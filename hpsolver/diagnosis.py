@@ -89,7 +89,7 @@ def bad_cells(system: System, status: Status) -> tuple[int, tuple[int, ...] | No
         density = system.given.numpy()
         bad = ~((density > 1e-300) & (density < 1e300))
         if system.moving:
-            bad |= system.moving.unusable(system.largest_share)
+            bad |= system.moving.unusable(system.largest_assembled_share)
     bad &= system.fluid.numpy() > 0
     if not bad.any():  # each value is finite, the sum of their squares is not
         return 0, None

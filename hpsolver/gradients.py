@@ -22,6 +22,7 @@ import numpy as np
 import warp as wp
 
 from hpsolver.kernels import gradients as kernels
+from hpsolver.kernels import iterate
 from hpsolver.kernels.building import launch, launch_threads, rows, table
 
 from . import arrays
@@ -193,11 +194,21 @@ class Adjoint:
             launch(kernels.by_density, system.slots, inputs, system.device)
         return self._gradient
 
+    def rhs_gradient(self, kind: str) -> wp.array:
+        """[N] dL/d(right-hand side), likewise: the adjoint pressure, of a stretched grid times the volumes."""
+        system = self._solver.system
+        if system.volume is None:
+            return self.pressure
+        with arrays.caller_stream(kind, system.device), off_tape(), everywhere(self._solver.many):
+            inputs = [system.slots, system.size, system.volume, self.pressure, self._gradient]
+            launch(iterate.multiply, system.slots, inputs, system.device)
+        return self._gradient
+
     def share_gradient(self, kept: Kept, kind: str) -> None:
         """dL/d(shares) or dL/d(coefficients) of all faces, which ``unpack_faces`` gives out; likewise."""
         solver, system = self._solver, self._solver.system
         kinds, phi, _ = system.assembled_from
-        geometry = [system.cell_across, system.side, system.bricks.leaf_size, self._scale]
+        geometry = [system.cell_across, system.side, system.bricks.leaf_size, self._scale, system.geometry]
         harmonic = int(system.grid.face_average == "harmonic")
         pressures = [kept.pressure, self.pressure, self._by_share]
         inputs = [system.size, harmonic, system.density, kinds, phi, *geometry, *pressures]
@@ -254,7 +265,7 @@ class Adjoint:
 
     def by_rhs(self, like: torch.Tensor) -> torch.Tensor:
         """dL/d(rhs), likewise."""
-        return self._given(self.pressure, like)
+        return self._given(self.rhs_gradient("torch"), like)
 
     def _given(self, vector: wp.array, like: torch.Tensor) -> torch.Tensor:
         import torch

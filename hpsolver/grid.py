@@ -7,9 +7,12 @@ Notation used throughout: ``A p = b`` with ``A = -div((1/rho) grad)`` on cells, 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any
+
+import numpy as np
 
 BOUNDARIES = ("wall", "open", "periodic")
 FACE_AVERAGES = ("harmonic", "arithmetic")
@@ -19,6 +22,9 @@ Boundary = tuple[tuple[str, str], ...]
 BoundaryLike = str | tuple[str | tuple[str, str], ...]
 """What a user may write: one word for all sides, or per axis a word or a (low, high) pair."""
 
+SpacingLike = float | Sequence[float | Sequence[float] | np.ndarray]
+"""What a user may write: one number for all cells, or per axis a number or the sizes of its cells."""
+
 
 @dataclass(frozen=True)
 class Grid:
@@ -26,17 +32,19 @@ class Grid:
 
     Attributes:
         shape: cells per axis, 2 or 3 entries, each >= 1.
-        spacing: cell size per axis [length], same number of entries.
+        spacing: cell size per axis [length], same number of entries; of a stretched axis the mean.
         boundary: (low side, high side) per axis, each one of ``BOUNDARIES``. ``wall``: no flux. ``open``: p = 0 on
             the face. ``periodic``: both sides of the axis.
         face_average: ``harmonic``, rho_f = 2 rho_i rho_j / (rho_i + rho_j) (arXiv 2605.13343), or ``arithmetic``,
             rho_f = (rho_i + rho_j) / 2 (usual for volume-of-fluid and level-set codes).
+        sizes: of each cell along each axis, if they are not all the same along one of them; else empty.
     """
 
     shape: tuple[int, ...]
     spacing: tuple[float, ...]
     boundary: Boundary
     face_average: str
+    sizes: tuple[tuple[float, ...], ...] = ()
 
     @property
     def dimension(self) -> int:
@@ -50,13 +58,17 @@ class Grid:
         """Shape of an array of the faces across an axis: one entry more along it."""
         return tuple(n + (a == axis) for a, n in enumerate(self.shape))
 
+    def sizes_of(self, axis: int) -> tuple[float, ...]:
+        """Size of each cell along an axis."""
+        return self.sizes[axis] if self.sizes else (self.spacing[axis],) * self.shape[axis]
+
     def periodic(self, axis: int) -> bool:
         return self.boundary[axis][0] == "periodic"
 
 
 def make_grid(
     shape: tuple[int, ...],
-    spacing: float | tuple[float, ...] = 1.0,
+    spacing: SpacingLike = 1.0,
     boundary: BoundaryLike = "wall",
     face_average: str = "harmonic",
 ) -> Grid:
@@ -64,7 +76,7 @@ def make_grid(
 
     Args:
         shape: cells per axis.
-        spacing: one number, or one per axis.
+        spacing: one number, or per axis a number or a sequence of its cells' sizes.
         boundary: one word for every side, or per axis one word or a (low, high) pair.
         face_average: one of ``FACE_AVERAGES``.
 
@@ -73,7 +85,8 @@ def make_grid(
         ValueError: a value is outside what is allowed; the message names it.
     """
     shape = _shape(shape)
-    return Grid(shape, _spacing(spacing, len(shape)), _boundary(boundary, len(shape)), _face_average(face_average))
+    spacing, sizes = _spacing(spacing, shape)
+    return Grid(shape, spacing, _boundary(boundary, len(shape)), _face_average(face_average), sizes)
 
 
 def _shape(shape: Any) -> tuple[int, ...]:
@@ -93,17 +106,29 @@ def _shape(shape: Any) -> tuple[int, ...]:
     return tuple(int(n) for n in axes)
 
 
-def _spacing(spacing: Any, dimension: int) -> tuple[float, ...]:
+def _spacing(spacing: Any, shape: tuple[int, ...]) -> tuple[tuple[float, ...], tuple[tuple[float, ...], ...]]:
+    """Mean size by axis, and the sizes of all cells where they differ along one."""
     try:
-        steps = (spacing,) * dimension if isinstance(spacing, Real) else tuple(spacing)
+        axes = (spacing,) * len(shape) if isinstance(spacing, Real) else tuple(spacing)
     except TypeError:
         raise TypeError(f"spacing must be a number or one per axis, got {spacing!r}") from None
-    if len(steps) != dimension:
-        raise ValueError(f"spacing needs one number, or {dimension} for this shape, got {spacing!r}")
-    for h in steps:
+    if len(axes) != len(shape):
+        raise ValueError(f"spacing needs one number, or {len(shape)} for this shape, got {spacing!r}")
+    sizes = tuple(_sizes(axis, h, n) for axis, (h, n) in enumerate(zip(axes, shape, strict=True)))
+    mean = tuple(math.fsum(h) / len(h) if len(set(h)) > 1 else h[0] for h in sizes)
+    return mean, sizes if any(len(set(h)) > 1 for h in sizes) else ()
+
+
+def _sizes(axis: int, given: Any, n: int) -> tuple[float, ...]:
+    """Of the cells along an axis, from a number or as many as there are cells."""
+    one = isinstance(given, Real) or isinstance(given, str) or np.ndim(given) != 1
+    sizes = (given,) * n if one else tuple(given)
+    if len(sizes) != n:
+        raise ValueError(f"spacing[{axis}] needs a number or one for each of {n} cells, got {len(sizes)}")
+    for h in sizes:
         if not isinstance(h, Real) or isinstance(h, bool) or not 1e-30 < float(h) < 1e30:
             raise ValueError(f"spacing must be a finite positive number (1e-30 to 1e30), got {h!r}")
-    return tuple(float(h) for h in steps)
+    return tuple(float(h) for h in sizes)
 
 
 def _boundary(boundary: Any, dimension: int) -> Boundary:

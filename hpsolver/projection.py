@@ -15,6 +15,7 @@ from . import arrays
 from .arrays import Array
 from .collocated import Collocated
 from .solver import Solver
+from .stretched import distances
 from .worlds import everywhere
 
 
@@ -44,6 +45,9 @@ class Projection:
         self._lead = (solver.worlds,) if solver.worlds else ()
         self._rhs = wp.zeros((*self._lead, *grid.shape), dtype=wp.float64, device=device)
         self.number = table(wp.array(system.bricks.number, dtype=wp.int32, device=device))
+        axes = range(grid.dimension)
+        self._sizes = [system.on_device(np.array(grid.sizes_of(axis))) for axis in axes]
+        self._apart = [system.on_device(distances(grid, axis)) for axis in axes]
         self._flux: list[wp.array] = []
         self._rest: list[wp.array] = []
 
@@ -87,7 +91,8 @@ class Projection:
             solver.step(density, self._rhs, out=out, **moving)
             for axis, component in enumerate(adopted):
                 low, high = (int(word == "open") for word in solver.grid.boundary[axis])
-                sides = [axis + self._missing, wp.float64(solver.grid.spacing[axis]), low, high]
+                square = wp.float64(solver.grid.spacing[axis] ** 2)
+                sides = [axis + self._missing, square, self._apart[axis], low, high]
                 given = [solver.last_pressure, self._component(component, axis)]
                 inputs = [*sides, self.number, *self._faces_of(solver), *given]
                 self.launch(kernels.subtract_gradient, inputs)
@@ -160,7 +165,7 @@ class Projection:
         shared = moving is not None and bool(moving.share_of)
         flags = [system.size, int(moving is not None), int(shared), int(solver.coefficients == "density")]
         kinds, phi, shares = system.assembled_from
-        return [*flags, system.cell_across, kinds, system.density, phi, shares, system.conductance]
+        return [*flags, system.cell_across, kinds, system.density, phi, shares, system.geometry, system.conductance]
 
     def _divergence(
         self,
@@ -170,15 +175,13 @@ class Projection:
         sign: float,
         total: wp.array,
     ) -> None:
-        solver = self.solver
         flows = [self._component(component, axis) for axis, component in enumerate(velocity)]
         if fraction is None and walls is not None:
             raise ValueError("walls: the velocity of what closes a part of a face counts only with fraction")
         if fraction is not None:
             flows = self._through(flows, fraction, walls)
         for axis, flow in enumerate(flows):
-            scale = wp.float64(sign / solver.grid.spacing[axis])
-            inputs = [axis + self._missing, int(axis == 0), scale, flow, total]
+            inputs = [axis + self._missing, int(axis == 0), wp.float64(sign), self._sizes[axis], flow, total]
             self.launch(kernels.add_divergence, inputs)
 
     def _through(

@@ -14,7 +14,7 @@ from .arrays import Array
 from .capture import check_recordable
 from .frame import Frame
 from .given import Given, look_at
-from .grid import BoundaryLike, make_grid
+from .grid import BoundaryLike, SpacingLike, make_grid
 from .info import StepInfo
 from .pcg import NORMS, ConjugateGradients, first_limit, remembers
 from .preconditioners import Preconditioner, auto, make, make_fallback
@@ -47,7 +47,8 @@ class Solver:
         worlds: how many grids of this shape each ``step`` solves, by launches as many as for one; every array then has
             a first axis of that length. What a world gets is, bit for bit, what it would get alone. None: one, without
             that axis.
-        spacing: cell size [length], one number or one per axis.
+        spacing: cell size [length], one number, or per axis a number or the sizes of its cells. On a stretched grid
+            A, b and the tolerance are of the equation times each cell's volume over the mean volume.
         boundary: ``wall`` (no flux), ``open`` (p = 0 on the face) or ``periodic``: one word, or per axis a word or a
             (low, high) pair.
         face_average: density of a face, ``harmonic`` or ``arithmetic``.
@@ -75,12 +76,11 @@ class Solver:
     The first ``step`` compiles (once per machine) and captures the frame; later ones replay it. Inputs are copied to
     fixed buffers, so any array of the right shape will do each time.
 
-    A Solver is for one thread at a time. Several, each in its own thread, may run at once, but not while one of them
-    does its first ``step``, or the first after ``set_solid``: a capture records what any thread launches.
+    A Solver is for one thread at a time. Several, each in its own thread, may run at once, but not while one does its
+    first ``step``, or the first after ``set_solid``: a capture records what any thread launches.
 
-    After a first ``step``, further ones may be recorded into a graph of the caller's (``wp.ScopedCapture``, also inside
-    ``wp.capture_while`` and ``wp.capture_if``): there ``step`` records the frame, and ``info`` reads the state that the
-    last replay left. The solver, and the arrays it was given, must outlive that graph.
+    After a first ``step``, further ones may be recorded into a graph of the caller's (``wp.ScopedCapture``, also within
+    ``wp.capture_while``); ``info`` then reads what the last replay left. Solver and arrays must outlive that graph.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class Solver:
         shape: tuple[int, ...],
         *,
         worlds: int | None = None,
-        spacing: float | tuple[float, ...] = 1.0,
+        spacing: SpacingLike = 1.0,
         boundary: BoundaryLike = "wall",
         face_average: str = "harmonic",
         preconditioner: str | Preconditioner = "auto",
@@ -211,8 +211,6 @@ class Solver:
             self._prepare_anew(lambda: self.system.move(bool(given.faces)))
         with arrays.caller_stream(kind, self.device), everywhere(self.many):
             self._stopwatch.start()
-            if self.many:
-                self._stopwatch.clear()
             self.staging.bring(given)
             self._frame.run()
             self.staging.unpack(target, self.last_pressure)
@@ -295,8 +293,7 @@ class Solver:
 
     def _record(self, given: Given, target: arrays.Adopted) -> None:
         """Records the frame, staging included, into the capture that is going on."""
-        if self.many:
-            self._stopwatch.clear()
+        self._stopwatch.clear()
         self._recorded += [array.owner for array in (*given.arrays, target)]
         self.staging.bring(given, once=True)
         self._frame.record(wp.capture_while)

@@ -7,7 +7,6 @@ from typing import Any
 
 import warp as wp
 
-from hpsolver.kernels import iterate
 from hpsolver.kernels.assembly import staging, wrap_shares
 from hpsolver.kernels.building import Recorded, launch, launch_threads, record
 
@@ -41,6 +40,7 @@ class Staging:
         if given.density is not None:
             self.pack(given.density, system.given, once)
         self.pack(given.rhs, system.rhs, once)
+        system.weigh()
 
     def pack(self, source: Adopted, vector: wp.array, once: bool = False) -> None:
         """vector [N] = source in the fluid, else 0."""
@@ -68,8 +68,7 @@ class Staging:
     def _bring_faces(self, given: Given, moving: MovingFluid, once: bool) -> None:
         system = self._system
         if not given.faces:
-            if moving.share_of:
-                launch_threads(iterate.fill, moving.shares.size, [wp.float64(1.0), moving.shares], system.device)
+            system.stretch(given=False)
             return
         for axis, low in enumerate(given.faces):
             direction = 2 * (system.grid.dimension - 1 - axis)
@@ -80,6 +79,8 @@ class Staging:
             if system.grid.periodic(axis):
                 across = system.cell_across[(direction + 1) * system.size : (direction + 2) * system.size]
                 launch_threads(wrap_shares, system.size, [across, *ours], system.device)
+        if system.grid.sizes:
+            system.stretch(given=True)
 
     def _strides(self, theirs: Adopted) -> tuple[int, ...]:
         return (0,) * (3 - self._system.grid.dimension) + theirs.strides

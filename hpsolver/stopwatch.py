@@ -47,13 +47,15 @@ class Stopwatch:
 
     def start(self) -> None:
         self._begun = time.perf_counter()
+        self.clear()
 
     def stop(self) -> None:
         self._ended = time.perf_counter()
 
     def clear(self) -> None:
-        """Records: no time has passed."""
-        self._marks.zero_()
+        """Records: no time has passed; without ``adds`` mark 0 says so."""
+        if self._adds:
+            self._marks.zero_()
 
     def mark(self, which: int) -> None:
         """Records mark ``which``."""

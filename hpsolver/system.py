@@ -9,7 +9,7 @@ import numpy as np
 import warp as wp
 
 from hpsolver.kernels import iterate, mending
-from hpsolver.kernels.assembly import ROUND_CHUNK, assembly, to_float
+from hpsolver.kernels.assembly import ROUND_CHUNK, assembly, stretch, to_float
 from hpsolver.kernels.building import Shape, launch, launch_threads, table
 
 from .bricks import Bricks, make_bricks
@@ -17,6 +17,7 @@ from .grid import Grid
 from .means import RegionMeans
 from .moving import MovingFluid
 from .regions import Regions, find_pieces, find_regions, pinned_cells, pocket_cells
+from .stretched import factors, volumes
 
 if TYPE_CHECKING:
     import scipy.sparse
@@ -48,6 +49,8 @@ class System:
         regions, region_label, pinned: what hangs together, the latter two [N] (``hpsolver.regions``).
         pieces: [N] on the host, ``find_pieces`` of all fluid but pockets.
         largest_share: what a face's share may be at most, where faces have one.
+        geometry, volume: [directions * N] and [N] fp64 of a stretched grid (``hpsolver.stretched``), else a dummy and
+            None.
         mended: [1] int32, densities replaced in this frame, None where none may be.
         slots: blocks, hence partial sums, of a reduction.
 
@@ -96,6 +99,10 @@ class System:
         self._harmonic = grid.face_average == "harmonic"
         self._nothing = self.zeros(1, wp.float64)
         self.largest_share = 1.0
+        self.geometry, self.volume = self._nothing, None
+        if grid.sizes:
+            self.geometry = self.on_device(factors(grid, self.bricks))
+            self.volume = self.on_device(volumes(grid, self.bricks))
         steps = (1.0,) * (3 - grid.dimension) + grid.spacing
         self._scale = [1.0 / (h * h) for h in steps]
         self.set_solid(None)
@@ -113,8 +120,13 @@ class System:
     @property
     def assembled_from(self) -> tuple[wp.array, wp.array, wp.array]:
         """kinds, phi and shares of ``hpsolver.kernels.assembly``; the latter two are dummies if there are none."""
-        moving, nothing = self.moving, self._nothing
-        return (moving.kinds, moving.phi, moving.shares) if moving else (self.fluid, nothing, nothing)
+        moving = self.moving
+        return (moving.kinds, moving.phi, moving.shares) if moving else (self.fluid, self._nothing, self.geometry)
+
+    @property
+    def largest_assembled_share(self) -> float:
+        """``largest_share``; on a stretched grid shares are judged before they are stretched."""
+        return 1e300 if self.grid.sizes else self.largest_share
 
     @property
     def pinned_on_device(self) -> wp.array:
@@ -154,7 +166,7 @@ class System:
         ``set_solid`` stay solid in any case. Allocates."""
         resting = (self.fluid.numpy() == 0) if self.moving is None else (self.moving.resting.numpy() > 0)
         self.set_solid(None)
-        self.moving = self._means = MovingFluid(self, resting.astype(np.uint8), shares)
+        self.moving = self._means = MovingFluid(self, resting.astype(np.uint8), shares or bool(self.grid.sizes))
         self.fluid.assign(1 - resting.astype(np.uint8))
 
     def follows(self, moves: bool, shares: bool) -> bool:
@@ -178,7 +190,7 @@ class System:
         moving = self.moving
         kinds, phi, shares = self.assembled_from
         kernel = assembly(self.shape, self._harmonic, moving is not None, shares.size > 1)
-        inputs = [self.slots, self.leaves, self.density, kinds, phi, shares, wp.float64(self.largest_share)]
+        inputs = [self.slots, self.leaves, self.density, kinds, phi, shares, wp.float64(self.largest_assembled_share)]
         inputs += [self.neighbor, self.side, self.used, *self._scale]
         outputs = [self.conductance, self.leak, self.diagonal, self.bad_cells]
         launch(kernel, self.slots, [*inputs, *outputs], self.device)
@@ -187,6 +199,26 @@ class System:
         if self.krylov_type is wp.float32:
             self.round(self.conductance, self.krylov_conductance)
             self.round(self.diagonal, self.krylov_diagonal)
+
+    def weigh(self) -> None:
+        """Records: the right-hand side of a stretched grid times the volumes."""
+        if self.volume is not None:
+            inputs = [self.slots, self.size, self.volume, self.rhs, self.rhs]
+            launch(iterate.multiply, self.slots, inputs, self.device)
+
+    def stretch(self, given: bool) -> None:
+        """Records: the shares of moving fluid's faces, times those of a stretched grid; 1 unless they are ``given``."""
+        if self.moving and self.moving.share_of:
+            shares = self.moving.shares
+            inputs = [
+                shares.size,
+                self.geometry.size,
+                int(given),
+                wp.float64(self.largest_share),
+                self.geometry,
+                shares,
+            ]
+            launch(stretch, -(-shares.size // ROUND_CHUNK), inputs, self.device)
 
     def round(self, source: wp.array, target: wp.array) -> None:
         """Records: fp64 source -> fp32 target."""

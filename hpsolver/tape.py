@@ -74,7 +74,7 @@ def step_on_tape(
         if cells is not None and cells.requires_grad:
             adjoint.add(adjoint.density_gradient(kept, "warp"), cells.grad)
         if rhs.requires_grad:
-            adjoint.add(adjoint.pressure, rhs.grad)
+            adjoint.add(adjoint.rhs_gradient("warp"), rhs.grad)
         if any(face.requires_grad for face in faces or ()):
             adjoint.share_gradient(kept, "warp")
         for axis, face in enumerate(faces or ()):

@@ -137,3 +137,17 @@ to_float = block_kernel(
     target=array(wp.float32),
 )
 """target [n] = source, rounded. Blocks: ceil(n / ROUND_CHUNK)."""
+
+stretch = block_kernel(
+    "hpsolver.stretch",
+    "stretch",
+    body("assembly/stretch", CHUNK=ROUND_CHUNK),
+    n=wp.int32,
+    stretched=wp.int32,
+    given=wp.int32,
+    largest=wp.float64,
+    geometry=array(wp.float64),
+    shares=array(wp.float64),
+)
+"""shares [n] *= geometry, an array of ``stretched`` numbers, if that is more than one. They count as 1 unless
+``given``, and become -1 outside [0, ``largest``]. Blocks: ceil(n / ROUND_CHUNK)."""

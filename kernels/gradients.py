@@ -51,12 +51,14 @@ def by_share(
     side: wp.array[wp.int32],
     leaf_size: wp.int32,
     scale: wp.array[wp.float64],
+    geometry: wp.array[wp.float64],
     pressure: wp.array[wp.float64],
     adjoint: wp.array[wp.float64],
     gradient: wp.array[wp.float64],
 ):
     """gradient [directions, n] = dL/d(share of the face), the same from both its cells. ``kinds``, ``phi``: see
-    ``kernels.assembly``; ``side`` [leaves, directions]. One thread per cell."""
+    ``kernels.assembly``; ``side`` [leaves, directions]; ``geometry``
+    [directions, n]: of a stretched grid, else a dummy. One thread per cell."""
     i = wp.tid()
     directions = across.shape[0] / n
     for d in range(directions):
@@ -77,6 +79,8 @@ def by_share(
             if kinds[liquid] == FLUID and kinds[air] == AIR:
                 near = nearness(phi, liquid, air)
                 value = -scale[d] / (density[liquid] * near) * adjoint[liquid] * pressure[liquid]
+        if geometry.shape[0] > 1:
+            value = value * geometry[d * n + i]
         gradient[d * n + i] = value
 
 

@@ -57,18 +57,24 @@ finish = block_kernel(
 """pressure [n] = ||b|| x; after bad input the last good pressure, or zero. Blocks: slots."""
 
 
+multiply = block_kernel(
+    __name__,
+    "multiply",
+    body("control/multiply"),
+    slots=wp.int32,
+    n=wp.int32,
+    factor=F64,
+    vector=F64,
+    product=F64,
+)
+"""product [n] = factor * vector, which may be the same array. Blocks: slots."""
+
+
 @wp.kernel(enable_backward=False)
 def clear(vector: wp.array[Any]):
     """vector = 0. One thread per cell."""
     i = wp.tid()
     vector[i] = vector.dtype(0.0)
-
-
-@wp.kernel(enable_backward=False)
-def fill(value: wp.float64, vector: wp.array[wp.float64]):
-    """vector = value. One thread per cell."""
-    i = wp.tid()
-    vector[i] = value
 
 
 @wp.kernel(enable_backward=False)

@@ -38,10 +38,17 @@ def close(fraction: wp.array3d[Any], walls: wp.array3d[Any], velocity: wp.array3
 
 @wp.kernel(enable_backward=False)
 def add_divergence(
-    axis: wp.int32, first: wp.int32, scale: wp.float64, velocity: wp.array3d[Any], total: wp.array3d[wp.float64]
+    axis: wp.int32,
+    first: wp.int32,
+    sign: wp.float64,
+    sizes: array(wp.float64),
+    velocity: wp.array3d[Any],
+    total: wp.array3d[wp.float64],
 ):
-    """total [x, y, z] += scale (velocity_high - velocity_low), or = if ``first``. One thread per cell."""
+    """total [x, y, z] += sign (velocity_high - velocity_low) / size, or = if ``first``; ``sizes``: of the cells along
+    the axis. One thread per cell."""
     i, j, k = wp.tid()
+    scale = sign / sizes[entry(axis, i, j, k)]
     there = beyond(axis, i, j, k, 1)
     change = wp.float64(velocity[there[0], there[1], there[2]]) - wp.float64(velocity[i, j, k])
     before = wp.float64(0.0)
@@ -54,7 +61,7 @@ def add_divergence(
 class Faces:
     """What a face's gradient needs: ``A`` and what it was assembled from (``hpsolver.kernels.assembly``), all in brick
     order. ``moving``: there may be air, and ``phi``; ``shared``: faces have ``shares``, open ones if ``open``, else
-    they are coefficients."""
+    they are coefficients; times those of a stretched grid, ``geometry``, if that is no dummy."""
 
     n: wp.int32
     moving: wp.int32
@@ -65,7 +72,16 @@ class Faces:
     density: array(wp.float64)
     phi: array(wp.float64)
     shares: array(wp.float64)
+    geometry: array(wp.float64)
     conductance: array(wp.float64)
+
+
+@wp.func
+def even(faces: Faces, face: wp.int32, value: wp.float64) -> wp.float64:
+    """A share or conductance, as if the grid were not stretched."""
+    if faces.geometry.shape[0] > 1:
+        return value / faces.geometry[face]
+    return value
 
 
 @wp.func
@@ -73,7 +89,7 @@ def share_of(faces: Faces, face: wp.int32) -> wp.float64:
     """By which a velocity changes more: a coefficient, or 1 or 0 for faces that are open at all or closed."""
     if faces.shared == 0:
         return wp.float64(1.0)
-    share = faces.shares[face]
+    share = even(faces, face, faces.shares[face])
     if faces.open != 0 and share > wp.float64(0.0):
         return wp.float64(1.0)
     return share
@@ -88,7 +104,8 @@ def to_surface(faces: Faces, liquid: wp.int32, air: wp.int32, face: wp.int32, st
 @wp.kernel(enable_backward=False)
 def subtract_gradient(
     axis: wp.int32,
-    step: wp.float64,
+    square: wp.float64,
+    apart: array(wp.float64),
     low_open: wp.int32,
     high_open: wp.int32,
     number: array(wp.int32),
@@ -101,6 +118,7 @@ def subtract_gradient(
     density: array(wp.float64),
     phi: array(wp.float64),
     shares: array(wp.float64),
+    geometry: array(wp.float64),
     conductance: array(wp.float64),
     impulse: array(wp.float64),
     velocity: wp.array3d[Any],
@@ -109,24 +127,25 @@ def subtract_gradient(
     and faces of solids keep what they have. Each face is one thread's: its cell's low face, and at the end of the axis
     the high one.
 
-    ``number`` [cells]: row-major to brick order; ``n`` to ``conductance``: see ``Faces``; ``impulse`` [n]; ``step``:
-    the cell size along the axis.
+    ``square``: of the mean cell size along the axis; ``apart``: from centre to centre at each of its faces, at its ends
+    the size of the cell. ``number`` [cells]: row-major to brick order; ``n`` to ``conductance``: see ``Faces``;
+    ``impulse`` [n].
     """
     i, j, k = wp.tid()
-    faces = Faces(n, moving, shared, open_, across, kinds, density, phi, shares, conductance)
+    faces = Faces(n, moving, shared, open_, across, kinds, density, phi, shares, geometry, conductance)
     cells = beyond(axis, velocity.shape[0], velocity.shape[1], velocity.shape[2], -1)
     length, place = entry(axis, cells[0], cells[1], cells[2]), entry(axis, i, j, k)
     here = number[(i * cells[1] + j) * cells[2] + k]
     face = 2 * (2 - axis) * faces.n + here
     at_low, at_high = place == 0, place == length - 1
     there = faces.across[face]
-    c = faces.conductance[face]
+    c, step = even(faces, face, faces.conductance[face]), apart[place]
     change = wp.float64(0.0)
     linked = c > wp.float64(0.0)
     if linked:
         if faces.shared != 0 and faces.open != 0:
-            c = c / faces.shares[face]
-        change = step * c * (impulse[here] - impulse[there])
+            c = c / even(faces, face, faces.shares[face])
+        change = square / step * c * (impulse[here] - impulse[there])
     if there >= 0 and faces.moving != 0:
         if faces.kinds[here] == FLUID and faces.kinds[there] == AIR:
             linked = True
@@ -143,7 +162,7 @@ def subtract_gradient(
         velocity[i, j, k] = velocity.dtype(wp.float64(velocity[i, j, k]) - change)
     end = beyond(axis, i, j, k, 1)
     if at_high and high_open != 0:
-        outside = outside * share_of(faces, face + faces.n)
+        outside = outside * share_of(faces, face + faces.n) * (step / apart[length])
         velocity[end[0], end[1], end[2]] = velocity.dtype(wp.float64(velocity[end[0], end[1], end[2]]) + outside)
     if at_low and linked:  # a periodic axis: its last face is its first
         last = beyond(axis, i, j, k, length)

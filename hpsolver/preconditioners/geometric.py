@@ -56,7 +56,7 @@ class Geometric:
         self._big = int(np.argmax(cells <= block_cells))
         self._total = int(table[-1, 4]) + half_rows(table[-1], dimension)
         self._table = wp.array(table.ravel(), dtype=wp.int32, device=system.device)
-        surface = system.moving is not None
+        surface = system.moving is not None or bool(system.grid.sizes)  # leaks are not those of even cells then
         self._numbers = system.zeros(kernels.roles(dimension, surface) * self._total + kernels.OVERHANG, M)
         self._setup, self._cycle = kernels.setup(system.shape, M, surface), kernels.cycle(system.shape, T, M)
 

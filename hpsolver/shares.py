@@ -26,6 +26,9 @@ def thread_count() -> int:
 
 @functools.cache
 def pool() -> ThreadPoolExecutor:
+    """The threads, of this process."""
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=pool.cache_clear)
     return ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="hpsolver")
 
 

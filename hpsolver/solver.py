@@ -66,8 +66,7 @@ class Solver:
         norm: of both tolerances, ``l2``, the 2-norm over the fluid, or ``max``, the largest entry.
         coefficients: what ``step`` takes first, a ``density``, or the coefficients of ``faces``, 1 / rho_f.
         on_bad_density: what to do with a fluid cell whose density is not a positive finite number: ``refuse`` the frame
-            (``info.status``), or ``clamp`` it to the smallest good one across its faces; a cell that has none refuses
-            the frame all the same.
+            (``info.status``), or ``clamp`` it to the smallest good one across its faces, if it has one.
         device: a Warp device or its name; None is Warp's current device.
 
     Raises:
@@ -243,6 +242,7 @@ class Solver:
         self.reports.close()
         if self._recorded:  # graphs of the caller's keep what they were recorded with
             self._recorded.append((dict(vars(self.system)), self.preconditioner, self.fallback))
+            self._recorded.append(self.many.held() if self.many else None)
         change()
         self.solids += 1
         self.preconditioner = self.preconditioner.bind(self.system)
@@ -258,7 +258,7 @@ class Solver:
     def info(self) -> StepInfo:
         """The report of the last frame; reading it waits for the device. Of many ``worlds`` it is a ``WorldsInfo``; the
         annotation leaves that out for the sake of those who have one."""
-        return self.reports.last(self._rounds, anew=self.recorded)  # a caller's graph may have been replayed since
+        return self.reports.last(self._rounds, anew=self.recorded)  # a caller's graph may have been replayed
 
     @functools.cached_property
     def adjoint(self) -> gradients.Adjoint:

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import warp as wp
 
 from hpsolver.kernels import worlds as kernels
-from hpsolver.kernels.building import BLOCK, SPREAD, Recorded, Threads
+from hpsolver.kernels.building import BLOCK, SPREAD, Recorded, Spread, Threads
 
 from .arrays import Address
 from .capture import capture_frame
@@ -34,6 +34,15 @@ ROW = 64
 def everywhere(worlds: Worlds | None) -> contextlib.AbstractContextManager[None]:
     """Launches go to all worlds meanwhile, if there are many."""
     return worlds.all() if worlds else contextlib.nullcontext()
+
+
+@contextlib.contextmanager
+def _spread(spread: Spread | None) -> Iterator[None]:
+    token = SPREAD.set(spread)
+    try:
+        yield
+    finally:
+        SPREAD.reset(token)
 
 
 class _Noted:
@@ -76,6 +85,7 @@ class Worlds:
         self.count, self.device = count, device
         self._rows: dict[int, _Rows] = {}
         self._views: dict[tuple[int, int, type], wp.array] = {}
+        self._tables: list[wp.array] = []  # of which there are views
         self._span = self._all = Span(0, count, count, device)
         self._shares = shares(count, cells, device, together)
 
@@ -84,14 +94,9 @@ class Worlds:
         """Whether what is recorded is for the first share of the worlds: the others go on at the same time."""
         return self._span in (self._all, self._shares[0])
 
-    @contextlib.contextmanager
-    def all(self) -> Iterator[None]:
+    def all(self) -> contextlib.AbstractContextManager[None]:
         """Launches go to all worlds meanwhile."""
-        token = SPREAD.set(self)
-        try:
-            yield
-        finally:
-            SPREAD.reset(token)
+        return _spread(self)
 
     def carry_out(self, part: Callable[[Loop], None], loop: Loop) -> None:
         """Records (or runs) a part of a frame in all worlds."""
@@ -131,9 +136,8 @@ class Worlds:
     def compile(self, run: Callable[[], None]) -> None:
         """Compiles and loads what ``run`` launches, by as many threads as there are processors; runs nothing."""
         noted = _Noted()
-        token = SPREAD.set(noted)
-        run()
-        SPREAD.reset(token)
+        with _spread(noted):
+            run()
         modules = dict.fromkeys(kernels.over_worlds(kernel).module for kernel in noted.kernels)
         wp.force_load(self.device, modules=list(modules), block_dim=BLOCK, max_workers=os.cpu_count())
 
@@ -161,25 +165,30 @@ class Worlds:
 
     def launch(self, kernel: wp.Kernel, blocks: int, inputs: Sequence[object]) -> None:
         """Launches ``kernel`` with so many blocks a world (``hpsolver.kernels.building.Spread``)."""
-        self._launch_blocks(kernel, blocks, inputs)
+        self._launch_blocks(kernel, blocks, self._given(blocks, inputs)[0])
 
     def record(self, kernel: wp.Kernel, blocks: int, inputs: Sequence[object]) -> Recorded:
         """The same launch, kept for repetition."""
-        command = self._launch_blocks(kernel, blocks, inputs, record_cmd=True)
-        return Recorded(command, self._given(blocks, inputs)[1])
+        arguments, places = self._given(blocks, inputs)
+        return Recorded(self._launch_blocks(kernel, blocks, arguments, record_cmd=True), places)
 
     def _launch_blocks(
-        self, kernel: wp.Kernel, blocks: int, inputs: Sequence[object], record_cmd: bool = False
+        self, kernel: wp.Kernel, blocks: int, arguments: list[object], record_cmd: bool = False
     ) -> wp.Launch | None:
         over, dim = kernels.over_worlds(kernel), [self._span.size * blocks]
         options = {"block_dim": BLOCK, "device": self.device, "record_cmd": record_cmd}
-        return wp.launch_tiled(over, dim=dim, inputs=self._given(blocks, inputs)[0], **options)
+        return wp.launch_tiled(over, dim=dim, inputs=arguments, **options)
 
     def launch_threads(self, kernel: wp.Kernel, threads: Threads, inputs: Sequence[object]) -> None:
         """Launches ``kernel`` with so many threads a world."""
         over, size = kernels.over_worlds(kernel), self._span.size
-        line = isinstance(threads, int)
-        dim, count = (size * threads, threads) if line else ((size, *threads), 0)
+        dim: int | tuple[int, ...]
+        if isinstance(threads, int):
+            dim, count = size * threads, threads
+        elif len(threads) == 3:
+            dim, count = (size, *threads), 0
+        else:
+            raise ValueError(f"threads of many worlds: a number, or three for a grid of three axes, got {threads!r}")
         wp.launch(over, dim=dim, inputs=self._given(count, inputs)[0], device=self.device)
 
     def _given(self, count: int, inputs: Sequence[object]) -> tuple[list[object], list[int]]:
@@ -199,13 +208,16 @@ class Worlds:
 
     def each(self, function: Callable[[], None]) -> None:
         """Runs (or records) what knows only the arrays of one world, in one world after the other."""
-        token = SPREAD.set(None)
-        for world in range(self.count):
-            self.show(world)
-            function()
-            for rows in self._rows.values():
-                wp.copy(self._row(rows, world), rows.template)
-        SPREAD.reset(token)
+        with _spread(None):
+            for world in range(self.count):
+                self.show(world)
+                function()
+                for rows in self._rows.values():
+                    wp.copy(self._row(rows, world), rows.template)
+
+    def held(self) -> list[object]:
+        """All memory that launches so far were given."""
+        return [self._rows, self._tables]
 
     def show(self, world: int) -> None:
         """Copies a world into the arrays of one."""
@@ -214,7 +226,7 @@ class Worlds:
 
     def forget(self, but: wp.array) -> None:
         """Lets every world begin with the state of the arrays of one again; one array is kept."""
-        self._views.clear()
+        self._views, self._tables = {}, []
         self._rows = {key: rows for key, rows in self._rows.items() if rows.template is but}
 
     def array(self, template: wp.array) -> wp.array:
@@ -224,8 +236,12 @@ class Worlds:
             root = template
             while isinstance(root._ref, wp.array):
                 root = root._ref
-            step = 0 if getattr(root, "is_table", False) else self._stored(root).step
-            first = template.ptr if step == 0 else self._rows[root.ptr].storage.ptr + (template.ptr - root.ptr)
+            if getattr(root, "is_table", False):
+                first, step = template.ptr, 0
+                self._tables.append(root)
+            else:
+                rows = self._stored(root)
+                first, step = rows.storage.ptr + (template.ptr - root.ptr), rows.step
             self._views[key] = wp.array(
                 ptr=first,
                 dtype=template.dtype,

@@ -24,20 +24,12 @@ _OVER: dict[wp.Kernel, wp.Kernel] = {}
 def over_worlds(kernel: wp.Kernel) -> wp.Kernel:
     """The kernel over many worlds. Its arguments: first, active, items (threads or blocks a world), then those of
     ``kernel``: an array [n] as [worlds, n], an address (uint64) followed by the bytes from world to world."""
-    if kernel not in _OVER:  # all of its module, which would be compiled anew for each
-        siblings = [*kernel.module.kernels.values(), kernel]  # of two with one name the module keeps the later one
+    if kernel not in _OVER:
+        # All of a module of ours, which would be compiled anew for each; of two with one name it keeps the later one.
+        ours = kernel.module.name.startswith("hpsolver.")
+        siblings = [*kernel.module.kernels.values(), kernel] if ours else [kernel]
         _OVER.update({sibling: _write(sibling) for sibling in siblings if sibling not in _OVER})
     return _OVER[kernel]
-
-
-def is_address(kind: object) -> bool:
-    """Whether an argument of this type is the address of an array of the caller's."""
-    return kind is wp.uint64
-
-
-def argument_types(kernel: wp.Kernel) -> dict[str, object]:
-    """Name and Warp type of each argument."""
-    return {argument.label: argument.type for argument in kernel.adj.args}
 
 
 def _write(kernel: wp.Kernel) -> wp.Kernel:
@@ -45,15 +37,16 @@ def _write(kernel: wp.Kernel) -> wp.Kernel:
     assert isinstance(function, ast.FunctionDef)
     place = _OwnPlace()
     text = ast.unparse(place.visit(ast.Module(function.body, [])))
-    types = argument_types(kernel)
+    if "tid()" in text:
+        raise ValueError(f"kernel {kernel.key}: for many worlds write a line 'i = wp.tid()', or 'i, j, k = wp.tid()'")
     arguments, views = ["_first: I32", "_active: I32", "_items: wp.int32"], []
     namespace: dict[str, object] = {"wp": wp, "I32": I32}
-    for name, kind in types.items():
+    for name, kind in ((argument.label, argument.type) for argument in kernel.adj.args):
         if wp.types.is_array(kind):
             namespace[f"{name}_type"] = wp.array(dtype=kind.dtype, ndim=kind.ndim + 1)
             arguments.append(f"{name}_worlds: {name}_type")
             views.append(f"{name} = {name}_worlds[_world]")
-        elif is_address(kind):
+        elif kind is wp.uint64:  # an address
             arguments += [f"{name}_worlds: wp.uint64", f"{name}_step: wp.uint64"]
             views.append(f"{name} = {name}_worlds + wp.uint64(_world) * {name}_step")
         else:

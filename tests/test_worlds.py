@@ -1,5 +1,7 @@
 """Many worlds: each gets, bit for bit, what it would get alone, whatever becomes of the others."""
 
+import gc
+
 import numpy as np
 import oracle
 import pytest
@@ -10,6 +12,7 @@ from hpsolver.kernels import worlds as over
 from hpsolver.kernels.krylov import krylov
 
 from hpsolver import SolveError, Solver, Status, problems, shares
+from hpsolver.examples.own_preconditioner import Neumann
 from hpsolver.preconditioners import NAMES, Schwarz
 from hpsolver.worlds import Worlds
 
@@ -263,6 +266,46 @@ def test_tables_that_worlds_share_are_never_written(monkeypatch):
         solver.step(**moving(worlds=2, seed=1))
         assert all(np.array_equal(was, table.numpy()) for was, table in zip(before, tables, strict=False))
     assert len(tables) > 20
+
+
+@wp.kernel(enable_backward=False)
+def doubled(source: wp.array[wp.float64], target: wp.array[wp.float64]):
+    target[wp.tid()] = wp.float64(2.0) * source[wp.tid()]
+
+
+@wp.kernel(enable_backward=False)
+def unrelated(source: wp.array2d[wp.float64]):
+    i, j = wp.tid()
+    source[i, j] = wp.float64(0.0)
+
+
+def test_a_preconditioner_of_ones_own_works_in_many_worlds():
+    agree(*pair(preconditioner=Neumann(0.8)), two_frames())
+
+
+def test_kernels_that_cannot_be_carried_over_say_so():
+    with pytest.raises(ValueError, match="kernel doubled: for many worlds write a line 'i = wp.tid"):
+        over.over_worlds(doubled)
+    with pytest.raises(ValueError, match=r"threads of many worlds: a number, or three .* got \(2, 2\)"):
+        Worlds(2, 4, wp.get_device("cpu")).launch_threads(unrelated, (2, 2), [])
+
+
+def test_a_recorded_frame_outlives_what_it_was_recorded_with():
+    """A caller's graph goes on after ``set_solid``, with the fluid that it was recorded with."""
+    density, rhs = (wp.array(part, dtype=wp.float64, device="cpu") for part in frames())
+    out = wp.zeros((W, *SHAPE), dtype=wp.float64, device="cpu")
+    solver = Solver(SHAPE, worlds=W)
+    solver.step(density, rhs, out=out)
+    with wp.ScopedCapture(device="cpu") as capture:
+        solver.step(density, rhs, out=out)
+    expected = out.numpy().copy()
+    solver.set_solid(np.random.default_rng(3).random(SHAPE) < 0.25)
+    solver.step(density, rhs)
+    gc.collect()
+    filler = [wp.full(1000, 7.0, dtype=wp.float64, device="cpu") for _ in range(100)]
+    out.zero_()
+    wp.capture_launch(capture.graph)
+    assert np.array_equal(out.numpy(), expected) and len(filler) == 100
 
 
 class Foreign(Schwarz):

@@ -84,9 +84,6 @@ FIXED = [
 ]
 """One kernel of each module without a configuration."""
 
-ALONE = (set_mark, projection.subtract_gradient, collocated.to_faces, worlds.begin, worlds.enter)
-"""Those of them that are launched once for many worlds, or, being generic, have no form yet."""
-
 
 def kernels_of(group) -> list[wp.Kernel]:
     return [value for value in vars(group).values() if isinstance(value, wp.Kernel)]
@@ -176,8 +173,9 @@ def variants(dimension: int) -> list[wp.Kernel]:
     box, halfwidth = windowed(shape, 1)
     banded.append(windows.factorization(box, shape.leaf_size, halfwidth, leaves.GROUP_CUDA, wp.float32))
     surfaces += [coarse.band_rows(dimension, 4), *itertools.chain.from_iterable(map(kernels_of, banded))]
-    if dimension == 2:
-        surfaces += [worlds.over_worlds(kernel) for kernel in of_the_default(dimension) if kernel not in ALONE]
+    if dimension == 2:  # over many worlds the bodies are the same: some are enough
+        once = [*itertools.chain.from_iterable(map(kernels_of, engine(shape, wp.float64))), control.step]
+        surfaces += map(worlds.over_worlds, once)
     return surfaces + configured(dimension, wp.float32, wp.float32)
 
 

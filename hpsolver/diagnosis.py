@@ -145,7 +145,9 @@ def _difficulties(system: System) -> list[str]:
             f"Solids cut the fluid in {cut:.0%} of the leaves of {system.bricks.leaf_size} cells, into up to "
             f"{pieces.max()} pieces: 'schwarz' with more functions a leaf, Schwarz(16), is made for that."
         )
-    flat = max(system.grid.spacing) / min(system.grid.spacing)
+    flat = system.grid.aspect
     if flat > FLAT:
-        found.append(f"Cells are flat, 1:{flat:.3g}: 'schwarz' shapes its leaves after them.")
+        found.append(
+            f"Cells are flat, 1:{flat:.3g}: 'schwarz' shapes its leaves after them, where that is so everywhere."
+        )
     return found

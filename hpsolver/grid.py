@@ -6,6 +6,7 @@ Notation used throughout: ``A p = b`` with ``A = -div((1/rho) grad)`` on cells, 
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -57,6 +58,12 @@ class Grid:
     def faces(self, axis: int) -> tuple[int, ...]:
         """Shape of an array of the faces across an axis: one entry more along it."""
         return tuple(n + (a == axis) for a, n in enumerate(self.shape))
+
+    @property
+    def aspect(self) -> float:
+        """The longest side of a cell over its shortest, of the flattest cell."""
+        sizes = [self.sizes_of(axis) for axis in range(self.dimension)]
+        return max(max(a) / min(b) for a, b in itertools.permutations(sizes, 2))
 
     def sizes_of(self, axis: int) -> tuple[float, ...]:
         """Size of each cell along an axis."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -133,7 +133,7 @@ class StepInfo:
         return " ".join([head, *where, self.status.advice, *self.hints])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class WorldsInfo:
     """The report of the last frame of many worlds. ``info[w]`` is the ``StepInfo`` of one of them, until the next
     ``step``.
@@ -153,13 +153,18 @@ class WorldsInfo:
     preconditioner: np.ndarray
     fallback: np.ndarray
     timings: dict[str, float]
-    one: Callable[[int], StepInfo] = field(repr=False)
+    one: Callable[[int], StepInfo]
 
     @property
     def converged(self) -> np.ndarray:
         """[worlds] bool."""
         good: np.ndarray = self.status == Status.CONVERGED
         return good
+
+    def __repr__(self) -> str:
+        most, worst = self.iterations.max(), np.nanmax(self.residual, initial=0.0)
+        good = np.count_nonzero(self.converged)
+        return f"WorldsInfo({good} of {len(self)} worlds converged, iterations up to {most}, residual to {worst:.1e})"
 
     def __len__(self) -> int:
         return len(self.status)

@@ -219,6 +219,12 @@ def test_worlds_get_what_they_get_alone():
             assert np.array_equal(found[w], one.step(density[w], rhs[w], **{k: v[w] for k, v in given.items()}))
 
 
+def test_auto_takes_schwarz_where_some_cells_are_flat():
+    shape, growing = (64, 64), 1.1 ** np.arange(64)
+    assert Solver(shape, spacing=(1.0, growing), device="cpu").preconditioner.name == "schwarz"
+    assert Solver(shape, spacing=(1.0, 1.01 ** np.arange(64)), device="cpu").preconditioner.name == "multigrid"
+
+
 def test_sizes_that_are_all_the_same_are_a_spacing():
     shape, rng = (11, 9), np.random.default_rng(5)
     density, rhs = 10.0 ** rng.uniform(0, 2, shape), rng.standard_normal(shape)

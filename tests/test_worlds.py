@@ -89,6 +89,7 @@ def test_a_bad_world_is_reported_and_harms_no_other():
     agree(many, alone, [{"density": density, "rhs": rhs}, *two_frames(), {"density": density, "rhs": rhs}])
     info = many.info
     assert [Status(s) for s in info.status[:3]] == [Status.CONVERGED, Status.BAD_DENSITY, Status.NONFINITE_RHS]
+    assert repr(info).startswith("WorldsInfo(3 of 5 worlds converged, iterations up to ")
     assert info[1].first_bad_cell == (3, 4) and info[1].bad_cells == 1
     assert info[-1].residual == 0.0 and len(info) == W
     with pytest.raises(SolveError, match=r"2 of 5 worlds did not converge: 1, 2\. World 1: bad_density.*\(3, 4\)"):

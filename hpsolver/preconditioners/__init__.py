@@ -59,7 +59,7 @@ def auto(grid: Grid, device: wp.Device) -> str:
     It is the fastest, or nearly, on all frames of the gallery, since ``schwarz`` takes over within a frame where it is
     slow, and begins the next ones (``bench/results/choice.md``).
     """
-    tiny, flat = grid.dimension == 2 and grid.cells <= TINY, max(grid.spacing) >= ASPECT * min(grid.spacing)
+    tiny, flat = grid.dimension == 2 and grid.cells <= TINY, grid.aspect >= ASPECT
     return "schwarz" if (tiny or flat) and not device.is_cuda else "multigrid"
 
 

@@ -202,9 +202,9 @@ def make_bricks(grid: Grid, leaf_size: int | None = 128, shaped: bool = False) -
 def weakness(grid: Grid) -> tuple[float, ...]:
     """How much weaker the coupling along each of three axes is than along the strongest: the squares of the spacings
     over that of the smallest; 1 everywhere where cells are not flat."""
-    least = min(grid.spacing)
-    flat = max(grid.spacing) > FLAT * least
-    return (1.0,) * (3 - grid.dimension) + tuple((h / least) ** 2 if flat else 1.0 for h in grid.spacing)
+    sizes = grid.typical
+    least, flat = min(sizes), max(sizes) > FLAT * min(sizes)
+    return (1.0,) * (3 - grid.dimension) + tuple((h / least) ** 2 if flat else 1.0 for h in sizes)
 
 
 def _shaped(leaf_size: int, shape: tuple[int, ...], weak: tuple[float, ...], lead: int) -> tuple[int, int, int]:

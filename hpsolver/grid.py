@@ -65,6 +65,13 @@ class Grid:
         sizes = [self.sizes_of(axis) for axis in range(self.dimension)]
         return max(max(a) / min(b) for a, b in itertools.permutations(sizes, 2))
 
+    @property
+    def typical(self) -> tuple[float, ...]:
+        """Cell size per axis by which leaves and coarse levels are shaped: of a stretched axis the geometric mean."""
+        if not self.sizes:
+            return self.spacing
+        return tuple(math.exp(math.fsum(map(math.log, h)) / len(h)) for h in self.sizes)
+
     def sizes_of(self, axis: int) -> tuple[float, ...]:
         """Size of each cell along an axis."""
         return self.sizes[axis] if self.sizes else (self.spacing[axis],) * self.shape[axis]

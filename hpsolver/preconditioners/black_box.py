@@ -91,7 +91,7 @@ def levels(grid: Grid, surface: bool = False) -> tuple[np.ndarray, int]:
     """
     missing = 3 - grid.dimension
     shape = np.array((1,) * missing + grid.shape)
-    spacing = np.array((1.0,) * missing + grid.spacing)
+    spacing = np.array((1.0,) * missing + grid.typical)
     periodic = [False] * missing + [grid.periodic(axis) for axis in range(grid.dimension)]
     is_open = surface or any(side == "open" for pair in grid.boundary for side in pair)
     table: list[tuple[int, ...]] = []

@@ -7,7 +7,8 @@ same path without a GPU.
 1. environment: device, driver, versions.
 2. answers of every preconditioner: against the CPU's, graph against eager launches, bit for bit the same again.
 3. memory over 10,000 frames.
-4. times: ms per frame and phase at five sizes and in 3D, us per iteration beside the modelled ones, with the libraries
+4. many worlds: ms of a step beside those of one solver, and whether each gets the bits it gets alone.
+5. times: ms per frame and phase at five sizes and in 3D, us per iteration beside the modelled ones, with the libraries
    that import there (AMGX, cuDSS, CuPy); only who answered right takes part.
 """
 
@@ -34,15 +35,22 @@ ROOT = Path(__file__).parent.parent
 CASES = [("panel", shape) for shape in SIZES.values()] + [("bubbles", (32, 16, 16)), ("bubbles", (128, 128))]
 LARGE = [("panel", (256, 256)), ("panel", (64, 64, 64))]
 SCALES = {
-    "quick": {"cases": [("panel", (32, 32)), ("bubbles", (8, 8, 8))], "frames": 2, "rounds": 1, "count": 200},
-    "default": {"cases": CASES + LARGE, "frames": 5, "rounds": 2, "count": 10000},
-    "full": {"cases": CASES + LARGE, "frames": 10, "rounds": 4, "count": 10000},
+    "quick": {
+        "cases": [("panel", (32, 32)), ("bubbles", (8, 8, 8))],
+        "frames": 2,
+        "rounds": 1,
+        "count": 200,
+        "worlds": (2, 9),
+    },
+    "default": {"cases": CASES + LARGE, "frames": 5, "rounds": 2, "count": 10000, "worlds": (1, 16, 64, 256, 1024)},
+    "full": {"cases": CASES + LARGE, "frames": 10, "rounds": 4, "count": 10000, "worlds": (1, 16, 64, 256, 1024, 4096)},
 }
 LIMIT = 2.0
-"""Seconds a frame may take in part 4."""
-SECONDS = {"environment": 60, "answer": 120, "growth": 60, "times": 120}
+"""Seconds a frame may take in part 5."""
+SECONDS = {"environment": 60, "answer": 120, "growth": 60, "worlds": 120, "times": 120}
 """Limits of the kinds of parts."""
 GROWTH_OF = ("schwarz", "jacobi")
+WORLDS_OF = (("schwarz", (32, 32)), ("multigrid", (32, 32)), ("multigrid", (128, 64)))
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -79,7 +87,9 @@ def _report(options: argparse.Namespace) -> int:
     names = [rival.name for rival in chosen if isinstance(rival, Engine)]
     libraries, absent = rivals.split([r for r in chosen if r.package != "hpsolver" and r.device != "cpu"])
     growing = [name for name in GROWTH_OF if name in names]
-    progress = command.Progress("cuda report:", 1 + len(names) + len(growing) + len(plan["cases"]))
+    many = [(name, shape) for name, shape in WORLDS_OF if name in names]
+    total = 1 + len(names) + len(growing) + len(many) + len(plan["cases"])
+    progress = command.Progress("cuda report:", total)
     found: dict = {"script": "cuda_report", "command": report.invocation("cuda_report", options)}
     found |= {"machine": None, "settings": plan, "absent": absent, "formula": model.FORMULA, "parts": []}
 
@@ -97,6 +107,9 @@ def _report(options: argparse.Namespace) -> int:
     answers = {name: part("answer", f"answers of {name}", name=name) for name in names}
     for name in growing:
         part("growth", f"memory of {name}", name=name, count=plan["count"])
+    for name, shape in many:
+        label = f"worlds of {name} {report.shape_text(shape)}"
+        part("worlds", label, name=name, shape=shape, counts=plan["worlds"])
     taking_part = [name for name, result in answers.items() if right(result)] + [rival.name for rival in libraries]
     times_plan = {"frames": plan["frames"], "rounds": plan["rounds"], "limit": LIMIT}
     for flow, shape in plan["cases"]:
@@ -152,6 +165,9 @@ def markdown(found: Mapping) -> str:
         _answers(by_kind["answer"]),
         "## Memory",
         _growth(by_kind["growth"]),
+        "## Many worlds",
+        "bits: every eighth world's pressure is, bit for bit, that of a solver of its own.",
+        _worlds(by_kind["worlds"]),
         "## Times",
         f"True relative residual <= {cuda_parts.TOLERANCE:g}, checked after timing, frames on the device before the "
         f"clock starts. {found['formula']}.",
@@ -206,6 +222,20 @@ def _growth(parts: Sequence[Mapping]) -> str:
             [part["name"], part["frames"], f"{part['grown'] / 1e6:.2f}", f"{first / 1e6:.0f} to {last / 1e6:.0f}"]
         )
     return report.table(["preconditioner", "frames", "grown after the first tenth [MB]", "in use [MB]"], rows)
+
+
+def _worlds(parts: Sequence[Mapping]) -> str:
+    lines = []
+    for part in parts:
+        if part["failed"]:
+            lines.append([part["label"], None, None, None, part["failed"], None])
+        for row in part.get("rows", []):
+            over = row["ms"] / part["rows"][0]["ms"]
+            outcome = "converged" * row["converged"] or "FAILED"
+            bits = "yes" if row["same"] else "NO"
+            case = f"{part['name']} {report.shape_text(part['shape'])}"
+            lines.append([case, row["worlds"] or "one solver", report.number(row["ms"]), f"{over:.2f}", outcome, bits])
+    return report.table(["case", "worlds", "ms", "over one", "outcome", "bits"], lines)
 
 
 def _times(rows: Sequence[Mapping]) -> str:

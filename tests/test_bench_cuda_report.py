@@ -32,6 +32,15 @@ def test_rehearsal_writes_every_section(tmp_path):
     assert "modelled us" in text
 
 
+def test_worlds_are_compared_with_solvers_of_their_own():
+    found = cuda_report._in_process("cpu", "worlds", {"name": "schwarz", "shape": (16, 8), "counts": (2, 9)}, 100)
+    assert found["failed"] is None, found
+    assert [row["worlds"] for row in found["rows"]] == [None, 2, 9]
+    assert all(row["same"] and row["converged"] and row["ms"] > 0 for row in found["rows"])
+    text = cuda_report._worlds([found | {"label": "worlds"}])
+    assert "schwarz 16x8 | 9 |" in text and "yes" in text and "NO" not in text
+
+
 def test_a_part_that_fails_says_why():
     assert "StopIteration" in cuda_report._in_process("cpu", "answer", {"name": "nonesuch"}, 60)["failed"]
 

@@ -147,6 +147,32 @@ def times(device: str, names: Sequence[str], flow: str, shape: tuple[int, ...], 
     return {"flow": flow, "shape": shape, "tolerance": TOLERANCE, "rows": rows}
 
 
+def worlds(device: str, name: str, shape: tuple[int, ...], counts: Sequence[int]) -> dict:
+    """Milliseconds of a step of many worlds, arrays on the device, beside a step of one solver; and whether every
+    eighth world gets the bits that it gets alone."""
+    one = Solver(shape, preconditioner=name, device=device)
+    drawn = frames.drawn("bubbles", shape, 8)
+    rows = []
+    for count in (None, *counts):
+        solver = one if count is None else Solver(shape, worlds=count, preconditioner=name, device=device)
+        parts = [np.stack([drawn[w % 8].density * (1.0 + 0.01 * f) for w in range(count or 1)]) for f in range(2)]
+        rhs = np.stack([drawn[w % 8].rhs for w in range(count or 1)])
+        given = [wp.array(part if count else part[0], dtype=wp.float64, device=device) for part in (*parts, rhs)]
+        out, times = wp.zeros_like(given[-1]), []
+        for number in range(2 + REPEATS):
+            begun = perf_counter()
+            solver.step(given[number % 2], given[-1], out=out)
+            wp.synchronize_device(device)
+            times.append(1e3 * (perf_counter() - begun))
+        row = {"worlds": count, "ms": float(np.median(times[2:])), "first_ms": times[0], "same": True}
+        row["converged"] = bool(np.all(solver.info.converged))
+        if count:
+            found, last = out.numpy(), parts[(1 + REPEATS) % 2]
+            row["same"] = all(_same(found[w], one.step(last[w], rhs[w])) for w in range(0, count, 8))
+        rows.append(row)
+    return {"name": name, "shape": shape, "rows": rows}
+
+
 def growth(device: str, name: str, count: int) -> dict:
     """Memory over ``count`` frames of one solver whose density alternates."""
     rival = next(rival for rival in rivals.engine(device) if rival.name == name)

@@ -121,7 +121,7 @@ class ConjugateGradients:
         device = self.system.device
 
         def update() -> None:
-            launch_threads(control.renewed, 1, [self.first], device)
+            launch_threads(iterate.clear, 1, [self.first], device)  # it is being done
             preconditioner.update()
 
         launch_threads(control.choose, 1, [self.counter, self.first], device)

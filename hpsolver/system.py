@@ -184,7 +184,7 @@ class System:
     def assemble(self) -> None:
         """Records: density -> conductance, leak, diagonal, bad_cells; and what moving fluid hangs together."""
         if self.mended is not None:
-            launch_threads(mending.clear, 1, [self.mended], self.device)
+            launch_threads(iterate.clear, 1, [self.mended], self.device)
             inputs = [self.size, self.given, self.fluid, self.cell_across, self.density, self.mended]
             launch_threads(mending.mend, self.size, inputs, self.device)
         moving = self.moving

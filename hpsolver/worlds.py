@@ -5,7 +5,7 @@ all worlds (``hpsolver.kernels.worlds``), on storage that has one row per world 
 arrays themselves, of one world, stay what they are: the state every world begins with, and the place where one world
 can be looked at (``show``). A loop goes on while any world wants to; the others do nothing in it.
 
-On a GPU all worlds go together. On a CPU each thread has a share of them, of which a few go together, so that their
+On a GPU all worlds go together. On a CPU each thread has a span of them, of which a few go together, so that their
 arrays stay in its cache.
 """
 
@@ -25,7 +25,7 @@ from hpsolver.kernels.building import BLOCK, SPREAD, Recorded, Spread, Threads
 from .arrays import Address
 from .capture import capture_frame
 from .pcg import Loop
-from .shares import Span, pool, shares
+from .spans import Span, pool, spans
 
 ROW = 64
 """Rows of storage begin at multiples of so many bytes."""
@@ -87,12 +87,12 @@ class Worlds:
         self._views: dict[tuple[int, int, type], wp.array] = {}
         self._tables: list[wp.array] = []  # of which there are views
         self._span = self._all = Span(0, count, count, device)
-        self._shares = shares(count, cells, device, together)
+        self._spans = spans(count, cells, device, together)
 
     @property
     def first_thread(self) -> bool:
-        """Whether what is recorded is for the first share of the worlds: the others go on at the same time."""
-        return self._span in (self._all, self._shares[0])
+        """Whether what is recorded is for the first span of worlds: the others go on at the same time."""
+        return self._span in (self._all, self._spans[0])
 
     def all(self) -> contextlib.AbstractContextManager[None]:
         """Launches go to all worlds meanwhile."""
@@ -100,14 +100,12 @@ class Worlds:
 
     def carry_out(self, part: Callable[[Loop], None], loop: Loop) -> None:
         """Records (or runs) a part of a frame in all worlds."""
-        for share in self._shares:
-            self._carry_out(part, share, loop)
+        for span in self._spans:
+            self._carry_out(part, span, loop)
 
     def capture(self, part: Callable[[Loop], None]) -> Callable[[], None]:
-        """Captures a part of a frame; the result replays it, each share of the worlds in a thread of its own."""
-        replays = [
-            capture_frame(functools.partial(self._carry_out, part, share), self.device) for share in self._shares
-        ]
+        """Captures a part of a frame; the result replays it, each span of worlds in a thread of its own."""
+        replays = [capture_frame(functools.partial(self._carry_out, part, span), self.device) for span in self._spans]
         if len(replays) == 1:
             return replays[0]
 
@@ -117,20 +115,20 @@ class Worlds:
 
         return replay
 
-    def _carry_out(self, part: Callable[[Loop], None], share: Span, loop: Loop) -> None:
-        before, self._span = self._span, share
+    def _carry_out(self, part: Callable[[Loop], None], span: Span, loop: Loop) -> None:
+        before, self._span = self._span, span
         with self.all():
-            if share.is_one:
+            if span.is_one:
                 part(self._masked(loop))
             else:
-                places = [share.first, share.active[0], share.more, share.begin, share.end]
+                places = [span.first, span.active[0], span.more, span.begin, span.end]
 
                 def body() -> None:
                     part(self._masked(loop))
                     wp.launch(kernels.advance, dim=1, inputs=places, device=self.device)
 
                 wp.launch(kernels.begin, dim=1, inputs=places, device=self.device)
-                loop(share.more, body)
+                loop(span.more, body)
         self._span = before
 
     def compile(self, run: Callable[[], None]) -> None:

@@ -242,12 +242,6 @@ def choose(counter: wp.array[wp.int32], first: wp.array[wp.int32]):
 
 
 @wp.kernel(enable_backward=False)
-def renewed(first: wp.array[wp.int32]):
-    """It has been. One thread."""
-    first[0] = 0
-
-
-@wp.kernel(enable_backward=False)
 def pass_on(counter: wp.array[wp.int32], outer: wp.array[wp.int32], rescue: wp.array[wp.int32]):
     """While the chosen preconditioner pauses, the fallback begins. One thread."""
     if counter[S.PAUSE] > 0:

@@ -12,12 +12,6 @@ def usable(density: wp.float64) -> bool:
 
 
 @wp.kernel(enable_backward=False)
-def clear(count: wp.array[wp.int32]):
-    """count = 0. One thread."""
-    count[0] = 0
-
-
-@wp.kernel(enable_backward=False)
 def mend(
     n: wp.int32,
     given: wp.array[wp.float64],

@@ -63,6 +63,7 @@ for _dtype in (wp.float32, wp.float64):
     wp.overload(projection.close, {name: wp.array3d(dtype=_dtype) for name in ("fraction", "walls", "velocity")})
     wp.overload(gradients.add, {name: wp.array(dtype=_dtype) for name in ("part", "total")})
     wp.overload(iterate.clear, {"vector": wp.array(dtype=_dtype)})
+wp.overload(iterate.clear, {"vector": wp.array(dtype=wp.int32)})
 
 FIXED = [
     assembly.to_float,

@@ -11,7 +11,7 @@ from hpsolver.kernels import building, state
 from hpsolver.kernels import worlds as over
 from hpsolver.kernels.krylov import krylov
 
-from hpsolver import SolveError, Solver, Status, problems, shares
+from hpsolver import SolveError, Solver, Status, problems, spans
 from hpsolver.examples.own_preconditioner import Neumann
 from hpsolver.preconditioners import NAMES, Schwarz
 from hpsolver.worlds import Worlds
@@ -123,7 +123,7 @@ def test_how_many_go_together_and_in_how_many_threads_changes_no_bit(together, t
     density, rhs = frames()
     expected = Solver(SHAPE, worlds=W).step(density, rhs)
     init = Worlds.__init__
-    monkeypatch.setattr(shares, "thread_count", lambda: threads)
+    monkeypatch.setattr(spans, "thread_count", lambda: threads)
     monkeypatch.setattr(Worlds, "__init__", lambda self, *arguments: init(self, *arguments[:3], together))
     solver = Solver(SHAPE, worlds=W)
     for _ in range(3):
@@ -134,9 +134,9 @@ def test_how_many_go_together_and_in_how_many_threads_changes_no_bit(together, t
 
 def test_threads_are_as_many_as_the_process_is_given(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    assert shares.thread_count() == 1
+    assert spans.thread_count() == 1
     monkeypatch.delenv("OMP_NUM_THREADS")
-    assert shares.thread_count() >= 1
+    assert spans.thread_count() >= 1
 
 
 def counted(function, calls: list):

@@ -1,4 +1,4 @@
-"""Which of many worlds go together: all on a GPU; on a CPU a share for each thread, of which a few go at a time."""
+"""Which of many worlds go together: all on a GPU; on a CPU a span for each thread, of which a few go at a time."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ class Span:
         return self.size == self.end - self.begin
 
 
-def shares(count: int, cells: int, device: wp.Device, together: int | None) -> list[Span]:
-    """How ``count`` worlds are shared out.
+def spans(count: int, cells: int, device: wp.Device, together: int | None) -> list[Span]:
+    """How ``count`` worlds are taken: one span a thread.
 
     Args:
         cells: of a world.

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
 import warp as wp
 
 from hpsolver.kernels import collocated as kernels
@@ -31,12 +30,11 @@ class Collocated:
     def __init__(self, projection: Projection):
         self._projection = projection
         solver = projection.solver
-        lead = (solver.worlds,) if solver.worlds else ()
-        shapes = [(*lead, *solver.grid.faces(axis)) for axis in range(solver.grid.dimension)]
+        shapes = [(*solver.lead, *solver.grid.faces(axis)) for axis in range(solver.grid.dimension)]
         self._before, self._after = (
             [wp.zeros(shape, dtype=wp.float64, device=solver.device) for shape in shapes] for _ in range(2)
         )
-        no_mask = wp.zeros((*lead, 0, 0, 0), dtype=wp.uint8, device=solver.device)
+        no_mask = wp.zeros((*solver.lead, 0, 0, 0), dtype=wp.uint8, device=solver.device)
         self._no_mask = projection.ours_on_three_axes(no_mask)
 
     def project(
@@ -50,12 +48,7 @@ class Collocated:
         """See ``Projection.project_cells``."""
         projection, solver = self._projection, self._projection.solver
         grid, device = solver.grid, solver.device
-        if len(velocity) != grid.dimension:
-            raise ValueError(f"velocity: expected one array for each of {grid.dimension} axes, got {len(velocity)}")
-        adopted = []
-        for axis, array in enumerate(velocity):
-            arrays.check_writable(array, f"velocity[{axis}]")
-            adopted.append(arrays.adopt(array, f"velocity[{axis}]", grid.shape, device, worlds=solver.worlds))
+        adopted = projection.adopt_target(velocity, faces=False)
         with arrays.caller_stream(adopted[0].kind, device):
             cells = [projection.on_three_axes(component, grid.shape) for component in adopted]
             before, after = ([projection.ours_on_three_axes(f) for f in faces] for faces in (self._before, self._after))
@@ -70,9 +63,7 @@ class Collocated:
             for axis, component in enumerate(cells):
                 changes = [before[axis], after[axis], component]
                 projection.launch(kernels.add_change, [axis + 3 - grid.dimension, *solids, *changes])
-        for array, mine in zip(velocity, adopted, strict=True):
-            if mine.kind == "numpy" and device.is_cuda:
-                np.copyto(array, mine.owner.numpy())
+        projection.give_back(velocity, adopted)
         return out
 
     def _solids(self, solid: Array | None) -> list[object]:

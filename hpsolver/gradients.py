@@ -220,7 +220,7 @@ class Adjoint:
         one face, whose gradient is that of its first entry."""
         solver, system = self._solver, self._solver.system
         N, length = system.size, solver.grid.shape[axis]
-        before = (slice(None),) * (axis + int(solver.worlds is not None))
+        before = (slice(None),) * (len(solver.lead) + axis)
         place = 2 * (system.grid.dimension - 1 - axis)
         with arrays.caller_stream(kind, solver.device), off_tape(), everywhere(solver.many):
             for direction, first in ((place + 1, 1), (place, 0)):

@@ -42,7 +42,7 @@ class Projection:
         grid, system, device = solver.grid, solver.system, solver.device
         self._missing = 3 - grid.dimension
         self._shape = (1,) * self._missing + grid.shape
-        self._lead = (solver.worlds,) if solver.worlds else ()
+        self._lead = solver.lead
         self._rhs = wp.zeros((*self._lead, *grid.shape), dtype=wp.float64, device=device)
         self.number = table(wp.array(system.bricks.number, dtype=wp.int32, device=device))
         axes = range(grid.dimension)
@@ -80,9 +80,7 @@ class Projection:
                 ``fraction``.
         """
         solver = self.solver
-        adopted = self._adopt(velocity, "velocity")
-        for array in velocity:
-            arrays.check_writable(array, "velocity")
+        adopted = self.adopt_target(velocity, faces=True)
         with arrays.caller_stream(adopted[0].kind, solver.device):
             self._divergence(adopted, fraction, walls, -1.0, self.ours_on_three_axes(self._rhs))
             if out is None and not solver.device.is_capturing:
@@ -96,7 +94,7 @@ class Projection:
                 given = [solver.last_pressure, self._component(component, axis)]
                 inputs = [*sides, self.number, *self._faces_of(solver), *given]
                 self.launch(kernels.subtract_gradient, inputs)
-        self._give_back(velocity, adopted)
+        self.give_back(velocity, adopted)
         return out
 
     def project_cells(
@@ -150,7 +148,7 @@ class Projection:
             raise TypeError(f"out: dtype must be float64, got {target.dtype}")
         with arrays.caller_stream(adopted[0].kind, solver.device):
             self._divergence(adopted, fraction, walls, 1.0, self.on_three_axes(target, solver.grid.shape))
-        self._give_back([out], [target])
+        self.give_back([out], [target])
         return out
 
     def launch(self, kernel: wp.Kernel, inputs: list[object], threads: tuple[int, ...] | None = None) -> None:
@@ -201,13 +199,21 @@ class Projection:
             self.launch(kernels.close, [*inputs, flux], flux.shape[-3:])
         return self._flux
 
-    def _adopt(self, velocity: Sequence[Array], name: str) -> list[arrays.Adopted]:
-        grid = self.solver.grid
+    def adopt_target(self, velocity: Sequence[Array], faces: bool) -> list[arrays.Adopted]:
+        """The arrays of a velocity that is written to, at ``faces`` or at the centres of cells."""
+        adopted = self._adopt(velocity, "velocity", faces)
+        for array in velocity:
+            arrays.check_writable(array, "velocity")
+        return adopted
+
+    def _adopt(self, velocity: Sequence[Array], name: str, faces: bool = True) -> list[arrays.Adopted]:
+        solver, grid = self.solver, self.solver.grid
         if len(velocity) != grid.dimension:
             raise ValueError(f"{name}: expected one array for each of {grid.dimension} axes, got {len(velocity)}")
+        shapes = [grid.faces(axis) if faces else grid.shape for axis in range(grid.dimension)]
         return [
-            arrays.adopt(array, f"{name}[{axis}]", grid.faces(axis), self.solver.device, worlds=self.solver.worlds)
-            for axis, array in enumerate(velocity)
+            arrays.adopt(array, f"{name}[{axis}]", shape, solver.device, worlds=solver.worlds)
+            for axis, (array, shape) in enumerate(zip(velocity, shapes, strict=True))
         ]
 
     def _component(self, adopted: arrays.Adopted, axis: int) -> wp.array:
@@ -242,7 +248,7 @@ class Projection:
     def _double(adopted: arrays.Adopted) -> arrays.Adopted:
         return arrays.Adopted(adopted.pointer, adopted.strides, adopted.owner, adopted.kind, "float64")
 
-    def _give_back(self, given: Sequence[Array], adopted: list[arrays.Adopted]) -> None:
+    def give_back(self, given: Sequence[Array], adopted: list[arrays.Adopted]) -> None:
         """Into NumPy arrays, whose copies lie on a GPU."""
         for array, mine in zip(given, adopted, strict=True):
             if mine.kind == "numpy" and self.solver.device.is_cuda:

@@ -45,8 +45,7 @@ class Solver:
     Args:
         shape: cells per axis, 2 or 3 of them.
         worlds: how many grids of this shape each ``step`` solves, by launches as many as for one; every array then has
-            a first axis of that length. What a world gets is, bit for bit, what it would get alone. None: one, without
-            that axis.
+            a first axis of that length. A world gets, bit for bit, what it would get alone. None: one, no such axis.
         spacing: cell size [length], one number, or per axis a number or the sizes of its cells. On a stretched grid
             A, b and the tolerance are of the equation times each cell's volume over the mean volume.
         boundary: ``wall`` (no flux), ``open`` (p = 0 on the face) or ``periodic``: one word, or per axis a word or a
@@ -111,6 +110,7 @@ class Solver:
         self.warm_start = options.check_flag("warm_start", warm_start)
         self.device = options.find_device(device)
         self.worlds = options.check_worlds(worlds)
+        self.lead: tuple[int, ...] = (self.worlds,) if self.worlds else ()  # the axis of worlds, if there is one
 
         chosen = make(auto(self.grid, self.device) if preconditioner == "auto" else preconditioner)
         self.system = System(
@@ -198,7 +198,7 @@ class Solver:
             kinds = [array.kind for array in given.arrays]
             check_recordable(self.preconditioner, bool(self._frame.graph) and follows, out, kinds, self.device)
         if out is None:
-            out = arrays.like(given.rhs, shape if self.worlds is None else (self.worlds, *shape), self.device)
+            out = arrays.like(given.rhs, (*self.lead, *shape), self.device)
         target = arrays.adopt_target(out, "out", shape, self.device, self.worlds)
         self._rounds = target.dtype == "float32"
         if recording:

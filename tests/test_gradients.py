@@ -7,7 +7,7 @@ import numpy as np
 import oracle
 import pytest
 import torch
-import warp as wp
+from gradient_frames import frame, solver, worlds_of
 
 from hpsolver import SolveError, Solver, problems
 from hpsolver.preconditioners import NAMES
@@ -18,18 +18,6 @@ SIDES = {
     "mixed": (("open", "wall"), "periodic"),
     "periodic": "periodic",
 }
-
-
-def frame(shape: tuple[int, ...], seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
-    rng = np.random.default_rng(seed)
-    return torch.tensor(10.0 ** rng.uniform(0, 1.5, shape)), torch.tensor(rng.standard_normal(shape))
-
-
-def solver(shape: tuple[int, ...], solid: bool = False, **options) -> Solver:
-    made = Solver(shape, tolerance=1e-12, precision="float64", device="cpu", **options)
-    if solid:
-        made.set_solid(np.random.default_rng(3).random(shape) < 0.25)
-    return made
 
 
 @pytest.mark.parametrize("face_average", ["harmonic", "arithmetic"])
@@ -179,61 +167,6 @@ def test_a_deleted_solver_and_its_graph_give_their_memory_back_at_once():
         gc.enable()
 
 
-@wp.kernel
-def weighed(p: wp.array2d[wp.float64], weight: wp.array2d[wp.float64], loss: wp.array[wp.float64]):
-    i, j = wp.tid()
-    wp.atomic_add(loss, 0, weight[i, j] * p[i, j] * p[i, j])
-
-
-@pytest.mark.parametrize("boundary", ["wall", "open"])
-def test_a_tape_of_warp_records_the_step_and_its_adjoint(boundary):
-    """The gradients of Torch, through kernels of the caller's before and after, and twice on one tape."""
-    rng = np.random.default_rng(4)
-    shape = (9, 7)
-    one = Solver(shape, boundary=boundary, tolerance=1e-12, precision="float64", device="cpu")
-    rho, b, w = 1.0 + rng.random(shape), rng.standard_normal(shape), rng.random(shape)
-    density, rhs = torch.tensor(rho, requires_grad=True), torch.tensor(b, requires_grad=True)
-    p = one.step(density, rhs)
-    q = one.step(density, p)
-    (torch.tensor(w) * q * q).sum().backward()
-
-    mine = [wp.array(a, dtype=wp.float64, device="cpu", requires_grad=True) for a in (rho, b)]
-    weight = wp.array(w, dtype=wp.float64, device="cpu")
-    loss = wp.zeros(1, dtype=wp.float64, device="cpu", requires_grad=True)
-    with wp.Tape() as tape:
-        first = one.step(mine[0], mine[1])
-        second = wp.zeros(shape, dtype=wp.float64, device="cpu", requires_grad=True)
-        assert one.step(mine[0], first, out=second) is second
-        wp.launch(weighed, dim=shape, inputs=[second, weight, loss], device="cpu")
-    tape.backward(loss=loss)
-    for array, tensor in zip(mine, (density, rhs), strict=True):
-        expected = tensor.grad.numpy()
-        assert abs(array.grad.numpy() - expected).max() <= 1e-9 * abs(expected).max()
-    tape.zero()
-    assert not mine[0].grad.numpy().any()
-
-
-def test_a_tape_without_gradients_is_left_alone_and_bad_arrays_are_refused():
-    shape = (9, 7)
-    one = Solver(shape, device="cpu")
-    plain = wp.ones(shape, dtype=wp.float64, device="cpu")
-    with wp.Tape() as tape:
-        one.step(plain, plain)
-        one.step(np.ones(shape), np.ones(shape))
-    assert not tape.launches
-    needs = wp.ones(shape, dtype=wp.float64, device="cpu", requires_grad=True)
-    with wp.Tape():
-        with pytest.raises(TypeError, match="density: on a tape of Warp's all must be Warp arrays, got ndarray"):
-            one.step(np.ones(shape), needs)
-        with pytest.raises(TypeError, match="out: on a tape it must have a gradient"):
-            one.step(plain, needs, out=wp.zeros(shape, dtype=wp.float64, device="cpu"))
-        one.step(plain, needs)
-
-
-def worlds_of(shape: tuple[int, ...], count: int, **options) -> Solver:
-    return Solver(shape, worlds=count, tolerance=1e-12, precision="float64", device="cpu", **options)
-
-
 @pytest.mark.parametrize("name", ["schwarz", "multigrid", "htp"])
 def test_gradients_of_many_worlds_are_those_of_each(name):
     shape, count = (9, 12), 3
@@ -280,48 +213,3 @@ def test_backward_names_the_worlds_that_did_not_converge():
     weight[1] = frame(shape)[1]
     with pytest.raises(SolveError, match="backward: the adjoint solve: 1 of 2 worlds did not converge: 1"):
         (many.step(density, rhs) * weight).sum().backward()
-
-
-def test_a_tape_records_a_step_of_many_worlds():
-    shape, count = (8, 7), 3
-    density, rhs = (torch.stack(parts) for parts in zip(*(frame(shape, s) for s in range(count)), strict=True))
-    d, b = density.clone().requires_grad_(), rhs.clone().requires_grad_()
-    worlds_of(shape, count).step(d, b).square().sum().backward()
-    mine = [wp.array(part.numpy(), dtype=wp.float64, device="cpu", requires_grad=True) for part in (density, rhs)]
-    out = wp.zeros((count, *shape), dtype=wp.float64, device="cpu", requires_grad=True)
-    with wp.Tape() as tape:
-        worlds_of(shape, count).step(*mine, out=out)
-    out.grad.assign(2.0 * out.numpy())
-    tape.backward()
-    for array, tensor in zip(mine, (d, b), strict=True):
-        assert np.allclose(array.grad.numpy(), tensor.grad.numpy(), rtol=1e-12, atol=0)
-
-
-@pytest.mark.parametrize("count", [None, 2], ids=["one", "two worlds"])
-@pytest.mark.parametrize("coefficients", ["density", "faces"])
-def test_a_tape_carries_gradients_to_faces(coefficients, count):
-    """Those of Torch; shares of faces beside densities, and coefficients of faces."""
-    shape, boundary = (6, 5), (("open", "wall"), "periodic")
-    lead = () if count is None else (count,)
-    rng = np.random.default_rng(0)
-    faces = [rng.uniform(0.1, 1.0, (*lead, *(n + (a == b) for b, n in enumerate(shape)))) for a in range(2)]
-    faces[1][..., -1] = faces[1][..., 0]
-    density, rhs = 10.0 ** rng.uniform(0, 1, (*lead, *shape)), rng.standard_normal((*lead, *shape))
-    options = {"boundary": boundary, "tolerance": 1e-12, "precision": "float64", "worlds": count, "device": "cpu"}
-
-    def step(solver, rho, b, open_shares, **more):
-        if coefficients == "faces":
-            return solver.step(tuple(open_shares), b, **more)
-        return solver.step(rho, b, fraction=tuple(open_shares), **more)
-
-    tensors = [torch.tensor(values, requires_grad=True) for values in (density, rhs, *faces)]
-    step(Solver(shape, coefficients=coefficients, **options), *tensors[:2], tensors[2:]).square().sum().backward()
-    mine = [wp.array(v, dtype=wp.float64, device="cpu", requires_grad=True) for v in (density, rhs, *faces)]
-    out = wp.zeros((*lead, *shape), dtype=wp.float64, device="cpu", requires_grad=True)
-    with wp.Tape() as tape:
-        step(Solver(shape, coefficients=coefficients, **options), *mine[:2], mine[2:], out=out)
-    out.grad.assign(2.0 * out.numpy())
-    tape.backward()
-    for array, tensor in zip(mine, tensors, strict=True):
-        expected = np.zeros(tensor.shape) if tensor.grad is None else tensor.grad.numpy()
-        assert np.allclose(array.grad.numpy(), expected, rtol=1e-12, atol=0)

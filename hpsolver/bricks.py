@@ -71,6 +71,11 @@ class Bricks:
         return 2 * self.dimension
 
     @property
+    def slowest(self) -> int:
+        """The axis, of three, along which leaves are numbered slowest: layer by layer across it."""
+        return slowest_first(self.counts)[0]
+
+    @property
     def halfwidth(self) -> int:
         """Half-bandwidth of a leaf's matrix in brick order: the stride of its slowest axis of more than one cell."""
         x, y, z = self.extent
@@ -162,10 +167,10 @@ def make_bricks(grid: Grid, leaf_size: int | None = 128, shaped: bool = False) -
 
     periodic = [pair[0] == "periodic" for pair in boundary]
     axis_orders = [folded(n) if wraps else np.arange(n) for n, wraps in zip(counts, periodic, strict=True)]
-    slowest_first = sorted(range(3), key=lambda a: -counts[a])
-    mesh = np.meshgrid(*[axis_orders[a] for a in slowest_first], indexing="ij")
+    axes = slowest_first(counts)
+    mesh = np.meshgrid(*[axis_orders[a] for a in axes], indexing="ij")
     coordinates = np.empty((mesh[0].size, 3), dtype=np.int64)
-    for axis, component in zip(slowest_first, mesh, strict=True):
+    for axis, component in zip(axes, mesh, strict=True):
         coordinates[:, axis] = component.ravel()
 
     number = np.empty(counts, dtype=np.int64)
@@ -197,6 +202,11 @@ def make_bricks(grid: Grid, leaf_size: int | None = 128, shaped: bool = False) -
         used=used,
         cell=_cells(shape, extent, coordinates),
     )
+
+
+def slowest_first(counts: tuple[int, int, int]) -> list[int]:
+    """The axes, those of most bricks first."""
+    return sorted(range(3), key=lambda a: -counts[a])
 
 
 def weakness(grid: Grid) -> tuple[float, ...]:

@@ -73,15 +73,26 @@ def _own_stream(device: wp.Device) -> contextlib.AbstractContextManager[Any]:
 
 def capture_pieces(frame: Frame, device: wp.Device) -> Callable[[], None]:
     """Captures ``frame`` as graphs with host-driven loops between them."""
-    return _Pieces(device).record(frame)
+    return Pieces(device).record(frame)
 
 
-class _Pieces:
-    """Records a frame as a list of steps: graphs, and loops over lists of steps."""
+class Pieces:
+    """Records a frame as a list of steps: graphs, loops over lists of steps, and what else is inserted.
 
-    def __init__(self, device: wp.Device):
-        self._device = device
+    Args:
+        rounds: of a loop without loops inside, between two questions whether to go on: asking a GPU is dear.
+    """
+
+    def __init__(self, device: wp.Device, rounds: int = CHUNK):
+        self._device, self._rounds = device, rounds
         self._steps: list[Callable[[], None]] = []
+        self._loops = 0
+
+    def insert(self, make: Callable[[], Callable[[], None]]) -> None:
+        """A step that no graph can hold, made while nothing is captured."""
+        self._close()
+        self._steps.append(make())
+        self._open()
 
     def record(self, frame: Frame) -> Callable[[], None]:
         with _own_stream(self._device):
@@ -94,9 +105,11 @@ class _Pieces:
         self._close()
         outside, self._steps = self._steps, []
         self._open()
+        self._loops += 1
+        loops = self._loops
         body()
-        if not self._steps:  # no loop within: several rounds per replay, since asking the device is dear
-            for _ in range(CHUNK - 1):
+        if self._loops == loops:
+            for _ in range(self._rounds - 1):
                 body()
         self._close()
         once, self._steps = _in_turn(self._steps), outside

@@ -14,7 +14,7 @@ from .pcg import ConjugateGradients, Loop
 from .preconditioners import Preconditioner
 from .stopwatch import Stopwatch
 from .system import System
-from .worlds import Worlds, everywhere
+from .spreading import Carrier, everywhere
 
 
 class Frame:
@@ -23,7 +23,7 @@ class Frame:
     Args:
         pressure: [N] where it goes.
         renews: matrix and preconditioner; otherwise those at hand are taken.
-        worlds: that the frame is solved in, None for one.
+        carrier: of all launches, None for the device itself.
 
     Attributes:
         graph: replays the frame, None before the first one. A preconditioner that predicts on the host cuts it in two.
@@ -38,12 +38,12 @@ class Frame:
         pressure: wp.array,
         stopwatch: Stopwatch,
         warm_start: bool,
-        worlds: Worlds | None,
+        carrier: Carrier | None,
         renews: bool = True,
     ):
         self._system, self._preconditioner, self._fallback = system, preconditioner, fallback
         self._pcg, self._pressure, self._stopwatch, self._warm_start = pcg, pressure, stopwatch, warm_start
-        self._worlds, self._renews = worlds, renews
+        self._carrier, self._renews = carrier, renews
         self.graph: Callable[[], None] | None = None
 
     def run(self) -> None:
@@ -86,30 +86,30 @@ class Frame:
     @property
     def _predict(self) -> Callable[[], None]:
         predict = self._preconditioner.predict
-        return functools.partial(self._worlds.each, predict) if self._worlds else predict
+        return functools.partial(self._carrier.each, predict) if self._carrier else predict
 
     def _everywhere(self, part: Callable[[Loop], None], loop: Loop) -> None:
-        if self._worlds:
-            self._worlds.carry_out(part, loop)
+        if self._carrier:
+            self._carrier.carry_out(part, loop)
         else:
             part(loop)
 
     def _captured(self, part: Callable[[Loop], None]) -> Callable[[], None]:
         device = self._system.device
-        return self._worlds.capture(part) if self._worlds else capture_frame(part, device)
+        return self._carrier.capture(part) if self._carrier else capture_frame(part, device)
 
     def _load(self) -> None:
         """Compiles and loads every kernel that a frame may need, before it is captured."""
-        if self._worlds:
-            self._worlds.compile(self._rehearse)
+        if self._carrier:
+            self._carrier.compile(self._rehearse)
         else:
             compile_built(self._system.device)
-        with everywhere(self._worlds):
+        with everywhere(self._carrier):
             self._rehearse()
 
     def _rehearse(self) -> None:
         self._system.assemble()
-        if self._preconditioner.graph_safe or self._worlds:
+        if self._preconditioner.graph_safe or self._carrier:
             self._pcg.load(self._preconditioner)
         if self._fallback:
             self._pcg.load(self._fallback)
@@ -138,5 +138,5 @@ class Frame:
         mark(2)
 
     def _mark(self, which: int) -> None:
-        if self._worlds is None or self._worlds.first_thread:
+        if self._carrier is None or self._carrier.first_thread:
             self._stopwatch.mark(which)

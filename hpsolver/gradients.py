@@ -29,7 +29,7 @@ from . import arrays
 from .frame import Frame
 from .info import SolveError
 from .tape import Moving, off_tape, on_tape, step_on_tape
-from .worlds import everywhere
+from .spreading import everywhere
 
 if TYPE_CHECKING:
     import torch

@@ -16,7 +16,7 @@ from .arrays import Array
 from .collocated import Collocated
 from .solver import Solver
 from .stretched import distances
-from .worlds import everywhere
+from .spreading import everywhere
 
 
 class Projection:

@@ -22,7 +22,8 @@ from .reports import Reports
 from .staging import Staging
 from .stopwatch import Stopwatch
 from .system import ON_BAD_DENSITY, PRECISIONS, System
-from .worlds import Worlds, everywhere
+from .spreading import Carrier, everywhere
+from .worlds import Worlds
 
 if TYPE_CHECKING:
     import scipy.sparse
@@ -81,6 +82,8 @@ class Solver:
     ``wp.capture_while``); ``info`` then reads what the last replay left. Solver and arrays must outlive that graph.
     """
 
+    _by_layers = False  # of bricks, partial sums are (``distributed``)
+
     def __init__(
         self,
         shape: tuple[int, ...],
@@ -113,9 +116,8 @@ class Solver:
         self.lead: tuple[int, ...] = (self.worlds,) if self.worlds else ()  # the axis of worlds, if there is one
 
         chosen = make(auto(self.grid, self.device) if preconditioner == "auto" else preconditioner)
-        self.system = System(
-            self.grid, chosen.leaf_cells(self.grid), precision, self.device, shaped=chosen.shapes_leaves
-        )
+        how = {"shaped": chosen.shapes_leaves, "by_layers": self._by_layers}
+        self.system = System(self.grid, chosen.leaf_cells(self.grid), precision, self.device, **how)
         self.system.on_bad_density(on_bad_density)
         if coefficients == "faces":
             options.check_moves(chosen)
@@ -133,10 +135,12 @@ class Solver:
             options.check_spreads(chosen)
             together = self.worlds if chosen.launches_alone else None
             self.many = Worlds(self.worlds, self.system.size, self.device, together)
+        self.carrier: Carrier | None = self.many
         names = self.preconditioner.name, self.fallback.name if self.fallback else ""
         self.reports = Reports(self._pcg, self.last_pressure, names, self._stopwatch, self.many)
         self._frame = self._new_frame()
         self.staging = Staging(self.system)
+        self.local = self.grid  # what the caller's arrays cover
         self._rounds = False  # the last pressure went out in single precision
         self._recorded: list[object] = []  # what the caller's graphs need of us
         self.frames = self.assembled = self.solids = 0  # frames solved; whose matrix is here; times prepared anew
@@ -191,8 +195,8 @@ class Solver:
         moving = solid, air, surface, fraction
         if differentiated := gradients.way(density, rhs, fraction, out):
             return differentiated(self, density, rhs, moving, out)
-        given = look_at(self.grid, self.device, self.coefficients, density, rhs, moving, self.worlds)
-        kind, shape = given.rhs.kind, self.grid.shape
+        given = look_at(self.local, self.device, self.coefficients, density, rhs, moving, self.worlds)
+        kind, shape = given.rhs.kind, self.local.shape
         recording, follows = arrays.capturing(kind, self.device), self.system.follows(given.moves, bool(given.faces))
         if recording:
             kinds = [array.kind for array in given.arrays]
@@ -202,13 +206,13 @@ class Solver:
         target = arrays.adopt_target(out, "out", shape, self.device, self.worlds)
         self._rounds = target.dtype == "float32"
         if recording:
-            with arrays.caller_stream(kind, self.device), everywhere(self.many):
+            with arrays.caller_stream(kind, self.device), everywhere(self.carrier):
                 self._record(given, target)
             return out
         if not follows:
             options.check_moves(self.preconditioner)
             self._prepare_anew(lambda: self.system.move(bool(given.faces)))
-        with arrays.caller_stream(kind, self.device), everywhere(self.many):
+        with arrays.caller_stream(kind, self.device), everywhere(self.carrier):
             self._stopwatch.start()
             self.staging.bring(given)
             self._frame.run()
@@ -233,7 +237,7 @@ class Solver:
             self.system.rest(mask)
         else:
             self._prepare_anew(lambda: self.system.set_solid(mask))
-            with everywhere(self.many):
+            with everywhere(self.carrier):
                 self.system.confine(self.last_pressure)  # a warm start's
 
     def _prepare_anew(self, change: Callable[[], None]) -> None:
@@ -249,8 +253,8 @@ class Solver:
         if self.fallback:
             self.fallback = self.fallback.bind(self.system)
         self._pcg.forget(self.preconditioner.doubtful and remembers(self.fallback))
-        if self.many:
-            self.many.forget(but=self.last_pressure)
+        if self.carrier:
+            self.carrier.forget(but=self.last_pressure)
         self._frame = self._new_frame()
         self.staging.forget()
 
@@ -289,7 +293,7 @@ class Solver:
     def frame_for(self, pressure: wp.array, warm_start: bool = False, renews: bool = True) -> Frame:
         """A frame of this solver's that leaves its pressure in an array [N] of the caller's."""
         solvers = self.preconditioner, self.fallback, self._pcg
-        return Frame(self.system, *solvers, pressure, self._stopwatch, warm_start, self.many, renews)
+        return Frame(self.system, *solvers, pressure, self._stopwatch, warm_start, self.carrier, renews)
 
     def _record(self, given: Given, target: arrays.Adopted) -> None:
         """Records the frame, staging included, into the capture that is going on."""

@@ -21,10 +21,14 @@ ADDRESSES = {"pack": (0,), "unpack": (0,), "classify": (0, 4, 5)}
 
 
 class Staging:
-    """Copies in and out. A launch is recorded once for each dtype, strides and vector; then only addresses vary."""
+    """Copies in and out. A launch is recorded once for each dtype, strides and vector; then only addresses vary.
 
-    def __init__(self, system: System):
-        self._system = system
+    Args:
+        corner: the cell of the grid that the caller's arrays begin with; None: its first.
+    """
+
+    def __init__(self, system: System, corner: tuple[int, ...] | None = None):
+        self._system, self._corner = system, corner
         self._commands: dict[tuple[object, ...], Recorded] = {}
 
     def forget(self) -> None:
@@ -52,13 +56,13 @@ class Staging:
 
     def _copy(self, name: str, theirs: Adopted, ours: list[wp.array], once: bool) -> None:
         system = self._system
-        inputs = [theirs.address, *self._strides(theirs), system.origin, system.used, *ours]
+        inputs = [self._address(theirs), *self._strides(theirs), system.origin, system.used, *ours]
         self._launch(name, theirs.dtype, theirs.strides, inputs, once)
 
     def _classify(self, given: Given, moving: MovingFluid, once: bool) -> None:
         system = self._system
         found = [given.surface, given.solid, given.air]
-        pointers = [array.address if array else Address(0) for array in found]
+        pointers = [self._address(array) if array else Address(0) for array in found]
         strides = [self._strides(array) if array else (0, 0, 0) for array in found]
         dtype = given.surface.dtype if given.surface else "float64"
         inputs = [pointers[0], *strides[0], *pointers[1:], *strides[1], *strides[2], system.origin, system.used]
@@ -81,6 +85,13 @@ class Staging:
                 launch_threads(wrap_shares, system.size, [across, *ours], system.device)
         if system.grid.sizes:
             system.stretch(given=True)
+
+    def _address(self, theirs: Adopted) -> Address:
+        """Where the grid's first cell would be."""
+        if self._corner is None:
+            return theirs.address
+        before = sum(cell * stride for cell, stride in zip(self._corner, theirs.strides, strict=True))
+        return Address(theirs.pointer - before, theirs.step)
 
     def _strides(self, theirs: Adopted) -> tuple[int, ...]:
         return (0,) * (3 - self._system.grid.dimension) + theirs.strides

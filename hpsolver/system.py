@@ -56,6 +56,7 @@ class System:
 
     Args:
         shaped: leaves may take the shape that flat cells ask for (``make_bricks``).
+        by_layers: a partial sum is of leaves of one layer of bricks (``hpsolver.distributed``).
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class System:
         device: wp.Device,
         slots: int | None = None,
         shaped: bool = False,
+        by_layers: bool = False,
     ):
         self.grid = grid
         self.device = device
@@ -75,7 +77,8 @@ class System:
         self.shape = Shape(grid.dimension, self.bricks.extent)
         self.leaves, self.size = self.bricks.leaves, self.bricks.size
         # One block does all on the CPU; on a GPU enough of them to fill it, few enough to be summed by every block.
-        self.slots = slots or (min(self.leaves, MAX_SLOTS) if device.is_cuda else 1)
+        most = min(self.leaves, MAX_SLOTS) if device.is_cuda else 1
+        self.slots = slots or (self._in_layers(most) if by_layers else most)
 
         self.neighbor = self.on_device(self.bricks.neighbor)
         self.side = self.on_device(self.bricks.side)
@@ -106,6 +109,13 @@ class System:
         steps = (1.0,) * (3 - grid.dimension) + grid.spacing
         self._scale = [1.0 / (h * h) for h in steps]
         self.set_solid(None)
+
+    def _in_layers(self, most: int) -> int:
+        """Slots, as many in each layer of bricks, about ``most`` or one a layer."""
+        layers = self.bricks.counts[self.bricks.slowest]
+        of_layer = self.leaves // layers
+        wanted = max(most // layers, 1)
+        return layers * max(n for n in range(1, wanted + 1) if of_layer % n == 0)
 
     def on_bad_density(self, choice: str) -> None:
         """``refuse`` or ``clamp`` (``Solver``). Allocates."""

@@ -13,55 +13,22 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import warp as wp
 
 from hpsolver.kernels import worlds as kernels
-from hpsolver.kernels.building import BLOCK, SPREAD, Recorded, Spread, Threads
+from hpsolver.kernels.building import BLOCK, Recorded, Threads
 
 from .arrays import Address
 from .capture import capture_frame
 from .pcg import Loop
 from .spans import Span, pool, spans
+from .spreading import load, noted, spread_to
 
 ROW = 64
 """Rows of storage begin at multiples of so many bytes."""
-
-
-def everywhere(worlds: Worlds | None) -> contextlib.AbstractContextManager[None]:
-    """Launches go to all worlds meanwhile, if there are many."""
-    return worlds.all() if worlds else contextlib.nullcontext()
-
-
-@contextlib.contextmanager
-def _spread(spread: Spread | None) -> Iterator[None]:
-    token = SPREAD.set(spread)
-    try:
-        yield
-    finally:
-        SPREAD.reset(token)
-
-
-class _Noted:
-    """Notes what would be launched (``hpsolver.kernels.building.Spread``)."""
-
-    def __init__(self) -> None:
-        self.kernels: list[wp.Kernel] = []
-
-    def launch(self, kernel: wp.Kernel, blocks: int, inputs: Sequence[object]) -> None:
-        self.kernels.append(kernel)
-
-    def launch_threads(self, kernel: wp.Kernel, threads: Threads, inputs: Sequence[object]) -> None:
-        if not kernel.is_generic:  # of which the types come with the launch
-            self.kernels.append(kernel)
-
-    def record(self, kernel: wp.Kernel, blocks: int, inputs: Sequence[object]) -> Recorded:
-        raise NotImplementedError("only launches are noted")
-
-    def each(self, function: Callable[[], None]) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -96,7 +63,7 @@ class Worlds:
 
     def all(self) -> contextlib.AbstractContextManager[None]:
         """Launches go to all worlds meanwhile."""
-        return _spread(self)
+        return spread_to(self)
 
     def carry_out(self, part: Callable[[Loop], None], loop: Loop) -> None:
         """Records (or runs) a part of a frame in all worlds."""
@@ -133,11 +100,7 @@ class Worlds:
 
     def compile(self, run: Callable[[], None]) -> None:
         """Compiles and loads what ``run`` launches, by as many threads as there are processors; runs nothing."""
-        noted = _Noted()
-        with _spread(noted):
-            run()
-        modules = dict.fromkeys(kernels.over_worlds(kernel).module for kernel in noted.kernels)
-        wp.force_load(self.device, modules=list(modules), block_dim=BLOCK, max_workers=os.cpu_count())
+        load([kernels.over_worlds(kernel) for kernel in noted(run)], self.device)
 
     def _masked(self, loop: Loop) -> Loop:
         """``loop`` while the condition holds in any world; the body does nothing in the others."""
@@ -206,7 +169,7 @@ class Worlds:
 
     def each(self, function: Callable[[], None]) -> None:
         """Runs (or records) what knows only the arrays of one world, in one world after the other."""
-        with _spread(None):
+        with spread_to(None):
             for world in range(self.count):
                 self.show(world)
                 function()

@@ -15,7 +15,7 @@ double* __restrict__ to_conductance = conductance.data;
 double* __restrict__ to_diagonal = diagonal.data;
 double* __restrict__ to_leak = leak.data;
 double bad[ACCUMULATORS] = {};
-for (int b = slot; b < leaves; b += slots) {
+HP_SLOT(b, leaves) {
     // rho, or 1 / rho: the harmonic rule averages that. Read whether it counts or not, or it would not be a vector.
     load_tile(tile, b, neighbor.data, used.data, [&](int i, int d) -> double {
         if (d >= 0 && side.data[b * DIRECTIONS + d] != 0) return side.data[b * DIRECTIONS + d] == 2 ? AT_OPEN : AT_WALL;

@@ -1,6 +1,6 @@
 // z = y + Phi y_coarse, and r.z per slot.
 double rz[ACCUMULATORS] = {};
-for (int b = slot; b < leaves; b += slots) {
+HP_SLOT(b, leaves) {
     const M* __restrict__ phi = basis.data + b * (R * L);
     for (int l = lane * STRIP; l < L; l += lanes * STRIP) {
         T value[STRIP];

@@ -7,6 +7,8 @@
 //   HP_CELLS         cell lane, lane + 256, .. of the brick           three nested loops over x, y, z
 //   HP_ROWS          the same: a row is one cell long                 the same loops, z in steps of 8 cells
 //   HP_PER_LANE      item t belongs to lane begin + t                 a loop over all items
+//   HP_SLOT          items of this block, one after the other         the same
+//   HP_SLOT_LANES    the same, item first + lane, + 256, ..           the same
 //
 // So a body is written once, as loops over cells or items, with HP_SYNC between two loops of which the second reads what
 // other lanes wrote in the first.
@@ -66,6 +68,12 @@ constexpr int ACCUMULATORS = 8;                     // independent sums, so that
 constexpr int lane = 0, lanes = 1;
 
 #endif
+// Of `count` items in a row block `slot` of `slots` has those from item share_of(slot) on, up to the next block's: HP_SLOT(i,
+// count) { .. } visits them with all lanes together, HP_SLOT_LANES(i, count) { .. } one a lane.
+#define share_of(which, count) (int)((long long)(which) * (count) / slots)
+#define HP_SLOT(i, count) for (int i = share_of(slot, count), end_##i = share_of(slot + 1, count); i < end_##i; ++i)
+#define HP_SLOT_LANES(i, count)                                                                                    \
+    for (int i = share_of(slot, count) + lane, end_##i = share_of(slot + 1, count); i < end_##i; i += lanes)
 HP_SHARED double block_scratch[LANES];
 // Sum of one value per lane, in a fixed order, known to every lane.
 auto block_sum = [&](double value) -> double {

@@ -5,4 +5,4 @@ if (bad && keep_last != 0) return;
 const double norm = state.data[RHS_NORM];
 const double* __restrict__ from = x.data;
 double* __restrict__ to = pressure.data;
-for (int i = slot * lanes + lane; i < n; i += slots * lanes) to[i] = bad ? 0.0 : from[i] * norm;
+HP_SLOT_LANES(i, n) to[i] = bad ? 0.0 : from[i] * norm;

@@ -1,2 +1,2 @@
 // product = factor * vector, which may be the same array.
-for (int i = slot * LANES + lane; i < n; i += slots * LANES) product.data[i] = factor.data[i] * vector.data[i];
+HP_SLOT_LANES(i, n) product.data[i] = factor.data[i] * vector.data[i];

@@ -5,7 +5,7 @@ double* __restrict__ to_b = b.data;
 double* __restrict__ to_x = x.data;
 double* __restrict__ to_best = x_best.data;
 const bool starts = warm_start != 0 && scale > 0.0;
-for (int i = slot * lanes + lane; i < n; i += slots * lanes) {
+HP_SLOT_LANES(i, n) {
     to_b[i] *= scale > 0.0 ? scale : 1.0;
     to_x[i] = starts ? last[i] * scale : 0.0;
     to_best[i] = 0.0;

@@ -5,7 +5,7 @@
 constexpr double LEAST = 1e-12;
 HP_SHARED double tile[TILE];
 const int n = leaves * L;
-for (int b = slot; b < leaves; b += slots) {
+HP_SLOT(b, leaves) {
     auto alternates = [&](int d) {
         const int axis = 2 - d / 2, j = neighbor.data[b * DIRECTIONS + d];
         const int expected = origin.data[3 * b + axis] + (d % 2 ? used.data[3 * b + axis] : -1);

@@ -6,7 +6,7 @@ const M* __restrict__ from_weight = weight.data;
 const M* __restrict__ from_coupling = coupling.data;
 T* __restrict__ to_y = y_.data;
 clear_tile(tile);
-for (int b = slot; b < leaves; b += slots) {
+HP_SLOT(b, leaves) {
     load_tile(tile, b, neighbor.data, used.data, [&](int i, int) -> T { return T(from_weight[i]) * from_r[i]; });
     const int odd = parity(b);
     HP_ROWS {

@@ -1,5 +1,5 @@
 // values = A, entry by entry; place says where each face's coupling stands, -1 for nowhere, and last the diagonal.
-for (int i = slot * LANES + lane; i < n; i += slots * LANES) {
+HP_SLOT_LANES(i, n) {
     for (int d = 0; d < DIRECTIONS; ++d)
         if (place.data[d * n + i] >= 0) values.data[place.data[d * n + i]] = 0.0;
     for (int d = 0; d < DIRECTIONS; ++d)                      // a periodic axis of two cells: two faces, one entry

@@ -1,2 +1,2 @@
 // y = matrix x.
-for (int i = slot * LANES + lane; i < n; i += slots * LANES) y_.data[i] = row(i);
+HP_SLOT_LANES(i, n) y_.data[i] = row(i);

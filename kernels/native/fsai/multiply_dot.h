@@ -1,6 +1,6 @@
 // y = matrix x, and u.y per slot.
 double product = 0.0;
-for (int i = slot * LANES + lane; i < n; i += slots * LANES) {
+HP_SLOT_LANES(i, n) {
     const T y = row(i);
     y_.data[i] = y;
     product += double(u.data[i]) * double(y);

@@ -5,7 +5,7 @@ const int n = leaves * L;
 const double scale[3] = {scale_z, scale_y, scale_x};                    // 1 / h^2, last axis first
 const int size[3] = {g.z - g.extra(0), g.y - g.extra(1), g.x - g.extra(2)};
 const long long pitch[3] = {1, 2 * g.width, 2ll * g.width * (g.y + 2)};
-for (int b = slot; b < leaves; b += slots) {
+HP_SLOT(b, leaves) {
     const int* first = origin.data + 3 * b;
     const int* u = used.data + 3 * b;
 #pragma unroll

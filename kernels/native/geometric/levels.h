@@ -48,12 +48,12 @@ auto level_at = [&](int l) -> Level {
 // EACH_ROW(g) { ... } the rows of level g, cells of either colour. HP_VECTOR: the loop's turns do not depend on each other.
 #if defined(__CUDA_ARCH__)
 #define EACH_LINE(nx, ny, nz)                                                                                      \
-    for (int t_ = slot * lanes + lane; t_ < (nx) * (ny) * (nz); t_ += slots * lanes)                              \
+    HP_SLOT_LANES(t_, (nx) * (ny) * (nz))                                                                          \
         for (int k0 = t_ % (nz), k1 = k0 + 1, y = t_ / (nz) % (ny), x = t_ / (nz) / (ny), o_ = 1; o_; o_ = 0)
 #define HP_VECTOR
 #else
 #define EACH_LINE(nx, ny, nz)                                                                                      \
-    for (int t_ = slot; t_ < (nx) * (ny); t_ += slots)                                                            \
+    HP_SLOT(t_, (nx) * (ny))                                                                                       \
         for (int k0 = 0, k1 = (nz), y = t_ % (ny), x = t_ / (ny), o_ = 1; o_; o_ = 0)
 #define HP_VECTOR _Pragma("clang loop vectorize(assume_safety)")
 #endif

@@ -2,7 +2,7 @@
 const Level g = level_at(0);
 const T* from = r.data;
 M *red = g.part(R), *black = g.part(R + 1);
-for (int b = slot; b < leaves; b += slots) {
+HP_SLOT(b, leaves) {
     const int* first = origin.data + 3 * b;
     const int* u = used.data + 3 * b;
 #if defined(__CUDA_ARCH__)

@@ -1,7 +1,7 @@
 // gradient = dL/d(density), from both pressures, face by face.
 const int directions = (int)across.shape[0] / n;
 const bool shared = shares.shape[0] > 1;
-for (int i = slot * LANES + lane; i < n; i += slots * LANES) {
+HP_SLOT_LANES(i, n) {
     const double rho = density.data[i], p = pressure.data[i], q = adjoint.data[i];
     double total = 0.0, through_open_sides = diagonal.data[i];
     for (int d = 0; d < directions; ++d) {

@@ -9,7 +9,7 @@ if (advances) {
     const T* __restrict__ from_q = q.data;
     double* __restrict__ to_x = x_.data;
     T* __restrict__ to_r = r.data;
-    for (int b = slot; b < leaves; b += slots) {
+    HP_SLOT(b, leaves) {
         for (int l = lane * STRIP; l < L; l += lanes * STRIP) {
             const int i = b * L + l;
             T residual[STRIP];

@@ -13,7 +13,7 @@ T* __restrict__ to_p = odd ? p_even.data : p_odd.data;
 T* __restrict__ to_q = q.data;
 auto direction = [&](int i, int) -> T { return from_z[i] + beta * from_p[i]; };
 double pq[ACCUMULATORS] = {};
-for (int b = slot; b < leaves; b += slots) {
+HP_SLOT(b, leaves) {
     load_tile(tile, b, neighbor.data, used.data, direction);
     HP_ROWS {
         constexpr int V = HP_ROW_LENGTH;

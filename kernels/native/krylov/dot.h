@@ -1,6 +1,6 @@
 // u.v per slot.
 double uv[ACCUMULATORS] = {};
-for (int b = slot; b < leaves; b += slots) {
+HP_SLOT(b, leaves) {
     HP_CELLS {
         const int i = b * L + l;
         uv[z % ACCUMULATORS] += double(u.data[i]) * double(v.data[i]);

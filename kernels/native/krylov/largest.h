@@ -1,6 +1,6 @@
 // The largest |u| per slot.
 double most = 0.0;
-for (int b = slot; b < leaves; b += slots)
+HP_SLOT(b, leaves)
     for (int l = lane; l < L; l += lanes) {
         const double size = fabs(double(u.data[b * L + l]));
         most = size > most ? size : most;

@@ -4,7 +4,7 @@ HP_SHARED double tile[TILE];
 clear_tile(tile);
 const int n = leaves * L;
 double rr[ACCUMULATORS] = {}, terms[ACCUMULATORS] = {};
-for (int b = slot; b < leaves; b += slots) {
+HP_SLOT(b, leaves) {
     load_tile(tile, b, neighbor.data, used.data, [&](int i, int) -> double { return x_.data[i]; });
     HP_ROWS {
         constexpr int V = HP_ROW_LENGTH;

@@ -1,7 +1,7 @@
 // The finest level's operator, from A in brick order.
 const Level g = level_at(0);
 const long long n = (long long)leaves * L;
-for (int b = slot; b < leaves; b += slots) {
+HP_SLOT(b, leaves) {
     const int* first = origin.data + 3 * b;
     const int* u = used.data + 3 * b;
     HP_ROWS {

@@ -2,7 +2,7 @@
 const Level g = level_at(0);
 M* swept = g.part(Y);
 const M* factor = g.part(D);
-for (int b = slot; b < leaves; b += slots) {
+HP_SLOT(b, leaves) {
     const int* first = origin.data + 3 * b;
     const int* u = used.data + 3 * b;
     const T* from = r.data + (long long)b * L;

@@ -68,7 +68,7 @@ auto tile_at = [&](const Level& g, int t) -> Tile {
 // B and Y of the coarser level g.
 auto pass_down = [&](const Level& f, const Level& g) {
     const int sx = f.stride(2), sy = f.stride(1), sz = f.stride(0);
-    for (int t = slot; t < tiles_of(g); t += slots) {
+    HP_SLOT(t, tiles_of(g)) {
         const Tile now = tile_at(g, t);
         const int i0 = sx * now.first[0] - (sx - 1), j0 = sy * now.first[1] - (sy - 1), l0 = sz * now.first[2] - (sz - 1);
         BLOCK_LINE(sx * now.count[0] + sx - 1, sy * now.count[1] + sy - 1, sz * now.count[2] + sz - 1) {
@@ -193,7 +193,7 @@ auto pass_up = [&](const Level& f, const Level& g) {
         if (z < z1) to[z] = first[z] + even[k + pairs];
 #endif
     };
-    for (int t = slot; t < tiles_of(g); t += slots) {
+    HP_SLOT(t, tiles_of(g)) {
         const Tile now = tile_at(g, t);
         const int i0 = sx * now.first[0], j0 = sy * now.first[1], l0 = sz * now.first[2];
         auto fine = [](int n, int first, int count) -> int { return n - first < count ? n - first : count; };

@@ -2,7 +2,7 @@
 const Level g = level_at(0);
 const M* result = g.part(X);
 double rz[ACCUMULATORS] = {};
-for (int b = slot; b < leaves; b += slots) {
+HP_SLOT(b, leaves) {
     const int* first = origin.data + 3 * b;
     const int* u = used.data + 3 * b;
     const long long begin = (long long)b * L;

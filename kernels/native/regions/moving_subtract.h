@@ -1,7 +1,7 @@
 // vector -= mean of its singular region, kept at the root; nothing where quantum is 0.
 const double quantum = quantum_of(array_max(spread_slots.data, slots));
 auto rest_of = [&](int root) { return double(sum.data[root]) / quantum / size.data[root]; };
-for (int b = slot; b < leaves; b += slots) {
+HP_SLOT(b, leaves) {
     const int single = only.data[b];
     if (single == -1 || quantum == 0.0) continue;
     const int* __restrict__ here = region.data + b * L;

@@ -1,7 +1,7 @@
 // Prepares sums over moving regions: each root's value as its shift, its sum 0, and, per slot, the largest difference of a
 // cell from its root, UNUSABLE if one is not finite.
 double largest = 0.0;
-for (int b = slot; b < leaves; b += slots) {
+HP_SLOT(b, leaves) {
     if (only.data[b] == -1) continue;
     HP_CELLS {
         const int i = b * L + l, root = region.data[i];

@@ -1,7 +1,7 @@
 // Edge features of every cell, its first channels h = act(K^T sum of its edges + b), and V^T h for the first layer.
 HP_SHARED double tile[TILE];
 const int n = leaves * L;
-for (int b = slot; b < leaves; b += slots) {
+HP_SLOT(b, leaves) {
     load_tile(tile, b, neighbor.data, used.data, [&](int i, int) -> double { return diagonal.data[i]; });
     HP_CELLS {
         const int h = at(x, y, z), i = b * L + l;

@@ -6,7 +6,7 @@ const M* __restrict__ from_diagonal = factor_diagonal.data;
 const M* __restrict__ from_transpose = transpose.data;
 T* __restrict__ to_y = y_.data;
 clear_tile(tile);
-for (int b = slot; b < leaves; b += slots) {
+HP_SLOT(b, leaves) {
     load_tile(tile, b, neighbor.data, used.data, [&](int i, int) -> T { return from_r[i]; });
     HP_ROWS {
         constexpr int V = HP_ROW_LENGTH;

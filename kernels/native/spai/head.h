@@ -11,7 +11,7 @@ auto read_out = [&](const Channels& x, int row) -> float {
     for (int c = 0; c < C; ++c) sum += product[c];
     return sum;
 };
-for (int b = slot; b < leaves; b += slots) {
+HP_SLOT(b, leaves) {
     load_tile(tile, b, neighbor.data, used.data, [&](int i, int) { return load_channels(from_across.data + i * C); });
     HP_CELLS {
         const int h = at(x, y, z), i = b * L + l;

@@ -3,7 +3,7 @@
 HP_SHARED Channels tile[TILE];
 const int n = leaves * L;
 const float* w = weights.data + ENCODER + layer * LAYER;
-for (int b = slot; b < leaves; b += slots) {
+HP_SLOT(b, leaves) {
     load_tile(tile, b, neighbor.data, used.data, [&](int i, int) { return load_channels(from_across.data + i * C); });
     HP_CELLS {
         const int h = at(x, y, z), i = b * L + l;

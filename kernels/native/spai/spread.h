@@ -9,7 +9,7 @@ const M* __restrict__ from_shift = shift.data;
 T* __restrict__ to_z = z_.data;
 double rz[ACCUMULATORS] = {};
 clear_tile(tile);
-for (int b = slot; b < leaves; b += slots) {
+HP_SLOT(b, leaves) {
     load_tile(tile, b, neighbor.data, used.data, [&](int i, int) -> T { return from_y[i]; });
     HP_ROWS {
         constexpr int V = HP_ROW_LENGTH;

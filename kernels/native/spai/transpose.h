@@ -1,7 +1,7 @@
 // The off-diagonals of F^T: entry (i, across face d) of the transpose is entry (j, across face d^1) of F.
 HP_SHARED M tile[TILE];
 const int n = leaves * L;
-for (int b = slot; b < leaves; b += slots) {
+HP_SLOT(b, leaves) {
 #pragma unroll
     for (int d = 0; d < DIRECTIONS; ++d) {
         load_tile(tile, b, neighbor.data, used.data, [&](int i, int) -> M { return factor.data[(d ^ 1) * n + i]; });

@@ -3,7 +3,7 @@
 constexpr int RANK = R / 2;
 HP_SHARED M c[R];
 double rz[ACCUMULATORS] = {};
-for (int b = slot; b < leaves; b += slots) {
+HP_SLOT(b, leaves) {
     for (int q = lane; q < R; q += lanes) {
         const int list = 2 * b + (q < RANK ? 0 : 1);
         M sum = 0;

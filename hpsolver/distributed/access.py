@@ -1,0 +1,99 @@
+"""What the kernels of a frame read and write of each other's, for those that ranks share out.
+
+A rank does the items of its own leaves. What it reads beyond them must have come from their owners before, so each
+kernel says how far it reads: ``cells``, the layer of cells across the cut; ``leaves``, all of the leaves there; or
+``everywhere``. Arrays that are not named are read where they are written, at the rank's own leaves. A kernel that is
+not in the table is done by every rank, on arrays gathered before: right for any kernel, and slow.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Access:
+    """How a kernel is shared out.
+
+    Attributes:
+        items: what its blocks or threads stand for: ``slots``, ``leaves``, ``cells``, ``groups`` of leaves (or the
+            functions of such groups), ``bundles`` of consecutive leaves, leaves that are ``due``, or ``all`` of an
+            array, whoever owns it, entry by entry. A group or a bundle may hold leaves of several ranks; it is
+            renewed as a whole, so whether one of its leaves changed all must know.
+        writes: arguments that it writes at its own leaves.
+        cells, leaves, everywhere: arguments that it reads so far.
+        coupled: an argument; where it is 0, nothing is read across.
+    """
+
+    items: str
+    writes: tuple[str, ...]
+    cells: tuple[str, ...] = ()
+    leaves: tuple[str, ...] = ()
+    everywhere: tuple[str, ...] = ()
+    coupled: str | None = None
+
+
+ACCESS = {
+    # staging and assembly
+    "staging.pack": Access("leaves", ("vector",)),
+    "staging.unpack": Access("leaves", ()),
+    "assembly.assemble": Access(
+        "slots", ("conductance", "leak", "diagonal", "bad_cells"), cells=("density", "kinds", "phi")
+    ),
+    "round.to_float": Access("all", ("target",)),
+    # vectors
+    "kernels.iterate.prepare": Access("slots", ("b", "x", "x_best")),
+    "kernels.iterate.keep_best": Access("slots", ("x", "x_best")),
+    "kernels.iterate.finish": Access("slots", ("pressure",)),
+    "kernels.iterate.multiply": Access("slots", ("product",)),
+    "kernels.iterate.rounded": Access("cells", ("x",)),
+    "kernels.iterate.confine": Access("cells", ("vector",)),
+    "regions.subtract_means": Access("slots", ("vector",)),
+    "krylov.direction": Access(
+        "slots", ("p_even", "p_odd", "q", "pq_slots"), cells=("z_", "p_even", "p_odd")
+    ),
+    "krylov.advance": Access("slots", ("x_", "r", "rr_slots"), everywhere=("pq_slots",)),
+    "krylov.advance_scaled": Access(
+        "slots", ("x_", "r", "rr_slots", "z_", "rz_slots"), everywhere=("pq_slots",)
+    ),
+    "krylov.residual": Access("slots", ("r", "rr_slots", "terms_slots"), cells=("x_",)),
+    "krylov.scale": Access("slots", ("z_", "rz_slots")),
+    "krylov.dot": Access("slots", ("uv_slots",)),
+    "krylov.largest": Access("slots", ("largest_slots",)),
+    "diagonal.reciprocal": Access("slots", ("weight",)),
+    # leaves
+    "changes.find_changes": Access("leaves", ("seen", "changed")),
+    "factorization.factor": Access("groups", ("factor",), everywhere=("changed",)),
+    "factorization.factor_closed": Access("groups", ("factor",), everywhere=("changed",)),
+    "roots.root": Access("groups", ("factor", "inverse"), everywhere=("changed",)),
+    "sweep.sweep": Access(
+        "groups", ("y_", "coarse"), cells=("y_",), everywhere=("correction",), coupled="coupled"
+    ),
+    # coarse functions
+    "coarsening.inverse_step": Access("groups", ("raw", "factor"), everywhere=("changed",)),
+    "coarsening.orthonormalize": Access("leaves", ("basis",)),
+    "coarsening.galerkin": Access(
+        "leaves",
+        ("blocks", "mass", "scale", "local_inverse", "face_basis"),
+        leaves=("basis", "changed"),
+    ),
+    "selection.select": Access(
+        "bundles", ("work", "renewed", "worth", "choice"), leaves=("blocks", "mass"), everywhere=("changed",)
+    ),
+    "selection.combine": Access("leaves", ("basis",)),
+    "transfer.restrict": Access("leaves", ("coarse",)),
+    "transfer.prolong": Access("slots", ("z_", "rz_slots")),
+    "transfer.prolong_add": Access("leaves", ("x_",)),
+    # the network of the learned coarse space
+    "basis.tokens": Access("due", ("tokens",)),
+    "basis.head": Access("due", ("coefficients",)),
+    "basis.functions": Access("due", ("start",)),
+}
+"""By kernel, ``GROUP.NAME``: the group is its module's, without the configuration."""
+
+PLANES = ("conductance", "seen", "shares")
+"""Arguments [directions, N] or [directions + 1, N]; others have a row for each leaf, or for each slot if they are called
+``*_slots``."""
+
+SLOTS = ("bad_cells",)
+"""Others with an entry for each slot."""

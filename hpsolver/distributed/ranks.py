@@ -1,0 +1,312 @@
+"""The frame of one solver, shared out among ranks: each does the items of its own leaves.
+
+Everything but this folder knows one process. It records its launches as always; ``Ranks`` carries each of them out for
+the leaves that this rank owns (``access`` says what a kernel reads and writes), and before a launch that reads across a
+cut, brings what changed there from its owners. Arrays have the whole grid's length on every rank, so kernels and
+numbers are those of one process; of an array that is shared out a rank touches its own part and the borders.
+
+Whatever a rank computes, it computes by the same kernel from the same numbers as one process would, and all sums are
+over partial sums of whole layers of bricks, in their order. So results are, bit for bit, those of one process.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Sequence
+from typing import cast
+
+import numpy as np
+import warp as wp
+
+from hpsolver.capture import Pieces
+from hpsolver.kernels.building import BLOCK, Recorded, Threads
+from hpsolver.kernels.parts import own_of, over_part
+from hpsolver.pcg import Loop
+from hpsolver.spreading import load, noted, spread_to
+from hpsolver.system import System
+
+from .access import ACCESS, PLANES, SLOTS, Access
+from .slabs import Slabs
+from .transport import Rows, Transport
+
+OWN, CELLS, LEAVES, EVERYWHERE = range(4)
+"""How far an array is what its owners have: at the rank's own leaves, which is always so; at the layer of cells across the
+cut; at the leaves there; on all ranks."""
+
+Known = dict[int, int]
+"""By address of an array that is shared out, how far it is known. What is not in it is known everywhere."""
+
+
+class Ranks:
+    """Launches of a solver, shared out (``hpsolver.kernels.building.Spread``)."""
+
+    def __init__(self, system: System, slabs: Slabs, transport: Transport):
+        self._system, self._slabs, self._transport = system, slabs, transport
+        self._device = system.device
+        own = slabs.leaves(slabs.rank)
+        self._leaves = own
+        self._is_own = wp.array((slabs.owner == slabs.rank).astype(np.int32), dtype=wp.int32, device=self._device)
+        self.forget()
+
+    first_thread = True
+
+    def forget(self, but: wp.array | None = None) -> None:
+        """After the solver was bound to other arrays; ``but`` is one that stays."""
+        self._known: Known = {} if but is None else {but.ptr: OWN}
+        self._items: dict[tuple[object, ...], wp.array] = {}
+        self._carries: dict[tuple[object, ...], Callable[[], None]] = {}
+        self._groups: dict[int, int] = {}  # by address of their members
+        self._due: tuple[wp.array, wp.array] | None = None
+        self._pieces: Pieces | None = None
+        self._launches = True
+
+    def all(self) -> contextlib.AbstractContextManager[None]:
+        """Launches are shared out meanwhile."""
+        return spread_to(self)
+
+    def carry_out(self, part: Callable[[Loop], None], loop: Loop) -> None:
+        """Runs a part of a frame; loops are the host's, since what is sent in them is."""
+        with self.all():
+            part(self._by_host)
+
+    def capture(self, part: Callable[[Loop], None]) -> Callable[[], None]:
+        """Captures a part of a frame as graphs with messages between them."""
+        with self.all():
+            self._known = dict.fromkeys(self._known, OWN)  # whoever changed it since
+            self._settle(lambda: part(self._rehearsed))
+            pieces = Pieces(self._device, rounds=1)
+            self._pieces = pieces
+            replay = pieces.record(lambda loop: part(self._recorded(loop)))
+            self._pieces = None
+        return replay
+
+    def compile(self, run: Callable[[], None]) -> None:
+        """Compiles and loads what ``run`` launches; runs nothing."""
+        kernels = noted(run)
+        load(kernels, self._device)
+        load([over_part(kernel) for kernel in kernels if _name(kernel) in ACCESS], self._device)
+
+    def each(self, function: Callable[[], None]) -> None:
+        raise NotImplementedError("a preconditioner whose kernels are not ours cannot be shared out among ranks")
+
+    def everywhere(self, **arrays: wp.array) -> None:
+        """Brings arrays, by the names kernels have for them, to all ranks now, whatever is known of them."""
+        self._known |= {_root(array).ptr: OWN for array in arrays.values()}
+        self._bring({name: (array, EVERYWHERE) for name, array in arrays.items()})
+
+    # Launches
+
+    def launch(self, kernel: wp.Kernel, blocks: int, inputs: Sequence[object]) -> None:
+        self._launch(kernel, blocks, inputs, _launch_blocks)
+
+    def launch_threads(self, kernel: wp.Kernel, threads: Threads, inputs: Sequence[object]) -> None:
+        self._launch(kernel, threads, inputs, _launch_threads)
+
+    def record(self, kernel: wp.Kernel, blocks: int, inputs: Sequence[object]) -> Recorded:
+        given = _given(kernel, inputs)
+        access = ACCESS[_name(kernel)]
+        mine, each = self._mine(access, blocks, given)
+        for name in access.writes:
+            self._known[_root(given[name]).ptr] = OWN
+        command = wp.launch_tiled(
+            over_part(kernel),
+            dim=[mine.size * each],
+            inputs=[mine, each, *inputs],
+            block_dim=BLOCK,
+            device=self._device,
+            record_cmd=True,
+        )
+        return Recorded(command, range(2, 2 + len(inputs)))
+
+    def _launch(
+        self,
+        kernel: wp.Kernel,
+        count: Threads,
+        inputs: Sequence[object],
+        launch: Callable[[wp.Kernel, Threads, Sequence[object], wp.Device], None],
+    ) -> None:
+        given = _given(kernel, inputs)
+        access = ACCESS.get(_name(kernel))
+        if _name(kernel) == "kernels.iterate.clear" and count == self._system.size:
+            access = CLEAR
+        if access is None:
+            arrays = {name: value for name, value in given.items() if isinstance(value, wp.array)}
+            self._bring({name: (array, EVERYWHERE) for name, array in arrays.items()})
+            if self._launches:
+                launch(kernel, count, inputs, self._device)
+            return
+        reads = {}
+        if access.coupled is None or given[access.coupled]:
+            for level, names in ((CELLS, access.cells), (LEAVES, access.leaves), (EVERYWHERE, access.everywhere)):
+                reads |= {name: (given[name], level) for name in names}
+        self._bring(cast(dict[str, tuple[wp.array, int]], reads))
+        if self._launches:
+            if access.items == "all":
+                launch(kernel, count, inputs, self._device)
+            elif access.items == "due":
+                launch(kernel, count, self._own_due(given), self._device)
+            else:
+                mine, each = self._mine(access, cast(int, count), given)
+                if mine.size:
+                    launch(over_part(kernel), mine.size * each, [mine, each, *inputs], self._device)
+        for name in access.writes:
+            self._known[_root(given[name]).ptr] = OWN
+
+    def _own_due(self, given: dict[str, object]) -> list[object]:
+        """Of the leaves that are due, ours; ``plan`` has listed all of them."""
+        if "due" in given:
+            due, count = cast(wp.array, given["due"]), cast(wp.array, given["count"])
+            if self._due is None:
+                self._due = wp.zeros_like(due), wp.zeros_like(count)
+            wp.launch(own_of, dim=1, inputs=[due, count, self._is_own, *self._due], device=self._device)
+        assert self._due is not None
+        mine = {"due": self._due[0], "count": self._due[1]}
+        return [mine.get(name, value) for name, value in given.items()]
+
+    def _mine(self, access: Access, count: int, given: dict[str, object]) -> tuple[wp.array, int]:
+        """[..] int32 which items are ours, and how many blocks or threads each has."""
+        system, leaves = self._system, self._leaves
+        if access.items == "leaves":
+            return self._listed(("leaves",), lambda: leaves), 1
+        if access.items == "cells":
+            return self._listed(("leaves",), lambda: leaves), count // system.leaves
+        if access.items == "slots":
+            return self._listed(("slots",), lambda: np.unique(leaves * system.slots // system.leaves)), 1
+        if access.items == "bundles":
+            return self._listed(("bundles", count), lambda: np.unique(leaves // -(-system.leaves // count))), 1
+        members = cast(wp.array, given["members"])
+        # A factorisation, which comes first, has a block for each group.
+        groups = self._groups.setdefault(members.ptr, count)
+        if "first" not in given:
+            return self._listed(("groups", members.ptr), lambda: self._own_groups(members)), count // groups
+        first = cast(int, given["first"])
+
+        def of_color() -> np.ndarray:
+            ours = self._own_groups(members) - first
+            found: np.ndarray = ours[(ours >= 0) & (ours < count)]
+            return found
+
+        return self._listed(("color", members.ptr, first), of_color), 1
+
+    def _own_groups(self, members: wp.array) -> np.ndarray:
+        """Groups with a leaf of ours; what is done for the leaves of others in them, nobody reads."""
+        owner = np.append(self._slabs.owner, -1)[members.numpy()]  # an empty place, -1, is nobody's
+        ours = (owner == self._slabs.rank).reshape(self._groups[members.ptr], -1)
+        return np.flatnonzero(ours.any(axis=1))
+
+    def _listed(self, key: tuple[object, ...], numbers: Callable[[], np.ndarray]) -> wp.array:
+        if key not in self._items:
+            self._items[key] = wp.array(numbers(), dtype=wp.int32, device=self._device)
+        return self._items[key]
+
+    # What is known
+
+    def _bring(self, reads: dict[str, tuple[wp.array, int]]) -> None:
+        """Sends what these arrays lack, together."""
+        gathered: dict[int, Rows] = {}
+        exchanged: dict[int, tuple[Rows, bool]] = {}
+        for name, (array, level) in reads.items():
+            root = _root(array)
+            if self._known.get(root.ptr, EVERYWHERE) >= level:
+                continue
+            rows = self._rows(name, root)
+            if level == EVERYWHERE:
+                gathered[root.ptr] = rows
+            else:
+                exchanged[root.ptr] = rows, level == CELLS
+            self._known[root.ptr] = level
+        if not self._launches:
+            return
+        transport = self._transport
+        if gathered:
+            self._step(("gather", *gathered), lambda: transport.gather(list(gathered.values())))
+        if exchanged:
+            key = ("exchange", *((ptr, cells) for ptr, (_, cells) in exchanged.items()))
+            self._step(key, lambda: transport.exchange(list(exchanged.values())))
+
+    def _step(self, key: tuple[object, ...], make: Callable[[], Callable[[], None]]) -> None:
+        def carry() -> Callable[[], None]:
+            if key not in self._carries:
+                self._carries[key] = make()
+            return self._carries[key]
+
+        if self._pieces:
+            self._pieces.insert(carry)
+        else:
+            carry()()
+
+    def _rows(self, name: str, array: wp.array) -> Rows:
+        system = self._system
+        if name.endswith("_slots") or name in SLOTS:
+            return Rows(array[: system.slots], "slots", 1, 1)
+        if name in PLANES:
+            return Rows(array, "leaves", array.size // system.size, system.bricks.leaf_size)
+        if array.size % system.leaves:
+            raise RuntimeError(f"{name} [{array.size}] has no row for each of {system.leaves} leaves")
+        return Rows(array, "leaves", 1, array.size // system.leaves)
+
+    # Loops
+
+    def _by_host(self, condition: wp.array, body: Callable[[], None]) -> None:
+        while condition.numpy()[0]:
+            body()
+
+    def _rehearsed(self, condition: wp.array, body: Callable[[], None]) -> None:
+        """Finds what is known after any number of turns; launches and sends nothing."""
+        self._settle(body)
+
+    def _settle(self, body: Callable[[], None]) -> None:
+        """What is known at the begin of every turn of a loop, the first one included."""
+        before_all, self._launches = self._launches, False
+        while True:
+            before = dict(self._known)
+            body()
+            self._known = _less(before, self._known)
+            if self._known == before:
+                break
+        self._launches = before_all
+
+    def _recorded(self, loop: Loop) -> Loop:
+        def recorded(condition: wp.array, body: Callable[[], None]) -> None:
+            if not self._launches:
+                self._settle(body)
+                return
+            self._settle(body)
+            begin = dict(self._known)
+            loop(condition, body)
+            self._known = _less(begin, self._known)
+
+        return recorded
+
+
+CLEAR = Access("cells", ("vector",))
+
+
+def _less(one: Known, other: Known) -> Known:
+    """What is known in both cases."""
+    return {ptr: min(one.get(ptr, EVERYWHERE), other.get(ptr, EVERYWHERE)) for ptr in one.keys() | other.keys()}
+
+
+def _name(kernel: wp.Kernel) -> str:
+    """``GROUP.NAME`` (``access.ACCESS``)."""
+    module: str = kernel.module.name.removeprefix("hpsolver.")
+    return f"{module.split('_')[0]}.{kernel.key}"
+
+
+def _given(kernel: wp.Kernel, inputs: Sequence[object]) -> dict[str, object]:
+    return dict(zip((argument.label for argument in kernel.adj.args), inputs, strict=True))
+
+
+def _root(array: object) -> wp.array:
+    root = cast(wp.array, array)
+    while isinstance(root._ref, wp.array):
+        root = root._ref
+    return root
+
+
+def _launch_blocks(kernel: wp.Kernel, blocks: Threads, inputs: Sequence[object], device: wp.Device) -> None:
+    wp.launch_tiled(kernel, dim=[blocks], inputs=inputs, block_dim=BLOCK, device=device)
+
+
+def _launch_threads(kernel: wp.Kernel, threads: Threads, inputs: Sequence[object], device: wp.Device) -> None:
+    wp.launch(kernel, dim=threads, inputs=inputs, device=device)

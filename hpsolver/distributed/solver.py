@@ -1,0 +1,193 @@
+"""The solver of one domain that several ranks share."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import scipy.sparse
+import torch.distributed as dist
+import warp as wp
+
+import hpsolver
+from hpsolver import arrays
+from hpsolver.arrays import Array
+from hpsolver.diagnosis import SLOW, UNUSABLE
+from hpsolver.given import look_at
+from hpsolver.info import Status
+from hpsolver.kernels import state as S
+from hpsolver.preconditioners import make
+from hpsolver.spreading import everywhere
+from hpsolver.staging import Staging
+
+from .ranks import Ranks
+from .slabs import Slabs
+from .transport import Group, RankError, Transport
+
+SHARED = ("none", "jacobi", "schwarz", "multigrid", "htp")
+"""Preconditioners that ranks share."""
+
+
+class Solver(hpsolver.Solver):
+    """Solves one frame of a grid that is cut into slabs, one a rank.
+
+    Made by every rank of a ``torch.distributed`` group with the same arguments; without a process group it is a solver
+    of one rank. Iterations, residuals and the bits of the pressure do not depend on how many ranks there are.
+
+    Args:
+        shape: cells per axis of the whole grid.
+        group: the ranks; None: all of them.
+        options: those of ``hpsolver.Solver``, but ``worlds``; the preconditioner one of ``SHARED``, or ``auto``.
+
+    Attributes:
+        owned: this rank's part of the grid, a slice an axis. Arrays of the caller's are of its shape.
+        rank, ranks: in the group.
+        transport: counts ``messages`` and bytes ``sent`` by this rank.
+
+    Raises:
+        TypeError, ValueError: see ``hpsolver.Solver``; a preconditioner that ranks do not share; more ranks than layers
+            of bricks.
+        RankError: ranks were given different arguments, or are of different versions.
+
+    ``step``, ``set_solid``, ``gather`` and ``matrix`` are collective: all ranks call them, in the same order. ``info``
+    is not. A rank that dies or does not come makes the others raise ``RankError`` after the group's timeout.
+    """
+
+    _by_layers = True
+
+    def __init__(self, shape: tuple[int, ...], *, group: Group = None, **options: Any):
+        together = dist.is_available() and dist.is_initialized()
+        self.rank, self.ranks = (dist.get_rank(group), dist.get_world_size(group)) if together else (0, 1)
+        if options.get("worlds") is not None:
+            raise ValueError(f"worlds: ranks share one grid, got worlds={options['worlds']!r}")
+        self._check_alike(group, (hpsolver.__version__, shape, _described(options)))
+        super().__init__(shape, **options)
+        if self.preconditioner.name not in SHARED:
+            raise ValueError(
+                f"preconditioner {self.preconditioner.name!r} is not shared out among ranks; allowed: {', '.join(SHARED)}"
+            )
+        slabs = Slabs(self.grid, self.system.bricks, self.rank, self.ranks)
+        first_leaf = np.arange(self.system.slots) * self.system.leaves // self.system.slots
+        self.transport = Transport(slabs, slabs.owner[first_leaf], group, self.device)
+        self._slabs, self.owned = slabs, slabs.owned
+        self.local = dataclasses.replace(self.grid, shape=_lengths(self.owned))
+        self._ranks = Ranks(self.system, slabs, self.transport)
+        self.carrier = self._ranks
+        self.staging = Staging(self.system, tuple(part.start for part in self.owned))
+        self._frame = self._new_frame()
+
+    def step(self, density: Array, rhs: Array, *, out: Array | None = None, **moving: Any) -> Any:
+        """Solves one frame: ``hpsolver.Solver.step`` with the parts of all arrays that this rank owns.
+
+        Faces of an array of faces are those of the rank's cells, both ends included.
+
+        Raises:
+            TypeError, ValueError: an array of this rank's is not what it should be.
+            RankError: one of another rank's is not, or ranks do not give the same kinds of arrays.
+        """
+        self._check_frame(density, rhs, moving, out)
+        pressure = super().step(density, rhs, out=out, **moving)
+        self._report()
+        return pressure
+
+    def set_solid(self, mask: Array | None) -> None:
+        """Sets the solid cells of this rank's part: ``hpsolver.Solver.set_solid``."""
+        if mask is not None:
+            mask = hpsolver.options.check_solid(mask, self.local.shape)
+        whole = self._assembled(self.transport.objects(mask))
+        super().set_solid(whole)
+
+    def gather(self, part: Array) -> np.ndarray:
+        """A field of the whole grid, on every rank, from the parts that ranks own; for tests and small programs.
+
+        Args:
+            part: [owned] an array of any accepted kind.
+
+        Returns:
+            [shape] a NumPy array.
+        """
+        mine = part.numpy() if isinstance(part, wp.array) else np.asarray(part.cpu() if hasattr(part, "cpu") else part)
+        whole = self._assembled(self.transport.objects(mine))
+        assert whole is not None
+        return whole
+
+    def matrix(self, world: int = 0) -> scipy.sparse.csr_matrix:
+        """A of the last frame, of the whole grid, on every rank: ``hpsolver.Solver.matrix``."""
+        system = self.system
+        with everywhere(self.carrier):
+            self._ranks.everywhere(conductance=system.conductance, diagonal=system.diagonal, leak=system.leak)
+        return super().matrix()
+
+    def _assembled(self, parts: Sequence[np.ndarray | None]) -> np.ndarray | None:
+        given = [part is not None for part in parts]
+        if not all(given):
+            if any(given):
+                raise RankError(f"ranks disagree: rank {given.index(False)} gave no array, rank {given.index(True)} did")
+            return None
+        whole = np.empty(self.grid.shape, dtype=parts[0].dtype)  # type: ignore[union-attr]
+        for rank, part in enumerate(parts):
+            whole[self._slabs.part(rank)] = part
+        return whole
+
+    def _report(self) -> None:
+        """Makes the report now, while all ranks are here."""
+        system, status = self.system, Status(int(self._pcg.counter.numpy()[S.STATUS]))
+        with everywhere(self.carrier):
+            if status is Status.NONFINITE_RHS:
+                self._ranks.everywhere(rhs=system.rhs)
+            elif status in UNUSABLE or status in SLOW or system.mended is not None:
+                self._ranks.everywhere(density=system.given)
+                if system.density is not system.given:
+                    self._ranks.everywhere(density=system.density)
+                if system.moving:
+                    self._ranks.everywhere(shares=system.moving.shares)
+            self.info  # noqa: B018 (kept until the next frame)
+
+    def _check_alike(self, group: Group, mine: tuple[object, ...]) -> None:
+        if self.ranks == 1:
+            return
+        said: list[Any] = [None] * self.ranks
+        dist.all_gather_object(said, mine, group)
+        for what, answers in zip(("version", "shape", "options"), zip(*said, strict=True), strict=True):
+            for rank, answer in enumerate(answers):
+                if answer != answers[0]:
+                    raise RankError(f"ranks disagree on {what}: rank 0 has {answers[0]!r}, rank {rank} {answer!r}")
+
+    def _check_frame(self, density: Array, rhs: Array, moving: dict[str, Any], out: Array | None) -> None:
+        """Raises on all ranks what is wrong on one of them."""
+        error: Exception | None = None
+        given = 0
+        try:
+            names = ("solid", "air", "surface", "fraction")
+            values = tuple(moving.get(name) for name in names)
+            look_at(self.local, self.device, self.coefficients, density, rhs, values)
+            dtype = arrays.adopt(rhs if out is None else out, "out", self.local.shape, self.device).dtype
+            given = 1 + sum(2 << k for k, value in enumerate(values) if value is not None)
+            given += 32 * (dtype == "float32")
+        except (TypeError, ValueError) as raised:
+            error = raised
+        said = self.transport.numbers(given)
+        if error:
+            raise error
+        if 0 in said:
+            raise RankError(f"rank {said.index(0)} was given an array that it cannot use; its own error says which")
+        if min(said) != max(said):
+            raise RankError(
+                "ranks disagree on what they give: all or none may pass solid, air, surface, fraction, and the pressure's "
+                f"dtype is one; codes by rank: {said}"
+            )
+
+
+def _described(options: dict[str, Any]) -> list[str]:
+    """Options, so that ranks can compare them: without the device, which may differ."""
+    named = {name: value for name, value in options.items() if name != "device"}
+    if "preconditioner" in named:
+        chosen = make(named["preconditioner"]) if named["preconditioner"] != "auto" else None
+        named["preconditioner"] = (chosen.name, sorted(map(repr, vars(chosen).items()))) if chosen else "auto"
+    return [f"{name}={value!r}" for name, value in sorted(named.items())]
+
+
+def _lengths(part: tuple[slice, ...]) -> tuple[int, ...]:
+    return tuple(one.stop - one.start for one in part)

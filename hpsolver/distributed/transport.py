@@ -1,0 +1,197 @@
+"""Messages between ranks, all by ``torch.distributed``: NCCL between GPUs, gloo between processes on CPUs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+import torch.distributed as dist
+import warp as wp
+
+from .slabs import Slabs
+
+Group = Any
+"""A ``torch.distributed`` process group; None is the one of all ranks."""
+
+ALIGN = 16
+"""Parts of a message begin at multiples of so many bytes."""
+
+
+class RankError(RuntimeError):
+    """Another rank failed, is gone, or was given something else."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """An array as ``planes`` times rows that somebody owns, of ``each`` numbers.
+
+    Attributes:
+        kind: what a row belongs to, ``leaves`` or ``slots``.
+    """
+
+    array: wp.array
+    kind: str
+    planes: int
+    each: int
+
+
+class Transport:
+    """Sends rows of arrays from their owners to who reads them.
+
+    Args:
+        slabs: who owns what.
+        slot_owner: [slots] rank of each partial sum.
+        group: of ranks; None: all of them, or this process alone where there is no process group.
+        device: of the arrays.
+
+    Attributes:
+        messages, sent: how many this rank has taken part in, and bytes that it has sent.
+    """
+
+    def __init__(self, slabs: Slabs, slot_owner: np.ndarray, group: Group, device: wp.Device):
+        self.slabs, self._group = slabs, group
+        self._device = torch.device(wp.device_to_torch(device))
+        self._owner = {"leaves": slabs.owner, "slots": slot_owner}
+        self._indices: dict[tuple[object, ...], torch.Tensor] = {}
+        self.messages = self.sent = 0
+
+    def gather(self, parts: Sequence[Rows]) -> Callable[[], None]:
+        """What brings every row of these arrays to every rank."""
+        ranks, me = self.slabs.ranks, self.slabs.rank
+        if ranks == 1:
+            return _nothing
+        rows = [[self._rows(part.kind, rank) for part in parts] for rank in range(ranks)]
+        sizes = [_layout(parts, [len(index) for index in mine]) for mine in rows]
+        length = max(total for _, total in sizes)
+        sent = torch.zeros(length, dtype=torch.uint8, device=self._device)
+        received = torch.zeros((ranks, length), dtype=torch.uint8, device=self._device)
+        views = [_view(part, by_cell=False) for part in parts]
+        out = _windows(sent, views, sizes[me][0], [len(index) for index in rows[me]])
+        others = [rank for rank in range(ranks) if rank != me]
+        came = {r: _windows(received[r], views, sizes[r][0], [len(index) for index in rows[r]]) for r in others}
+
+        def carry() -> None:
+            for view, index, window in zip(views, rows[me], out, strict=True):
+                torch.index_select(view, 1, index, out=window)
+            self._call("gathering", lambda: dist.all_gather_into_tensor(received.view(-1), sent, self._group))
+            for rank in others:
+                for view, index, window in zip(views, rows[rank], came[rank], strict=True):
+                    view.index_copy_(1, index, window)
+            self.messages += 1
+            self.sent += length * (ranks - 1)
+
+        return carry
+
+    def exchange(self, parts: Sequence[tuple[Rows, bool]]) -> Callable[[], None]:
+        """What brings, of each array, what lies across the cut to its reader: all of the leaves there or, where so
+        marked, the layer of cells next to the cut alone."""
+        views = [_view(part, by_cell) for part, by_cell in parts]
+        arrays = [part for part, _ in parts]
+        sides = []
+        for other, border in self.slabs.borders.items():
+            mine = [self._index(border.cells if by_cell else border.leaves) for _, by_cell in parts]
+            theirs = [self._index(border.their_cells if by_cell else border.their_leaves) for _, by_cell in parts]
+            counts, their_counts = [len(index) for index in mine], [len(index) for index in theirs]
+            each = [1 if by_cell else None for _, by_cell in parts]
+            places, total = _layout(arrays, counts, each)
+            their_places, their_total = _layout(arrays, their_counts, each)
+            sent, received = (torch.zeros(n, dtype=torch.uint8, device=self._device) for n in (total, their_total))
+            out, came = _windows(sent, views, places, counts), _windows(received, views, their_places, their_counts)
+            sides.append((other, sent, received, (mine, out), (theirs, came)))
+
+        def carry() -> None:
+            operations = []
+            for other, sent, received, (mine, out), _ in sides:
+                for view, index, window in zip(views, mine, out, strict=True):
+                    torch.index_select(view, 1, index, out=window)
+                peer = other if self._group is None else dist.get_global_rank(self._group, other)
+                operations.append(dist.P2POp(dist.isend, sent, peer, self._group))
+                operations.append(dist.P2POp(dist.irecv, received, peer, self._group))
+            if operations:
+                self._call("exchanging borders", lambda: _wait(dist.batch_isend_irecv(operations)))
+            for _, sent, _, _, (theirs, came) in sides:
+                for view, index, window in zip(views, theirs, came, strict=True):
+                    view.index_copy_(1, index, window)
+                self.messages += 1
+                self.sent += len(sent)
+
+        return carry
+
+    def objects(self, mine: object) -> list[Any]:
+        """What every rank says, by rank."""
+        if self.slabs.ranks == 1:
+            return [mine]
+        said: list[Any] = [None] * self.slabs.ranks
+        self._call("comparing notes", lambda: dist.all_gather_object(said, mine, self._group))
+        return said
+
+    def numbers(self, mine: int) -> list[int]:
+        """A number of every rank, by rank."""
+        if self.slabs.ranks == 1:
+            return [mine]
+        said = torch.zeros(self.slabs.ranks, dtype=torch.int64, device=self._device)
+        one = torch.tensor([mine], dtype=torch.int64, device=self._device)
+        self._call("beginning a frame", lambda: dist.all_gather_into_tensor(said, one, self._group))
+        return [int(number) for number in said.tolist()]
+
+    def _call(self, what: str, collective: Callable[[], object]) -> None:
+        try:
+            collective()
+        except RuntimeError as error:
+            raise RankError(
+                f"rank {self.slabs.rank} of {self.slabs.ranks}, {what}: {self._who_is_missing()} ({error})"
+            ) from error
+
+    def _who_is_missing(self) -> str:
+        """The ranks that answer no more, as well as one can tell; what is left of the group's timeout is not waited for."""
+        return "another rank failed, or did not come within the group's timeout"
+
+    def _rows(self, kind: str, rank: int) -> torch.Tensor:
+        key = kind, rank
+        if key not in self._indices:
+            self._indices[key] = self._index(np.flatnonzero(self._owner[kind] == rank))
+        return self._indices[key]
+
+    def _index(self, numbers: np.ndarray) -> torch.Tensor:
+        return torch.from_numpy(numbers.astype(np.int64)).to(self._device)
+
+
+def _nothing() -> None: ...
+
+
+def _wait(requests: Sequence[Any]) -> None:
+    for request in requests:
+        request.wait()
+
+
+def _view(part: Rows, by_cell: bool) -> torch.Tensor:
+    """[planes, rows, each] of an array, or [planes, rows * each, 1] by cell."""
+    tensor = wp.to_torch(part.array, requires_grad=False)
+    return tensor.view(part.planes, -1, 1 if by_cell else part.each)
+
+
+def _layout(
+    parts: Sequence[Rows], counts: Sequence[int], each: Sequence[int | None] | None = None
+) -> tuple[list[int], int]:
+    """Where each array's rows begin in a message, and its length in bytes."""
+    places, end = [], 0
+    for part, count, one in zip(parts, counts, each or [None] * len(parts), strict=True):
+        places.append(end)
+        size = part.planes * count * (one or part.each) * wp.types.type_size_in_bytes(part.array.dtype)
+        end += -(-size // ALIGN) * ALIGN
+    return places, end
+
+
+def _windows(
+    buffer: torch.Tensor, views: Sequence[torch.Tensor], places: Sequence[int], counts: Sequence[int]
+) -> list[torch.Tensor]:
+    """The parts of a message, typed and shaped as the rows they hold."""
+    windows = []
+    for view, place, count in zip(views, places, counts, strict=True):
+        planes, _, each = view.shape
+        size = planes * count * each * view.element_size()
+        windows.append(buffer[place : place + size].view(view.dtype).view(planes, count, each))
+    return windows

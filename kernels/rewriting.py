@@ -1,0 +1,87 @@
+"""A kernel written once more, around the same body: for many worlds (``worlds``), for a part of its items (``parts``).
+
+What changes is where a thread finds its place, the line ``i = wp.tid()``, and what stands before it. So what a thread
+computes at a place is, bit for bit, what the kernel itself computes there.
+"""
+
+import ast
+import inspect
+import linecache
+import textwrap
+from collections.abc import Callable
+
+import warp as wp
+
+PLACES = (("_item",), ("_item", "_lane"), ("_x", "_y", "_z"))
+"""What a thread's place is called: of a line, a lane of a block, or one of a grid."""
+
+Writer = Callable[[wp.Kernel], wp.Kernel]
+
+
+class Variants:
+    """Kernels written once more by ``write``, each once.
+
+    All kernels of a module of ours are written together: it would be compiled anew for each, and of two with one name it
+    keeps the later one.
+    """
+
+    def __init__(self, write: Writer):
+        self._write = write
+        self._of: dict[wp.Kernel, wp.Kernel] = {}
+
+    def __call__(self, kernel: wp.Kernel) -> wp.Kernel:
+        if kernel not in self._of:
+            ours = kernel.module.name.startswith("hpsolver.")
+            siblings = [*kernel.module.kernels.values(), kernel] if ours else [kernel]
+            self._of.update({sibling: self._write(sibling) for sibling in siblings if sibling not in self._of})
+        return self._of[kernel]
+
+
+def body_of(kernel: wp.Kernel) -> tuple[tuple[str, ...], str]:
+    """What a thread's place is called (``PLACES``) and the text of the kernel, which finds it there.
+
+    Raises:
+        ValueError: the kernel asks for ``wp.tid()`` otherwise than in a line of its own.
+    """
+    function = ast.parse(textwrap.dedent(inspect.getsource(kernel.func))).body[0]
+    assert isinstance(function, ast.FunctionDef)
+    place = _OwnPlace()
+    text = ast.unparse(place.visit(ast.Module(function.body, [])))
+    if "tid()" in text:
+        raise ValueError(
+            f"kernel {kernel.key}: to be written once more it needs a line 'i = wp.tid()', or 'i, j, k = wp.tid()'"
+        )
+    return place.names, text
+
+
+def write(kernel: wp.Kernel, variant: str, arguments: list[str], lines: list[str], names: dict[str, object]) -> wp.Kernel:
+    """The kernel with other ``arguments`` and ``lines``, in the module ``variant`` of its own.
+
+    Args:
+        arguments, lines: source.
+        names: what they use, beside what the kernel's own body does.
+    """
+    header = f"def {kernel.func.__name__}({', '.join(arguments)}):"
+    source = "\n".join([header, *(f"    {line}" for line in lines)])
+    module = f"{kernel.module.name}.{variant}"
+    file = f"<{module}.{kernel.key}>"  # see building.block_kernel
+    linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
+    scope = {**kernel.func.__globals__, **inspect.getclosurevars(kernel.func).nonlocals, "wp": wp, **names}
+    scope["__name__"] = module
+    exec(compile(source, file, "exec"), scope)
+    return wp.kernel(scope[kernel.func.__name__], module=module, enable_backward=False)
+
+
+class _OwnPlace(ast.NodeTransformer):
+    """Puts, for ``wp.tid()``, a thread's own place; ``names``: what that is called (``PLACES``)."""
+
+    names: tuple[str, ...] = PLACES[0]
+
+    def visit_Assign(self, node: ast.Assign) -> ast.AST | list[ast.stmt]:
+        call = node.value
+        if not (isinstance(call, ast.Call) and ast.unparse(call.func) == "wp.tid"):
+            return node
+        target = node.targets[0]
+        mine = [ast.unparse(name) for name in (target.elts if isinstance(target, ast.Tuple) else [target])]
+        self.names = next(names for names in PLACES if len(names) == len(mine))
+        return [ast.parse(f"{name} = {place}").body[0] for name, place in zip(mine, self.names, strict=True)]

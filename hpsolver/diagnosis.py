@@ -38,7 +38,7 @@ def report(
     """Reads the device's scalars (waits for the device).
 
     Args:
-        rounded: partial sums, ``ConjugateGradients.round``, if the pressure was returned in single precision.
+        rounded: ``ConjugateGradients.round``, if the pressure was returned in single precision.
         names: of the preconditioner and of its fallback.
     """
     system, counters, scalars = pcg.system, pcg.counter.numpy(), pcg.state.numpy()
@@ -50,7 +50,7 @@ def report(
     if len(means):
         mean, share = float(means[abs(means).argmax()]), share_removed(means, sizes, scalars[S.RHS_NORM])
     if usable and scalars[S.SCALE] > 0:
-        output_residual = math.sqrt(scalars[S.BEST] if rounded is None else rounded.numpy().sum())
+        output_residual = math.sqrt(scalars[S.BEST] if rounded is None else rounded.numpy()[0])
     bad, first = bad_cells(system, status)
     fallback = bool(counters[S.FALLBACK])
     info = StepInfo(

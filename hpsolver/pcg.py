@@ -169,11 +169,13 @@ class ConjugateGradients:
         launch_threads(control.no_frame, 1, [self.counter], device)
 
     def round(self, pressure: wp.array) -> wp.array:
-        """Takes ||b - A p||^2 / ||b||^2 of the last frame's pressure [N] as single precision keeps it: partial sums."""
+        """[1] ||b - A p||^2 / ||b||^2 of the last frame's pressure [N] as single precision keeps it."""
+        system, total = self.system, self.system.zeros(1, wp.float64)
         inputs = [self.state, pressure, self.x_best]
-        launch_threads(iterate.rounded, self.system.size, inputs, self.system.device)
+        launch_threads(iterate.rounded, system.size, inputs, system.device)
         self._residual(self.x_best)
-        return self._rr
+        launch(control.add_up, 1, [self._rr, system.slots, total], system.device)
+        return total
 
     def _cycles(self, preconditioner: Preconditioner, loop: Loop) -> None:
         loop(self.outer, lambda: self._cycle(preconditioner, loop))

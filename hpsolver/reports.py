@@ -61,8 +61,8 @@ class Reports:
         return self._of_one(rounded)
 
     def _of_one(self, rounded: bool) -> StepInfo:
-        sums = self._pcg.round(self._pressure) if rounded else None
-        return report(self._pcg, sums, self._names, self._stopwatch.read())
+        residual = self._pcg.round(self._pressure) if rounded else None
+        return report(self._pcg, residual, self._names, self._stopwatch.read())
 
     def _of_worlds(self, many: Worlds, rounded: bool) -> WorldsInfo:
         counters, scalars = many.array(self._pcg.counter).numpy(), many.array(self._pcg.state).numpy()

@@ -228,6 +228,15 @@ def step(
 
 
 @wp.kernel(enable_backward=False)
+def add_up(sums_slots: wp.array[wp.float64], slots: wp.int32, total: wp.array[wp.float64]):
+    """total [1] = what the slots add up to."""
+    _block, lane = wp.tid()
+    value = slot_sum(sums_slots, slots)
+    if lane == 0:
+        total[0] = value
+
+
+@wp.kernel(enable_backward=False)
 def no_frame(counter: wp.array[wp.int32]):
     """What was counted last was not a frame. One thread."""
     counter[S.ITERATION] = S.NOT_A_FRAME

@@ -37,6 +37,9 @@ ACCESS = {
     # staging and assembly
     "staging.pack": Access("leaves", ("vector",)),
     "staging.unpack": Access("leaves", ()),
+    "staging.classify": Access("leaves", ("kinds", "fluid", "phi")),
+    "kernels.assembly.wrap_shares": Access("cells", ("high",), cells=("low",)),
+    "stretch.stretch": Access("all", ("shares",)),
     "assembly.assemble": Access(
         "slots", ("conductance", "leak", "diagonal", "bad_cells"), cells=("density", "kinds", "phi")
     ),
@@ -67,7 +70,7 @@ ACCESS = {
     "factorization.factor_closed": Access("groups", ("factor",), everywhere=("changed",)),
     "roots.root": Access("groups", ("factor", "inverse"), everywhere=("changed",)),
     "sweep.sweep": Access(
-        "groups", ("y_", "coarse"), cells=("y_",), everywhere=("correction",), coupled="coupled"
+        "groups", ("y_", "coarse"), cells=("y_",), coupled="coupled"  # every rank makes the correction
     ),
     # coarse functions
     "coarsening.inverse_step": Access("groups", ("raw", "factor"), everywhere=("changed",)),
@@ -91,7 +94,7 @@ ACCESS = {
 }
 """By kernel, ``GROUP.NAME``: the group is its module's, without the configuration."""
 
-PLANES = ("conductance", "seen", "shares")
+PLANES = ("conductance", "seen", "shares", "low", "high")
 """Arguments [directions, N] or [directions + 1, N]; others have a row for each leaf, or for each slot if they are called
 ``*_slots``."""
 

@@ -18,7 +18,7 @@ from typing import cast
 import numpy as np
 import warp as wp
 
-from hpsolver.capture import Pieces
+from hpsolver.capture import CHUNK, Pieces
 from hpsolver.kernels.building import BLOCK, Recorded, Threads
 from hpsolver.kernels.parts import own_of, over_part
 from hpsolver.pcg import Loop
@@ -34,7 +34,8 @@ OWN, CELLS, LEAVES, EVERYWHERE = range(4)
 cut; at the leaves there; on all ranks."""
 
 Known = dict[int, int]
-"""By address of an array that is shared out, how far it is known. What is not in it is known everywhere."""
+"""By address of an array that is shared out, how far it is known. What is not in it is known everywhere. -1 - f: as far as
+the cells, but for what the groups of one colour, from f on, have changed since; who sweeps them again need not ask."""
 
 
 class Ranks:
@@ -74,7 +75,7 @@ class Ranks:
         with self.all():
             self._known = dict.fromkeys(self._known, OWN)  # whoever changed it since
             self._settle(lambda: part(self._rehearsed))
-            pieces = Pieces(self._device, rounds=1)
+            pieces = Pieces(self._device, CHUNK if self._device.is_cuda else 1)
             self._pieces = pieces
             replay = pieces.record(lambda loop: part(self._recorded(loop)))
             self._pieces = None
@@ -136,9 +137,10 @@ class Ranks:
                 launch(kernel, count, inputs, self._device)
             return
         reads = {}
+        swept = -1 - cast(int, given["first"]) if access.coupled else None
         if access.coupled is None or given[access.coupled]:
             for level, names in ((CELLS, access.cells), (LEAVES, access.leaves), (EVERYWHERE, access.everywhere)):
-                reads |= {name: (given[name], level) for name in names}
+                reads |= {name: (given[name], level) for name in names if self._of(given[name]) != swept}
         self._bring(cast(dict[str, tuple[wp.array, int]], reads))
         if self._launches:
             if access.items == "all":
@@ -150,7 +152,11 @@ class Ranks:
                 if mine.size:
                     launch(over_part(kernel), mine.size * each, [mine, each, *inputs], self._device)
         for name in access.writes:
-            self._known[_root(given[name]).ptr] = OWN
+            within = swept is not None and name in access.cells and self._of(given[name]) in (CELLS, swept)
+            self._known[_root(given[name]).ptr] = cast(int, swept) if within else OWN
+
+    def _of(self, array: object) -> int:
+        return self._known.get(_root(array).ptr, EVERYWHERE)
 
     def _own_due(self, given: dict[str, object]) -> list[object]:
         """Of the leaves that are due, ours; ``plan`` has listed all of them."""
@@ -284,7 +290,8 @@ CLEAR = Access("cells", ("vector",))
 
 def _less(one: Known, other: Known) -> Known:
     """What is known in both cases."""
-    return {ptr: min(one.get(ptr, EVERYWHERE), other.get(ptr, EVERYWHERE)) for ptr in one.keys() | other.keys()}
+    pairs = {ptr: (one.get(ptr, EVERYWHERE), other.get(ptr, EVERYWHERE)) for ptr in one.keys() | other.keys()}
+    return {ptr: a if a == b else max(min(a, b), OWN) for ptr, (a, b) in pairs.items()}
 
 
 def _name(kernel: wp.Kernel) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,7 +13,7 @@ import torch.distributed as dist
 import warp as wp
 
 import hpsolver
-from hpsolver import arrays
+from hpsolver import arrays, gradients
 from hpsolver.arrays import Array
 from hpsolver.diagnosis import SLOW, UNUSABLE
 from hpsolver.given import look_at
@@ -39,7 +40,8 @@ class Solver(hpsolver.Solver):
     Args:
         shape: cells per axis of the whole grid.
         group: the ranks; None: all of them.
-        options: those of ``hpsolver.Solver``, but ``worlds``; the preconditioner one of ``SHARED``, or ``auto``.
+        options: those of ``hpsolver.Solver``, but ``worlds``; the preconditioner one of ``SHARED``, or ``auto``. The
+            device is by default the GPU whose number is ``LOCAL_RANK``, as ``torchrun`` sets it.
 
     Attributes:
         owned: this rank's part of the grid, a slice an axis. Arrays of the caller's are of its shape.
@@ -63,7 +65,7 @@ class Solver(hpsolver.Solver):
         if options.get("worlds") is not None:
             raise ValueError(f"worlds: ranks share one grid, got worlds={options['worlds']!r}")
         self._check_alike(group, (hpsolver.__version__, shape, _described(options)))
-        super().__init__(shape, **options)
+        super().__init__(shape, **{"device": _own_device(), **options})
         if self.preconditioner.name not in SHARED:
             raise ValueError(
                 f"preconditioner {self.preconditioner.name!r} is not shared out among ranks; allowed: {', '.join(SHARED)}"
@@ -87,6 +89,8 @@ class Solver(hpsolver.Solver):
             TypeError, ValueError: an array of this rank's is not what it should be.
             RankError: one of another rank's is not, or ranks do not give the same kinds of arrays.
         """
+        if self.device.is_capturing:
+            raise RuntimeError("step inside a capture: what ranks send each other cannot be recorded into your graph")
         self._check_frame(density, rhs, moving, out)
         pressure = super().step(density, rhs, out=out, **moving)
         self._report()
@@ -142,6 +146,8 @@ class Solver(hpsolver.Solver):
                 if system.density is not system.given:
                     self._ranks.everywhere(density=system.density)
                 if system.moving:
+                    self._ranks.everywhere(kinds=system.moving.kinds, fluid=system.fluid)
+                if system.moving and system.moving.share_of:
                     self._ranks.everywhere(shares=system.moving.shares)
             self.info  # noqa: B018 (kept until the next frame)
 
@@ -162,6 +168,8 @@ class Solver(hpsolver.Solver):
         try:
             names = ("solid", "air", "surface", "fraction")
             values = tuple(moving.get(name) for name in names)
+            if gradients.way(density, rhs, moving.get("fraction"), out):
+                raise TypeError("gradients through ranks are not there yet: detach the arrays, or leave the tape")
             look_at(self.local, self.device, self.coefficients, density, rhs, values)
             dtype = arrays.adopt(rhs if out is None else out, "out", self.local.shape, self.device).dtype
             given = 1 + sum(2 << k for k, value in enumerate(values) if value is not None)
@@ -187,6 +195,12 @@ def _described(options: dict[str, Any]) -> list[str]:
         chosen = make(named["preconditioner"]) if named["preconditioner"] != "auto" else None
         named["preconditioner"] = (chosen.name, sorted(map(repr, vars(chosen).items()))) if chosen else "auto"
     return [f"{name}={value!r}" for name, value in sorted(named.items())]
+
+
+def _own_device() -> str | None:
+    """The GPU of this rank, of those of its machine; None: Warp's current device."""
+    gpus = wp.get_cuda_device_count()
+    return f"cuda:{int(os.environ.get('LOCAL_RANK', 0)) % gpus}" if gpus else None
 
 
 def _lengths(part: tuple[slice, ...]) -> tuple[int, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,9 @@ from .slabs import Slabs
 
 Group = Any
 """A ``torch.distributed`` process group; None is the one of all ranks."""
+
+ROLL_CALL = 5.0
+"""Seconds that ranks have, once a message has failed, to say that they are still there."""
 
 ALIGN = 16
 """Parts of a message begin at multiples of so many bytes."""
@@ -83,7 +87,7 @@ class Transport:
             self.messages += 1
             self.sent += length * (ranks - 1)
 
-        return carry
+        return self._in_stream(carry)
 
     def exchange(self, parts: Sequence[tuple[Rows, bool]]) -> Callable[[], None]:
         """What brings, of each array, what lies across the cut to its reader: all of the leaves there or, where so
@@ -118,7 +122,7 @@ class Transport:
                 self.messages += 1
                 self.sent += len(sent)
 
-        return carry
+        return self._in_stream(carry)
 
     def objects(self, mine: object) -> list[Any]:
         """What every rank says, by rank."""
@@ -137,6 +141,18 @@ class Transport:
         self._call("beginning a frame", lambda: dist.all_gather_into_tensor(said, one, self._group))
         return [int(number) for number in said.tolist()]
 
+    def _in_stream(self, carry: Callable[[], None]) -> Callable[[], None]:
+        """Packs, sends and unpacks in the order of Warp's launches: on its stream."""
+        if self._device.type == "cpu":
+            return carry
+        device = wp.device_from_torch(self._device)
+
+        def in_stream() -> None:
+            with torch.cuda.stream(wp.stream_to_torch(device)):
+                carry()
+
+        return in_stream
+
     def _call(self, what: str, collective: Callable[[], object]) -> None:
         try:
             collective()
@@ -146,8 +162,20 @@ class Transport:
             ) from error
 
     def _who_is_missing(self) -> str:
-        """The ranks that answer no more, as well as one can tell; what is left of the group's timeout is not waited for."""
-        return "another rank failed, or did not come within the group's timeout"
+        """A roll call in the group's store, since those who failed at the same message come here too."""
+        gone = "another rank is gone, or did not come within the group's timeout"
+        try:
+            store = dist.distributed_c10d._get_default_store()  # there is no public way to it
+            names = [f"hpsolver/here/{rank}" for rank in range(self.slabs.ranks)]
+            store.set(names[self.slabs.rank], "yes")
+            end = time.monotonic() + ROLL_CALL
+            missing = list(range(self.slabs.ranks))
+            while missing and time.monotonic() < end:
+                missing = [rank for rank in missing if not store.check([names[rank]])]
+                time.sleep(0.05)
+        except (AttributeError, RuntimeError):
+            return f"{gone}; so is the group's store"
+        return f"{gone}: no answer from rank {', '.join(map(str, missing))}" if missing else gone
 
     def _rows(self, kind: str, rank: int) -> torch.Tensor:
         key = kind, rank

@@ -57,7 +57,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     commands.add_parser(
-        "demo", help="run the rising bubbles, or 'demo liquid', 'smoke' or 'learn_force' (options: --help)"
+        "demo",
+        help="run the rising bubbles, 'demo --ranks N' in N processes, or 'demo liquid', 'smoke' or 'learn_force' "
+        "(options: --help)",
     )
     commands.add_parser("info", help="versions, devices, and the preconditioners that can be used here")
 
@@ -142,9 +144,13 @@ def _boundary(text: str) -> str | tuple[str | tuple[str, ...], ...]:
 def _demo(argv: list[str]) -> int:
     import importlib
 
-    name = argv[0] if argv and argv[0] in ("liquid", "smoke", "learn_force") else "rising_bubbles"
+    name, options = "rising_bubbles", argv
+    if argv and argv[0] in ("liquid", "smoke", "learn_force"):
+        name, options = argv[0], argv[1:]
+    elif any(word.startswith("--ranks") for word in argv):
+        name = "shared_bubbles"
     example = importlib.import_module(f"hpsolver.examples.{name}")
-    code: int = example.main(argv if name == "rising_bubbles" else argv[1:])
+    code: int = example.main(options)
     return code or OK
 
 

@@ -12,9 +12,9 @@ from hpsolver.kernels.building import compile_built
 from .capture import capture_frame
 from .pcg import ConjugateGradients, Loop
 from .preconditioners import Preconditioner
+from .spreading import Carrier, everywhere
 from .stopwatch import Stopwatch
 from .system import System
-from .spreading import Carrier, everywhere
 
 
 class Frame:

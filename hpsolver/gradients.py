@@ -28,8 +28,8 @@ from hpsolver.kernels.building import launch, launch_threads, rows, table
 from . import arrays
 from .frame import Frame
 from .info import SolveError
-from .tape import Moving, off_tape, on_tape, step_on_tape
 from .spreading import everywhere
+from .tape import Moving, off_tape, on_tape, step_on_tape
 
 if TYPE_CHECKING:
     import torch

@@ -15,8 +15,8 @@ from . import arrays
 from .arrays import Array
 from .collocated import Collocated
 from .solver import Solver
-from .stretched import distances
 from .spreading import everywhere
+from .stretched import distances
 
 
 class Projection:

@@ -19,10 +19,10 @@ from .info import StepInfo
 from .pcg import NORMS, ConjugateGradients, first_limit, remembers
 from .preconditioners import Preconditioner, auto, make, make_fallback
 from .reports import Reports
+from .spreading import Carrier, everywhere
 from .staging import Staging
 from .stopwatch import Stopwatch
 from .system import ON_BAD_DENSITY, PRECISIONS, System
-from .spreading import Carrier, everywhere
 from .worlds import Worlds
 
 if TYPE_CHECKING:

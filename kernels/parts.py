@@ -32,7 +32,7 @@ item ``mine[k] * each + i`` for all k, and i from 0 to ``each`` - 1. Threads or 
 
 @wp.kernel(enable_backward=False)
 def own_of(due: I32, count: I32, is_own: I32, own_due: I32, own_count: I32):
-    """own_due [own_count] = those leaves of due [count] that ``is_own`` [leaves] says are this rank's, in the same order.
+    """own_due [own_count] = those leaves of due [count] that are this rank's by ``is_own`` [leaves], in the same order.
     One thread."""
     found = wp.int32(0)
     for k in range(count[0]):

@@ -21,8 +21,8 @@ Writer = Callable[[wp.Kernel], wp.Kernel]
 class Variants:
     """Kernels written once more by ``write``, each once.
 
-    All kernels of a module of ours are written together: it would be compiled anew for each, and of two with one name it
-    keeps the later one.
+    All kernels of a module of ours are written together: it would be compiled anew for each, and of two with one name
+    it keeps the later one.
     """
 
     def __init__(self, write: Writer):
@@ -54,7 +54,9 @@ def body_of(kernel: wp.Kernel) -> tuple[tuple[str, ...], str]:
     return place.names, text
 
 
-def write(kernel: wp.Kernel, variant: str, arguments: list[str], lines: list[str], names: dict[str, object]) -> wp.Kernel:
+def write(
+    kernel: wp.Kernel, variant: str, arguments: list[str], lines: list[str], names: dict[str, object]
+) -> wp.Kernel:
     """The kernel with other ``arguments`` and ``lines``, in the module ``variant`` of its own.
 
     Args:

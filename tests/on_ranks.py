@@ -62,7 +62,9 @@ def field_of(case: Case, what: str, frame: int) -> Any:
         return random.random(case.shape) < 0.2
     if what == "surface":
         return random.standard_normal(case.shape) - 1.0
-    return tuple(random.random(tuple(n + (a == axis) for a, n in enumerate(case.shape))) for axis in range(len(case.shape)))
+    return tuple(
+        random.random(tuple(n + (a == axis) for a, n in enumerate(case.shape))) for axis in range(len(case.shape))
+    )
 
 
 def part_of(whole: Any, owned: tuple[slice, ...]) -> Any:
@@ -90,7 +92,14 @@ def solve(group: Any, case: Case) -> tuple[list[np.ndarray], list[tuple[Any, ...
         pressures.append(solver.gather(solver.step(*parts, **given)))
         info = solver.info
         reports.append(
-            (str(info.status), info.iterations, info.residual, info.output_residual, info.rhs_mean_removed, info.preconditioner)
+            (
+                str(info.status),
+                info.iterations,
+                info.residual,
+                info.output_residual,
+                info.rhs_mean_removed,
+                info.preconditioner,
+            )
         )
     return pressures, reports
 

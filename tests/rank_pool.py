@@ -60,9 +60,7 @@ def _serve(rank: int, size: int, store: str, timeout: datetime.timedelta, pipe: 
 
     wp.config.log_level = wp.LOG_WARNING
     torch.set_num_threads(1)
-    dist.init_process_group(
-        "gloo", init_method=f"file://{store}", rank=rank, world_size=size, timeout=timeout
-    )
+    dist.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=size, timeout=timeout)
     groups = {n: dist.new_group(list(range(n)), timeout=timeout) for n in range(2, size + 1)}
     groups[1] = dist.new_group([0])
     while True:

@@ -52,13 +52,9 @@ ACCESS = {
     "kernels.iterate.rounded": Access("cells", ("x",)),
     "kernels.iterate.confine": Access("cells", ("vector",)),
     "regions.subtract_means": Access("slots", ("vector",)),
-    "krylov.direction": Access(
-        "slots", ("p_even", "p_odd", "q", "pq_slots"), cells=("z_", "p_even", "p_odd")
-    ),
+    "krylov.direction": Access("slots", ("p_even", "p_odd", "q", "pq_slots"), cells=("z_", "p_even", "p_odd")),
     "krylov.advance": Access("slots", ("x_", "r", "rr_slots"), everywhere=("pq_slots",)),
-    "krylov.advance_scaled": Access(
-        "slots", ("x_", "r", "rr_slots", "z_", "rz_slots"), everywhere=("pq_slots",)
-    ),
+    "krylov.advance_scaled": Access("slots", ("x_", "r", "rr_slots", "z_", "rz_slots"), everywhere=("pq_slots",)),
     "krylov.residual": Access("slots", ("r", "rr_slots", "terms_slots"), cells=("x_",)),
     "krylov.scale": Access("slots", ("z_", "rz_slots")),
     "krylov.dot": Access("slots", ("uv_slots",)),
@@ -70,7 +66,10 @@ ACCESS = {
     "factorization.factor_closed": Access("groups", ("factor",), everywhere=("changed",)),
     "roots.root": Access("groups", ("factor", "inverse"), everywhere=("changed",)),
     "sweep.sweep": Access(
-        "groups", ("y_", "coarse"), cells=("y_",), coupled="coupled"  # every rank makes the correction
+        "groups",
+        ("y_", "coarse"),
+        cells=("y_",),
+        coupled="coupled",  # every rank makes the correction
     ),
     # coarse functions
     "coarsening.inverse_step": Access("groups", ("raw", "factor"), everywhere=("changed",)),
@@ -95,8 +94,8 @@ ACCESS = {
 """By kernel, ``GROUP.NAME``: the group is its module's, without the configuration."""
 
 PLANES = ("conductance", "seen", "shares", "low", "high")
-"""Arguments [directions, N] or [directions + 1, N]; others have a row for each leaf, or for each slot if they are called
-``*_slots``."""
+"""Arguments [directions, N] or [directions + 1, N]; others have a row for each leaf, or for each slot if they are
+called ``*_slots``."""
 
 SLOTS = ("bad_cells",)
 """Others with an entry for each slot."""

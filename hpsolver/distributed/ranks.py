@@ -3,7 +3,7 @@
 Everything but this folder knows one process. It records its launches as always; ``Ranks`` carries each of them out for
 the leaves that this rank owns (``access`` says what a kernel reads and writes), and before a launch that reads across a
 cut, brings what changed there from its owners. Arrays have the whole grid's length on every rank, so kernels and
-numbers are those of one process; of an array that is shared out a rank touches its own part and the borders.
+numbers are those of one process; of an array that is shared out, a rank's own part and the borders hold something.
 
 Whatever a rank computes, it computes by the same kernel from the same numbers as one process would, and all sums are
 over partial sums of whole layers of bricks, in their order. So results are, bit for bit, those of one process.
@@ -20,22 +20,26 @@ import warp as wp
 
 from hpsolver.capture import CHUNK, Pieces
 from hpsolver.kernels.building import BLOCK, Recorded, Threads
-from hpsolver.kernels.parts import own_of, over_part
+from hpsolver.kernels.parts import over_part, own_of
 from hpsolver.pcg import Loop
 from hpsolver.spreading import load, noted, spread_to
 from hpsolver.system import System
 
 from .access import ACCESS, PLANES, SLOTS, Access
 from .slabs import Slabs
-from .transport import Rows, Transport
+from .transport import Exchange, Rows, Transport
 
 OWN, CELLS, LEAVES, EVERYWHERE = range(4)
-"""How far an array is what its owners have: at the rank's own leaves, which is always so; at the layer of cells across the
-cut; at the leaves there; on all ranks."""
+"""How far an array is what its owners have: at the rank's own leaves, which is always so; at the layer of cells across
+the cut; at the leaves there; on all ranks."""
+
+ALL, INSIDE, AT_CUT = "all", "inside", "at cut"
+"""Which of a rank's items: those at a cut read across it."""
 
 Known = dict[int, int]
-"""By address of an array that is shared out, how far it is known. What is not in it is known everywhere. -1 - f: as far as
-the cells, but for what the groups of one colour, from f on, have changed since; who sweeps them again need not ask."""
+"""By address of an array that is shared out, how far it is known. What is not in it is known everywhere. -1 - f: as far
+as the cells, but for what the groups of one colour, from f on, have changed since; who sweeps them again need not
+ask."""
 
 
 class Ranks:
@@ -45,7 +49,9 @@ class Ranks:
         self._system, self._slabs, self._transport = system, slabs, transport
         self._device = system.device
         own = slabs.leaves(slabs.rank)
-        self._leaves = own
+        borders = [border.leaves for border in slabs.borders.values()]
+        at_cut = np.unique(np.concatenate(borders)) if borders else own[:0]
+        self._leaves = {ALL: own, INSIDE: np.setdiff1d(own, at_cut), AT_CUT: at_cut}
         self._is_own = wp.array((slabs.owner == slabs.rank).astype(np.int32), dtype=wp.int32, device=self._device)
         self.forget()
 
@@ -55,7 +61,8 @@ class Ranks:
         """After the solver was bound to other arrays; ``but`` is one that stays."""
         self._known: Known = {} if but is None else {but.ptr: OWN}
         self._items: dict[tuple[object, ...], wp.array] = {}
-        self._carries: dict[tuple[object, ...], Callable[[], None]] = {}
+        self._gathers: dict[tuple[object, ...], Callable[[], None]] = {}
+        self._exchanges: dict[tuple[object, ...], Exchange] = {}
         self._groups: dict[int, int] = {}  # by address of their members
         self._due: tuple[wp.array, wp.array] | None = None
         self._pieces: Pieces | None = None
@@ -85,7 +92,7 @@ class Ranks:
         """Compiles and loads what ``run`` launches; runs nothing."""
         kernels = noted(run)
         load(kernels, self._device)
-        load([over_part(kernel) for kernel in kernels if _name(kernel) in ACCESS], self._device)
+        load([over_part(kernel) for kernel in kernels if kernel_name(kernel) in ACCESS], self._device)
 
     def each(self, function: Callable[[], None]) -> None:
         raise NotImplementedError("a preconditioner whose kernels are not ours cannot be shared out among ranks")
@@ -93,7 +100,7 @@ class Ranks:
     def everywhere(self, **arrays: wp.array) -> None:
         """Brings arrays, by the names kernels have for them, to all ranks now, whatever is known of them."""
         self._known |= {_root(array).ptr: OWN for array in arrays.values()}
-        self._bring({name: (array, EVERYWHERE) for name, array in arrays.items()})
+        self._gather({name: (array, EVERYWHERE) for name, array in arrays.items()})
 
     # Launches
 
@@ -105,7 +112,7 @@ class Ranks:
 
     def record(self, kernel: wp.Kernel, blocks: int, inputs: Sequence[object]) -> Recorded:
         given = _given(kernel, inputs)
-        access = ACCESS[_name(kernel)]
+        access = ACCESS[kernel_name(kernel)]
         mine, each = self._mine(access, blocks, given)
         for name in access.writes:
             self._known[_root(given[name]).ptr] = OWN
@@ -127,30 +134,41 @@ class Ranks:
         launch: Callable[[wp.Kernel, Threads, Sequence[object], wp.Device], None],
     ) -> None:
         given = _given(kernel, inputs)
-        access = ACCESS.get(_name(kernel))
-        if _name(kernel) == "kernels.iterate.clear" and count == self._system.size:
+        access = ACCESS.get(kernel_name(kernel))
+        if kernel_name(kernel) == "kernels.iterate.clear" and count == self._system.size:
             access = CLEAR
         if access is None:
             arrays = {name: value for name, value in given.items() if isinstance(value, wp.array)}
-            self._bring({name: (array, EVERYWHERE) for name, array in arrays.items()})
+            self._gather({name: (array, EVERYWHERE) for name, array in arrays.items()})
             if self._launches:
                 launch(kernel, count, inputs, self._device)
             return
-        reads = {}
+        reads: dict[str, tuple[object, int]] = {}
         swept = -1 - cast(int, given["first"]) if access.coupled else None
         if access.coupled is None or given[access.coupled]:
             for level, names in ((CELLS, access.cells), (LEAVES, access.leaves), (EVERYWHERE, access.everywhere)):
                 reads |= {name: (given[name], level) for name in names if self._of(given[name]) != swept}
-        self._bring(cast(dict[str, tuple[wp.array, int]], reads))
-        if self._launches:
+        wanted = cast(dict[str, tuple[wp.array, int]], reads)
+        self._gather(wanted)
+        exchange = self._exchange(wanted)
+
+        def do(which: str) -> None:
             if access.items == "all":
                 launch(kernel, count, inputs, self._device)
             elif access.items == "due":
                 launch(kernel, count, self._own_due(given), self._device)
             else:
-                mine, each = self._mine(access, cast(int, count), given)
+                mine, each = self._mine(access, cast(int, count), given, which)
                 if mine.size:
                     launch(over_part(kernel), mine.size * each, [mine, each, *inputs], self._device)
+
+        if exchange:
+            self._step(lambda: exchange().begin)
+            do(INSIDE)
+            self._step(lambda: exchange().end)
+            do(AT_CUT)
+        elif self._launches:
+            do(ALL)
         for name in access.writes:
             within = swept is not None and name in access.cells and self._of(given[name]) in (CELLS, swept)
             self._known[_root(given[name]).ptr] = cast(int, swept) if within else OWN
@@ -169,36 +187,38 @@ class Ranks:
         mine = {"due": self._due[0], "count": self._due[1]}
         return [mine.get(name, value) for name, value in given.items()]
 
-    def _mine(self, access: Access, count: int, given: dict[str, object]) -> tuple[wp.array, int]:
-        """[..] int32 which items are ours, and how many blocks or threads each has."""
-        system, leaves = self._system, self._leaves
-        if access.items == "leaves":
-            return self._listed(("leaves",), lambda: leaves), 1
-        if access.items == "cells":
-            return self._listed(("leaves",), lambda: leaves), count // system.leaves
-        if access.items == "slots":
-            return self._listed(("slots",), lambda: np.unique(leaves * system.slots // system.leaves)), 1
-        if access.items == "bundles":
-            return self._listed(("bundles", count), lambda: np.unique(leaves // -(-system.leaves // count))), 1
+    def _mine(self, access: Access, count: int, given: dict[str, object], which: str = ALL) -> tuple[wp.array, int]:
+        """[..] int32 which items are ours, of those inside or at a cut, and how many blocks or threads each has."""
+        leaves = self._system.leaves
+        if access.items in ("leaves", "cells"):
+            return self._listed((which,), lambda: self._leaves[which]), count // leaves
+        if access.items in ("slots", "bundles"):
+            size = -(-leaves // count)
+            return self._listed((which, count), lambda: self._runs(size, which)), 1
         members = cast(wp.array, given["members"])
         # A factorisation, which comes first, has a block for each group.
         groups = self._groups.setdefault(members.ptr, count)
         if "first" not in given:
-            return self._listed(("groups", members.ptr), lambda: self._own_groups(members)), count // groups
+            return self._listed((which, members.ptr), lambda: self._own_groups(members, which)), count // groups
         first = cast(int, given["first"])
 
         def of_color() -> np.ndarray:
-            ours = self._own_groups(members) - first
+            ours = self._own_groups(members, which) - first
             found: np.ndarray = ours[(ours >= 0) & (ours < count)]
             return found
 
-        return self._listed(("color", members.ptr, first), of_color), 1
+        return self._listed((which, members.ptr, first), of_color), 1
 
-    def _own_groups(self, members: wp.array) -> np.ndarray:
-        """Groups with a leaf of ours; what is done for the leaves of others in them, nobody reads."""
-        owner = np.append(self._slabs.owner, -1)[members.numpy()]  # an empty place, -1, is nobody's
-        ours = (owner == self._slabs.rank).reshape(self._groups[members.ptr], -1)
-        return np.flatnonzero(ours.any(axis=1))
+    def _runs(self, size: int, which: str) -> np.ndarray:
+        """Runs of so many consecutive leaves with one of ours, or one at a cut, or none at a cut."""
+        own, at_cut = (np.unique(self._leaves[part] // size) for part in (ALL, AT_CUT))
+        return {ALL: own, INSIDE: np.setdiff1d(own, at_cut), AT_CUT: at_cut}[which]
+
+    def _own_groups(self, members: wp.array, which: str) -> np.ndarray:
+        """The same of groups; what is done for the leaves of others in them, nobody reads."""
+        leaf = members.numpy().reshape(self._groups[members.ptr], -1)
+        own, at_cut = (np.isin(leaf, self._leaves[part]).any(axis=1) for part in (ALL, AT_CUT))
+        return np.flatnonzero({ALL: own, INSIDE: own & ~at_cut, AT_CUT: at_cut}[which])
 
     def _listed(self, key: tuple[object, ...], numbers: Callable[[], np.ndarray]) -> wp.array:
         if key not in self._items:
@@ -207,39 +227,47 @@ class Ranks:
 
     # What is known
 
-    def _bring(self, reads: dict[str, tuple[wp.array, int]]) -> None:
-        """Sends what these arrays lack, together."""
-        gathered: dict[int, Rows] = {}
-        exchanged: dict[int, tuple[Rows, bool]] = {}
+    def _gather(self, reads: dict[str, tuple[wp.array, int]]) -> None:
+        """Brings to all ranks what these arrays lack there, together."""
+        rows = self._lacking({name: read for name, read in reads.items() if read[1] == EVERYWHERE})
+
+        def carry() -> Callable[[], None]:
+            key = tuple(rows)
+            if key not in self._gathers:
+                self._gathers[key] = self._transport.gather([part for part, _ in rows.values()])
+            return self._gathers[key]
+
+        if rows and self._launches:
+            self._step(carry)
+
+    def _exchange(self, reads: dict[str, tuple[wp.array, int]]) -> Callable[[], Exchange] | None:
+        """What brings across the cut what these arrays lack there, together; None: they lack nothing."""
+        rows = self._lacking({name: read for name, read in reads.items() if read[1] != EVERYWHERE})
+
+        def exchange() -> Exchange:
+            key = tuple((ptr, by_cell) for ptr, (_, by_cell) in rows.items())
+            if key not in self._exchanges:
+                self._exchanges[key] = self._transport.exchange(list(rows.values()))
+            return self._exchanges[key]
+
+        return exchange if rows and self._launches else None
+
+    def _lacking(self, reads: dict[str, tuple[wp.array, int]]) -> dict[int, tuple[Rows, bool]]:
+        """By address, the arrays not known as far as they are read, which from now on they are; whether by cell."""
+        lacking = {}
         for name, (array, level) in reads.items():
             root = _root(array)
-            if self._known.get(root.ptr, EVERYWHERE) >= level:
-                continue
-            rows = self._rows(name, root)
-            if level == EVERYWHERE:
-                gathered[root.ptr] = rows
-            else:
-                exchanged[root.ptr] = rows, level == CELLS
-            self._known[root.ptr] = level
-        if not self._launches:
-            return
-        transport = self._transport
-        if gathered:
-            self._step(("gather", *gathered), lambda: transport.gather(list(gathered.values())))
-        if exchanged:
-            key = ("exchange", *((ptr, cells) for ptr, (_, cells) in exchanged.items()))
-            self._step(key, lambda: transport.exchange(list(exchanged.values())))
+            if self._of(root) < level:
+                lacking[root.ptr] = self._rows(name, root), level == CELLS
+                self._known[root.ptr] = level
+        return lacking
 
-    def _step(self, key: tuple[object, ...], make: Callable[[], Callable[[], None]]) -> None:
-        def carry() -> Callable[[], None]:
-            if key not in self._carries:
-                self._carries[key] = make()
-            return self._carries[key]
-
+    def _step(self, make: Callable[[], Callable[[], None]]) -> None:
+        """Does it now, or when what is being recorded is replayed."""
         if self._pieces:
-            self._pieces.insert(carry)
+            self._pieces.insert(make)
         else:
-            carry()()
+            make()()
 
     def _rows(self, name: str, array: wp.array) -> Rows:
         system = self._system
@@ -294,7 +322,7 @@ def _less(one: Known, other: Known) -> Known:
     return {ptr: a if a == b else max(min(a, b), OWN) for ptr, (a, b) in pairs.items()}
 
 
-def _name(kernel: wp.Kernel) -> str:
+def kernel_name(kernel: wp.Kernel) -> str:
     """``GROUP.NAME`` (``access.ACCESS``)."""
     module: str = kernel.module.name.removeprefix("hpsolver.")
     return f"{module.split('_')[0]}.{kernel.key}"

@@ -5,10 +5,9 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import scipy.sparse
 import torch.distributed as dist
 import warp as wp
 
@@ -26,6 +25,9 @@ from hpsolver.staging import Staging
 from .ranks import Ranks
 from .slabs import Slabs
 from .transport import Group, RankError, Transport
+
+if TYPE_CHECKING:
+    import scipy.sparse
 
 SHARED = ("none", "jacobi", "schwarz", "multigrid", "htp")
 """Preconditioners that ranks share."""
@@ -67,9 +69,8 @@ class Solver(hpsolver.Solver):
         self._check_alike(group, (hpsolver.__version__, shape, _described(options)))
         super().__init__(shape, **{"device": _own_device(), **options})
         if self.preconditioner.name not in SHARED:
-            raise ValueError(
-                f"preconditioner {self.preconditioner.name!r} is not shared out among ranks; allowed: {', '.join(SHARED)}"
-            )
+            name, allowed = self.preconditioner.name, ", ".join(SHARED)
+            raise ValueError(f"preconditioner {name!r} is not shared out among ranks; allowed: {allowed}")
         slabs = Slabs(self.grid, self.system.bricks, self.rank, self.ranks)
         first_leaf = np.arange(self.system.slots) * self.system.leaves // self.system.slots
         self.transport = Transport(slabs, slabs.owner[first_leaf], group, self.device)
@@ -128,7 +129,9 @@ class Solver(hpsolver.Solver):
         given = [part is not None for part in parts]
         if not all(given):
             if any(given):
-                raise RankError(f"ranks disagree: rank {given.index(False)} gave no array, rank {given.index(True)} did")
+                raise RankError(
+                    f"ranks disagree: rank {given.index(False)} gave no array, rank {given.index(True)} did"
+                )
             return None
         whole = np.empty(self.grid.shape, dtype=parts[0].dtype)  # type: ignore[union-attr]
         for rank, part in enumerate(parts):
@@ -164,28 +167,36 @@ class Solver(hpsolver.Solver):
     def _check_frame(self, density: Array, rhs: Array, moving: dict[str, Any], out: Array | None) -> None:
         """Raises on all ranks what is wrong on one of them."""
         error: Exception | None = None
-        given = 0
+        values = tuple(moving.get(name) for name in MOVING)
+        code = sum(2 << k for k, value in enumerate(values) if value is not None)
         try:
-            names = ("solid", "air", "surface", "fraction")
-            values = tuple(moving.get(name) for name in names)
             if gradients.way(density, rhs, moving.get("fraction"), out):
                 raise TypeError("gradients through ranks are not there yet: detach the arrays, or leave the tape")
             look_at(self.local, self.device, self.coefficients, density, rhs, values)
-            dtype = arrays.adopt(rhs if out is None else out, "out", self.local.shape, self.device).dtype
-            given = 1 + sum(2 << k for k, value in enumerate(values) if value is not None)
-            given += 32 * (dtype == "float32")
+            target = arrays.adopt(rhs if out is None else out, "out", self.local.shape, self.device)
+            code += 1 + (target.dtype == "float32") * SINGLE
         except (TypeError, ValueError) as raised:
             error = raised
-        said = self.transport.numbers(given)
+        codes = self.transport.numbers(code)
         if error:
             raise error
-        if 0 in said:
-            raise RankError(f"rank {said.index(0)} was given an array that it cannot use; its own error says which")
-        if min(said) != max(said):
-            raise RankError(
-                "ranks disagree on what they give: all or none may pass solid, air, surface, fraction, and the pressure's "
-                f"dtype is one; codes by rank: {said}"
-            )
+        for rank, other in enumerate(codes):
+            if other % 2 == 0:
+                raise RankError(f"rank {rank} was given an array that it cannot use; its own error says which")
+            if other != codes[0]:
+                raise RankError(
+                    f"ranks disagree on a frame: rank 0 has {_words(codes[0])}, rank {rank} {_words(other)}"
+                )
+
+
+MOVING = ("solid", "air", "surface", "fraction")
+SINGLE = 2 << len(MOVING)
+
+
+def _words(code: int) -> str:
+    """What a frame is made of, from its code: bit 0 good, then ``MOVING``, then a pressure in single precision."""
+    given = ["density", "rhs", *(name for k, name in enumerate(MOVING) if code & 2 << k)]
+    return f"{', '.join(given)}, and a pressure in {'single' if code & SINGLE else 'double'} precision"
 
 
 def _described(options: dict[str, Any]) -> list[str]:

@@ -42,6 +42,32 @@ class Rows:
     each: int
 
 
+@dataclass(frozen=True)
+class Exchange:
+    """A message in two parts: what does not need it can be done between them."""
+
+    begin: Callable[[], None]
+    end: Callable[[], None]
+
+
+@dataclass(frozen=True)
+class _Side:
+    """What goes to one rank, or comes from it: rows of some arrays, in a buffer."""
+
+    buffer: torch.Tensor
+    views: Sequence[torch.Tensor]
+    rows: Sequence[torch.Tensor]
+    windows: Sequence[torch.Tensor]
+
+    def pack(self) -> None:
+        for view, index, window in zip(self.views, self.rows, self.windows, strict=True):
+            torch.index_select(view, 1, index, out=window)
+
+    def unpack(self) -> None:
+        for view, index, window in zip(self.views, self.rows, self.windows, strict=True):
+            view.index_copy_(1, index, window)
+
+
 class Transport:
     """Sends rows of arrays from their owners to who reads them.
 
@@ -52,7 +78,8 @@ class Transport:
         device: of the arrays.
 
     Attributes:
-        messages, sent: how many this rank has taken part in, and bytes that it has sent.
+        messages, sent, gathered: how many this rank has taken part in; bytes that it has sent, and those of them that
+            went to every rank.
     """
 
     def __init__(self, slabs: Slabs, slot_owner: np.ndarray, group: Group, device: wp.Device):
@@ -60,7 +87,7 @@ class Transport:
         self._device = torch.device(wp.device_to_torch(device))
         self._owner = {"leaves": slabs.owner, "slots": slot_owner}
         self._indices: dict[tuple[object, ...], torch.Tensor] = {}
-        self.messages = self.sent = 0
+        self.messages = self.sent = self.gathered = 0
 
     def gather(self, parts: Sequence[Rows]) -> Callable[[], None]:
         """What brings every row of these arrays to every rank."""
@@ -86,43 +113,55 @@ class Transport:
                     view.index_copy_(1, index, window)
             self.messages += 1
             self.sent += length * (ranks - 1)
+            self.gathered += length * (ranks - 1)
 
         return self._in_stream(carry)
 
-    def exchange(self, parts: Sequence[tuple[Rows, bool]]) -> Callable[[], None]:
+    def exchange(self, parts: Sequence[tuple[Rows, bool]]) -> Exchange:
         """What brings, of each array, what lies across the cut to its reader: all of the leaves there or, where so
         marked, the layer of cells next to the cut alone."""
         views = [_view(part, by_cell) for part, by_cell in parts]
         arrays = [part for part, _ in parts]
+        each = [1 if by_cell else None for _, by_cell in parts]
         sides = []
         for other, border in self.slabs.borders.items():
             mine = [self._index(border.cells if by_cell else border.leaves) for _, by_cell in parts]
             theirs = [self._index(border.their_cells if by_cell else border.their_leaves) for _, by_cell in parts]
-            counts, their_counts = [len(index) for index in mine], [len(index) for index in theirs]
-            each = [1 if by_cell else None for _, by_cell in parts]
-            places, total = _layout(arrays, counts, each)
-            their_places, their_total = _layout(arrays, their_counts, each)
-            sent, received = (torch.zeros(n, dtype=torch.uint8, device=self._device) for n in (total, their_total))
-            out, came = _windows(sent, views, places, counts), _windows(received, views, their_places, their_counts)
-            sides.append((other, sent, received, (mine, out), (theirs, came)))
+            out, came = (self._side(arrays, views, index, each) for index in (mine, theirs))
+            peer = other if self._group is None else dist.get_global_rank(self._group, other)
+            sides.append((peer, out, came))
+        requests: list[Any] = []
 
-        def carry() -> None:
+        def begin() -> None:
             operations = []
-            for other, sent, received, (mine, out), _ in sides:
-                for view, index, window in zip(views, mine, out, strict=True):
-                    torch.index_select(view, 1, index, out=window)
-                peer = other if self._group is None else dist.get_global_rank(self._group, other)
-                operations.append(dist.P2POp(dist.isend, sent, peer, self._group))
-                operations.append(dist.P2POp(dist.irecv, received, peer, self._group))
-            if operations:
-                self._call("exchanging borders", lambda: _wait(dist.batch_isend_irecv(operations)))
-            for _, sent, _, _, (theirs, came) in sides:
-                for view, index, window in zip(views, theirs, came, strict=True):
-                    view.index_copy_(1, index, window)
+            for peer, out, came in sides:
+                out.pack()
+                operations.append(dist.P2POp(dist.isend, out.buffer, peer, self._group))
+                operations.append(dist.P2POp(dist.irecv, came.buffer, peer, self._group))
                 self.messages += 1
-                self.sent += len(sent)
+                self.sent += len(out.buffer)
+            if operations:
+                self._call("exchanging borders", lambda: requests.extend(dist.batch_isend_irecv(operations)))
 
-        return self._in_stream(carry)
+        def end() -> None:
+            self._call("exchanging borders", lambda: _wait(requests))
+            requests.clear()
+            for _, _, came in sides:
+                came.unpack()
+
+        return Exchange(self._in_stream(begin), self._in_stream(end))
+
+    def _side(
+        self,
+        arrays: Sequence[Rows],
+        views: Sequence[torch.Tensor],
+        rows: Sequence[torch.Tensor],
+        each: Sequence[int | None],
+    ) -> _Side:
+        counts = [len(index) for index in rows]
+        places, total = _layout(arrays, counts, each)
+        buffer = torch.zeros(total, dtype=torch.uint8, device=self._device)
+        return _Side(buffer, views, rows, _windows(buffer, views, places, counts))
 
     def objects(self, mine: object) -> list[Any]:
         """What every rank says, by rank."""
@@ -197,7 +236,7 @@ def _wait(requests: Sequence[Any]) -> None:
 
 def _view(part: Rows, by_cell: bool) -> torch.Tensor:
     """[planes, rows, each] of an array, or [planes, rows * each, 1] by cell."""
-    tensor = wp.to_torch(part.array, requires_grad=False)
+    tensor: torch.Tensor = wp.to_torch(part.array, requires_grad=False)
     return tensor.view(part.planes, -1, 1 if by_cell else part.each)
 
 

@@ -20,8 +20,7 @@ import numpy as np
 import warp as wp
 
 from hpsolver import Solver, distributed, problems
-from hpsolver.distributed.access import ACCESS
-from hpsolver.distributed.ranks import kernel_name
+from hpsolver.distributed.ranks import Ranks
 from hpsolver.preconditioners import Multigrid, Schwarz
 from hpsolver.preconditioners.multigrid import BLOCK_CELLS
 from hpsolver.spreading import spread_to
@@ -118,14 +117,21 @@ def two_ranks(shape: tuple[int, ...], name: str, count: int) -> tuple[float, lis
 class Shares:
     """Bytes and nodes of an iteration, by who does them (``hpsolver.kernels.building.Spread``)."""
 
+    ranks: Ranks
     nodes: int = 0
-    shared: int = 0
-    by_all: int = 0
+    shared: float = 0.0
+    by_all: float = 0.0
 
     def launch(self, kernel: wp.Kernel, _count: object, inputs: Sequence[object]) -> None:
-        moved = sum(value.capacity for value in inputs if isinstance(value, wp.array))
+        moved = 0.0
+        given = dict(zip((argument.label for argument in kernel.adj.args), inputs, strict=True))
+        for name, value in given.items():
+            if isinstance(value, wp.array):
+                # Of a cycle's numbers, the part of the levels that the launch is for.
+                level = given.get("level", given.get("first", 0)) if name == "numbers" else 0
+                moved += value.capacity * 8.0**-level
         self.nodes += 1
-        if kernel_name(kernel) in ACCESS:
+        if self.ranks.shares(kernel, inputs):
             self.shared += moved
         else:
             self.by_all += moved
@@ -141,7 +147,7 @@ def modelled(shape: tuple[int, ...], sent: dict[str, np.ndarray]) -> list[dict]:
         if name not in sent:
             continue
         solver = distributed.Solver(shape, preconditioner=chosen, device="cpu")
-        shares = Shares()
+        shares = Shares(solver.carrier)
         with spread_to(shares):
             solver._pcg.iterate(solver.preconditioner)
         row = {"name": name, "nodes": shares.nodes, "shared": shares.shared / cells, "by_all": shares.by_all / cells}

@@ -43,6 +43,7 @@ class Bricks:
         side: [leaves, directions] int32, INTERIOR, WALL or OPEN.
         used: [leaves, 3] int32, cells of the brick that exist, per axis (less than ``extent`` at the end of an axis).
         cell: [leaves * leaf_size] int32, row-major number of the grid's cell, -1 for padding.
+        slowest: the axis, of three, along which leaves are numbered slowest: layer by layer across it.
     """
 
     dimension: int
@@ -53,6 +54,7 @@ class Bricks:
     side: np.ndarray
     used: np.ndarray
     cell: np.ndarray
+    slowest: int
 
     @property
     def leaf_size(self) -> int:
@@ -69,11 +71,6 @@ class Bricks:
     @property
     def directions(self) -> int:
         return 2 * self.dimension
-
-    @property
-    def slowest(self) -> int:
-        """The axis, of three, along which leaves are numbered slowest: layer by layer across it."""
-        return slowest_first(self.counts)[0]
 
     @property
     def halfwidth(self) -> int:
@@ -142,12 +139,12 @@ class Bricks:
         return color_nodes(self.coordinates, self.neighbor)
 
 
-def make_bricks(grid: Grid, leaf_size: int | None = 128, shaped: bool = False) -> Bricks:
+def make_bricks(grid: Grid, leaf_size: int | None = 128, shaped: bool = False, slowest: int | None = None) -> Bricks:
     """Cuts ``grid`` into leaves of ``leaf_size`` cells; None: 128, in the shape of longer rows if that pads no more.
     If ``shaped`` and cells are flat, in the shape that their spacing asks for.
 
-    Leaves are numbered lexicographically with the axis of most bricks slowest, which keeps the coarse matrix's band
-    narrow; a periodic axis is folded (0, n-1, 1, n-2, ...) so that its ends are near each other too.
+    Leaves are numbered lexicographically with the axis of most bricks slowest (or ``slowest``), which keeps the coarse
+    matrix's band narrow; a periodic axis is folded (0, n-1, 1, n-2, ...) so that its ends are near each other too.
     """
     if leaf_size not in (*LEAF_SIZES, None):
         raise ValueError(f"leaf size must be one of {LEAF_SIZES}, got {leaf_size!r}")
@@ -167,7 +164,7 @@ def make_bricks(grid: Grid, leaf_size: int | None = 128, shaped: bool = False) -
 
     periodic = [pair[0] == "periodic" for pair in boundary]
     axis_orders = [folded(n) if wraps else np.arange(n) for n, wraps in zip(counts, periodic, strict=True)]
-    axes = slowest_first(counts)
+    axes = sorted(range(3), key=lambda a: (a != slowest, -counts[a]))
     mesh = np.meshgrid(*[axis_orders[a] for a in axes], indexing="ij")
     coordinates = np.empty((mesh[0].size, 3), dtype=np.int64)
     for axis, component in zip(axes, mesh, strict=True):
@@ -201,12 +198,8 @@ def make_bricks(grid: Grid, leaf_size: int | None = 128, shaped: bool = False) -
         side=side,
         used=used,
         cell=_cells(shape, extent, coordinates),
+        slowest=axes[0],
     )
-
-
-def slowest_first(counts: tuple[int, int, int]) -> list[int]:
-    """The axes, those of most bricks first."""
-    return sorted(range(3), key=lambda a: -counts[a])
 
 
 def weakness(grid: Grid) -> tuple[float, ...]:

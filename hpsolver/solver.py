@@ -82,7 +82,7 @@ class Solver:
     ``wp.capture_while``); ``info`` then reads what the last replay left. Solver and arrays must outlive that graph.
     """
 
-    _by_layers = False  # of bricks, partial sums are (``distributed``)
+    _in_layers = False  # of bricks, partial sums are (``distributed``)
 
     def __init__(
         self,
@@ -116,8 +116,15 @@ class Solver:
         self.lead: tuple[int, ...] = (self.worlds,) if self.worlds else ()  # the axis of worlds, if there is one
 
         chosen = make(auto(self.grid, self.device) if preconditioner == "auto" else preconditioner)
-        how = {"shaped": chosen.shapes_leaves, "by_layers": self._by_layers}
-        self.system = System(self.grid, chosen.leaf_cells(self.grid), precision, self.device, **how)
+        self.system = System(
+            self.grid,
+            chosen.leaf_cells(self.grid),
+            precision,
+            self.device,
+            shaped=chosen.shapes_leaves,
+            in_layers=self._in_layers,
+            cut_axis=chosen.cut_axis(self.grid),
+        )
         self.system.on_bad_density(on_bad_density)
         if coefficients == "faces":
             options.check_moves(chosen)

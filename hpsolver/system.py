@@ -56,7 +56,8 @@ class System:
 
     Args:
         shaped: leaves may take the shape that flat cells ask for (``make_bricks``).
-        by_layers: a partial sum is of leaves of one layer of bricks (``hpsolver.distributed``).
+        in_layers: a partial sum is of leaves of one layer of bricks, across ``cut_axis`` or the axis of most bricks
+            (``hpsolver.distributed``).
     """
 
     def __init__(
@@ -67,18 +68,21 @@ class System:
         device: wp.Device,
         slots: int | None = None,
         shaped: bool = False,
-        by_layers: bool = False,
+        in_layers: bool = False,
+        cut_axis: int | None = None,
     ):
         self.grid = grid
         self.device = device
         self.precision = precision
         self.krylov_type, self.preconditioner_type = PRECISIONS[precision]
-        self.bricks: Bricks = make_bricks(grid, leaf_size or (128 if device.is_cuda else None), shaped)
+        leaf_size = leaf_size or (128 if device.is_cuda else None)
+        self.bricks: Bricks = make_bricks(grid, leaf_size, shaped, cut_axis if in_layers else None)
+        self.in_layers = in_layers
         self.shape = Shape(grid.dimension, self.bricks.extent)
         self.leaves, self.size = self.bricks.leaves, self.bricks.size
         # One block does all on the CPU; on a GPU enough of them to fill it, few enough to be summed by every block.
         most = min(self.leaves, MAX_SLOTS) if device.is_cuda else 1
-        self.slots = slots or (self._in_layers(most) if by_layers else most)
+        self.slots = slots or (self._slots_in_layers(most) if in_layers else most)
 
         self.neighbor = self.on_device(self.bricks.neighbor)
         self.side = self.on_device(self.bricks.side)
@@ -110,7 +114,7 @@ class System:
         self._scale = [1.0 / (h * h) for h in steps]
         self.set_solid(None)
 
-    def _in_layers(self, most: int) -> int:
+    def _slots_in_layers(self, most: int) -> int:
         """Slots, as many in each layer of bricks, about ``most`` or one a layer."""
         layers = self.bricks.counts[self.bricks.slowest]
         of_layer = self.leaves // layers

@@ -15,6 +15,9 @@ BLACK, RESIDUAL, PROLONG, POST_BLACK, POST_RED = range(1, 6)
 RESTRICT = 0
 """Steps of the cycle on one level, ``step``; what they do: ``native/geometric/step.h``."""
 
+RHS_3D, FACES_3D, LEAK_3D = 11, 22, 28
+"""Roles R, FACES and LEAK of a level in ``numbers``, in 3D (``native/geometric/levels.h``)."""
+
 FIELDS = 5
 """Entries of a level in ``table``."""
 
@@ -34,7 +37,7 @@ def setup(shape: Shape, M: type, surface: bool = False) -> SimpleNamespace:
     ``faces``: the finest level's face conductances. Blocks: slots.
     ``coarsen``: those of one coarser level. Blocks: slots.
     ``coarsen_rest``: those of levels ``first`` and coarser. Blocks: 1.
-    ``split``: what the cycle needs, for all levels. Blocks: slots.
+    ``split``: what the cycle needs, for levels ``first`` to ``levels`` - 1. Blocks: slots.
 
     Args:
         surface: cells have a ``leak`` of their own to p = 0, open sides included.
@@ -70,7 +73,7 @@ def setup(shape: Shape, M: type, surface: bool = False) -> SimpleNamespace:
             first=wp.int32,
             levels=wp.int32,
         ),
-        split=kernel("split", "split", slots=wp.int32, levels=wp.int32),
+        split=kernel("split", "split", slots=wp.int32, first=wp.int32, levels=wp.int32),
     )
 
 

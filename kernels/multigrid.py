@@ -27,6 +27,16 @@ def arrays(dimension: int, finest: bool) -> int:
     return 4 + (dimension if finest else block // 2 + block + 1)
 
 
+def tile_planes(dimension: int, cuda: bool) -> int:
+    """Coarse cells of a tile along the grid's first axis (``native/multigrid/passes.h``)."""
+    return 4 if dimension == 3 else 8 if cuda else 16
+
+
+def first_sweep_and_rhs(dimension: int) -> tuple[int, int]:
+    """Y and B among a coarse level's arrays (``native/multigrid/levels.h``): what the way down leaves there."""
+    return 2, arrays(dimension, False) - 1
+
+
 @functools.cache
 def setup(shape: Shape, M: type) -> SimpleNamespace:
     """From A to the levels' operators, interpolation and the coarsest inverse, once per frame.

@@ -107,7 +107,7 @@ def test_a_preconditioner_of_ones_own_works_in_many_worlds():
 
 
 def test_kernels_that_cannot_be_carried_over_say_so():
-    with pytest.raises(ValueError, match=r"kernel doubled: for many worlds write a line 'i = wp\.tid"):
+    with pytest.raises(ValueError, match=r"kernel doubled: to be written once more it needs a line 'i = wp\.tid"):
         over.over_worlds(doubled)
     with pytest.raises(ValueError, match=r"threads of many worlds: a number, or three .* got \(2, 2\)"):
         Worlds(2, 4, wp.get_device("cpu")).launch_threads(unrelated, (2, 2), [])

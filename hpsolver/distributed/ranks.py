@@ -26,6 +26,9 @@ from hpsolver.spreading import load, noted, spread_to
 from hpsolver.system import System
 
 from .access import ACCESS, PLANES, SLOTS, Access
+from .black_box_cycle import BlackBoxCycle
+from .geometric_cycle import GeometricCycle
+from .planes import Part
 from .slabs import Slabs
 from .transport import Exchange, Rows, Transport
 
@@ -52,6 +55,12 @@ class Ranks:
         borders = [border.leaves for border in slabs.borders.values()]
         at_cut = np.unique(np.concatenate(borders)) if borders else own[:0]
         self._leaves = {ALL: own, INSIDE: np.setdiff1d(own, at_cut), AT_CUT: at_cut}
+        self._cycles: dict[str, GeometricCycle | BlackBoxCycle] = {
+            "geometric": GeometricCycle(system, slabs),
+            "multigrid": BlackBoxCycle(system, slabs),
+        }
+        transport.owners["geometric"] = self._cycles["geometric"].owner()
+        transport.owners["black box"] = self._cycles["multigrid"].owner()
         self._is_own = wp.array((slabs.owner == slabs.rank).astype(np.int32), dtype=wp.int32, device=self._device)
         self.forget()
 
@@ -63,6 +72,7 @@ class Ranks:
         self._items: dict[tuple[object, ...], wp.array] = {}
         self._gathers: dict[tuple[object, ...], Callable[[], None]] = {}
         self._exchanges: dict[tuple[object, ...], Exchange] = {}
+        self._parts: dict[tuple[object, ...], Part | None] = {}
         self._groups: dict[int, int] = {}  # by address of their members
         self._due: tuple[wp.array, wp.array] | None = None
         self._pieces: Pieces | None = None
@@ -92,7 +102,8 @@ class Ranks:
         """Compiles and loads what ``run`` launches; runs nothing."""
         kernels = noted(run)
         load(kernels, self._device)
-        load([over_part(kernel) for kernel in kernels if kernel_name(kernel) in ACCESS], self._device)
+        shared = [k for k in kernels if kernel_name(k) in ACCESS or kernel_name(k).split(".")[0] in self._cycles]
+        load([over_part(kernel) for kernel in shared], self._device)
 
     def each(self, function: Callable[[], None]) -> None:
         raise NotImplementedError("a preconditioner whose kernels are not ours cannot be shared out among ranks")
@@ -101,6 +112,11 @@ class Ranks:
         """Brings arrays, by the names kernels have for them, to all ranks now, whatever is known of them."""
         self._known |= {_root(array).ptr: OWN for array in arrays.values()}
         self._gather({name: (array, EVERYWHERE) for name, array in arrays.items()})
+
+    def shares(self, kernel: wp.Kernel, inputs: Sequence[object]) -> bool:
+        """Whether ranks share a launch; otherwise each of them does it as a whole."""
+        name = kernel_name(kernel)
+        return name in ACCESS or self._part(name, _given(kernel, inputs)) is not None
 
     # Launches
 
@@ -135,6 +151,9 @@ class Ranks:
     ) -> None:
         given = _given(kernel, inputs)
         access = ACCESS.get(kernel_name(kernel))
+        if part := self._part(kernel_name(kernel), given):
+            self._launch_part(kernel, given, part)
+            return
         if kernel_name(kernel) == "kernels.iterate.clear" and count == self._system.size:
             access = CLEAR
         if access is None:
@@ -175,6 +194,33 @@ class Ranks:
 
     def _of(self, array: object) -> int:
         return self._known.get(_root(array).ptr, EVERYWHERE)
+
+    def _part(self, name: str, given: dict[str, object]) -> Part | None:
+        """Of a launch of a cycle that is shared."""
+        group, _, short = name.partition(".")
+        cycle = self._cycles.get(group)
+        if cycle is None or not cycle.shared:
+            return None
+        numbers = cast(wp.array, given["numbers"])
+        key = name, given.get("level"), given.get("step"), given.get("first"), numbers.ptr
+        if key not in self._parts:
+            self._parts[key] = cycle.part(short, given)
+        return self._parts[key]
+
+    def _launch_part(self, kernel: wp.Kernel, given: dict[str, object], part: Part) -> None:
+        exchange = self._exchange({name: (cast(wp.array, given[name]), LEAVES) for name in part.reads})
+        if exchange:
+            self._step(lambda: exchange().begin)
+            self._step(lambda: exchange().end)
+        if self._launches:
+            mine = self._listed(("part", id(part)), lambda: part.items)
+            inputs = list((given | ({"slots": part.slots} if part.slots else {})).values())
+            _launch_blocks(over_part(kernel), mine.size, [mine, 1, *inputs], self._device)
+            if part.after:
+                self._step(lambda: self._gathering(part.after))
+        for name in ("z_", "rz_slots"):
+            if name in given:
+                self._known[_root(given[name]).ptr] = OWN
 
     def _own_due(self, given: dict[str, object]) -> list[object]:
         """Of the leaves that are due, ours; ``plan`` has listed all of them."""
@@ -231,14 +277,14 @@ class Ranks:
         """Brings to all ranks what these arrays lack there, together."""
         rows = self._lacking({name: read for name, read in reads.items() if read[1] == EVERYWHERE})
 
-        def carry() -> Callable[[], None]:
-            key = tuple(rows)
-            if key not in self._gathers:
-                self._gathers[key] = self._transport.gather([part for part, _ in rows.values()])
-            return self._gathers[key]
-
         if rows and self._launches:
-            self._step(carry)
+            self._step(lambda: self._gathering([part for part, _ in rows.values()]))
+
+    def _gathering(self, parts: Sequence[Rows]) -> Callable[[], None]:
+        key = tuple(part.array.ptr for part in parts)
+        if key not in self._gathers:
+            self._gathers[key] = self._transport.gather(parts)
+        return self._gathers[key]
 
     def _exchange(self, reads: dict[str, tuple[wp.array, int]]) -> Callable[[], Exchange] | None:
         """What brings across the cut what these arrays lack there, together; None: they lack nothing."""

@@ -59,7 +59,7 @@ class Solver(hpsolver.Solver):
     is not. A rank that dies or does not come makes the others raise ``RankError`` after the group's timeout.
     """
 
-    _by_layers = True
+    _in_layers = True
 
     def __init__(self, shape: tuple[int, ...], *, group: Group = None, **options: Any):
         together = dist.is_available() and dist.is_initialized()

@@ -17,7 +17,7 @@ from .slabs import Slabs
 Group = Any
 """A ``torch.distributed`` process group; None is the one of all ranks."""
 
-ROLL_CALL = 5.0
+ROLL_CALL = 2.0
 """Seconds that ranks have, once a message has failed, to say that they are still there."""
 
 ALIGN = 16
@@ -33,7 +33,7 @@ class Rows:
     """An array as ``planes`` times rows that somebody owns, of ``each`` numbers.
 
     Attributes:
-        kind: what a row belongs to, ``leaves`` or ``slots``.
+        kind: what a row belongs to, ``leaves``, ``slots`` or what else has owners (``Transport.owners``).
     """
 
     array: wp.array
@@ -78,6 +78,7 @@ class Transport:
         device: of the arrays.
 
     Attributes:
+        owners: by kind of row, rank of each one.
         messages, sent, gathered: how many this rank has taken part in; bytes that it has sent, and those of them that
             went to every rank.
     """
@@ -85,7 +86,7 @@ class Transport:
     def __init__(self, slabs: Slabs, slot_owner: np.ndarray, group: Group, device: wp.Device):
         self.slabs, self._group = slabs, group
         self._device = torch.device(wp.device_to_torch(device))
-        self._owner = {"leaves": slabs.owner, "slots": slot_owner}
+        self.owners = {"leaves": slabs.owner, "slots": slot_owner}
         self._indices: dict[tuple[object, ...], torch.Tensor] = {}
         self.messages = self.sent = self.gathered = 0
 
@@ -219,7 +220,7 @@ class Transport:
     def _rows(self, kind: str, rank: int) -> torch.Tensor:
         key = kind, rank
         if key not in self._indices:
-            self._indices[key] = self._index(np.flatnonzero(self._owner[kind] == rank))
+            self._indices[key] = self._index(np.flatnonzero(self.owners[kind] == rank))
         return self._indices[key]
 
     def _index(self, numbers: np.ndarray) -> torch.Tensor:

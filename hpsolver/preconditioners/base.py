@@ -61,6 +61,10 @@ class Preconditioner(abc.ABC):
         """Cells of a leaf that its ``System`` is to have; None: no use for leaves."""
         return self.leaf_size
 
+    def cut_axis(self, grid: Grid) -> int | None:
+        """The axis, of three, across which ranks should cut the grid; None: that of most bricks."""
+        return None
+
     def bind(self, system: System) -> Preconditioner:
         """A copy of this preconditioner with buffers for ``system``."""
         bound = copy.copy(self)

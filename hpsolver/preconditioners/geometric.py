@@ -73,7 +73,9 @@ class Geometric:
         for level in range(1, rest):
             self._launch(self._setup.coarsen, system.slots, system.slots, level)
         self._launch(self._setup.coarsen_rest, 1, 1, rest, self._levels)
-        self._launch(self._setup.split, system.slots, system.slots, self._levels)
+        # In two parts, of which ranks share the first.
+        for first, end in ((0, 1), (1, self._levels)) if system.in_layers else ((0, self._levels),):
+            self._launch(self._setup.split, system.slots, system.slots, first, end)
 
     def apply(self, r: wp.array, z: wp.array, rz: wp.array) -> None:
         system = self.system

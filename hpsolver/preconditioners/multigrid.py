@@ -55,12 +55,18 @@ class Multigrid(Preconditioner):
     def leaf_cells(self, grid: Grid) -> int:
         return Schwarz().leaf_cells(grid)  # its own speed does not depend on them, its fallback's does
 
+    def cut_axis(self, grid: Grid) -> int | None:
+        return 3 - grid.dimension
+
     def allocate(self) -> None:
         system = self.system
         self.patience, self.doubtful = PATIENCE[system.grid.dimension], self._doubts()
         grid, limit = system.grid, self.block_cells or (BLOCK_CELLS if system.device.is_cuda else 2 * system.size)
         flat = max(grid.spacing) > STRONG * min(grid.spacing)
-        self._cycle = Geometric(system, limit) if grid.dimension == 3 and not flat else BlackBox(system, limit)
+        geometric = grid.dimension == 3 and not flat
+        if system.in_layers and self.block_cells is None:  # ranks share the finest level, which kernels of its own need
+            limit = min(limit, max(grid.cells // 8 if geometric else grid.cells, 2) - 1)
+        self._cycle = Geometric(system, limit) if geometric else BlackBox(system, limit)
 
     def _doubts(self) -> bool:
         """Whether solids reach, in 2D, or cut, in 3D, a good share of the leaves."""

@@ -7,7 +7,7 @@ struct Child {                                        // along one axis: where i
     int outer, inner, next, beyond;
     bool pair, across, within;                        // two cells in the coarse one across; may it count; may the parent
 };
-for (int l = 0; l < levels; ++l) {
+for (int l = first; l < levels; ++l) {
     const Level g = level_at(l);
     const int size[3] = {g.z, g.y, g.x}, pitch[3] = {1, 2 * g.width, 2 * g.width * (g.y + 2)};
     const int axes = (g.z > 1) + (g.y > 1) + (g.x > 1);

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import itertools
 from collections.abc import Iterator
 
 import numpy as np
@@ -130,7 +131,7 @@ def test_an_iteration_takes_few_messages(pool: RankPool, name: str, shape: tuple
     """What a frame takes beside is the same for all its iterations: so many messages between two limits of them."""
     (few, messages), *others = pool.run(2, on_ranks.messages, name, shape)
     assert others == [(few, messages)]
-    assert [later - earlier for earlier, later in zip(messages, messages[1:], strict=False)] == [4 * each] * 2
+    assert [later - earlier for earlier, later in itertools.pairwise(messages)] == [4 * each] * 2
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ same path without a GPU.
 2. answers of every preconditioner: against the CPU's, graph against eager launches, bit for bit the same again.
 3. memory over 10,000 frames.
 4. many worlds: ms of a step beside those of one solver, and whether each gets the bits it gets alone.
-5. times: ms per frame and phase at five sizes and in 3D, us per iteration beside the modelled ones, with the libraries
+5. with two GPUs or more: one grid shared by as many ranks, over NCCL, bit for bit.
+6. times: ms per frame and phase at five sizes and in 3D, us per iteration beside the modelled ones, with the libraries
    that import there (AMGX, cuDSS, CuPy); only who answered right takes part.
 """
 
@@ -46,10 +47,11 @@ SCALES = {
     "full": {"cases": CASES + LARGE, "frames": 10, "rounds": 4, "count": 10000, "worlds": (1, 16, 64, 256, 1024, 4096)},
 }
 LIMIT = 2.0
-"""Seconds a frame may take in part 5."""
-SECONDS = {"environment": 60, "answer": 120, "growth": 60, "worlds": 120, "times": 120}
+"""Seconds a frame may take in part 6."""
+SECONDS = {"environment": 60, "answer": 120, "growth": 60, "worlds": 120, "ranks": 120, "times": 120}
 """Limits of the kinds of parts."""
 GROWTH_OF = ("schwarz", "jacobi")
+RANKS_OF = ("schwarz", "multigrid")
 WORLDS_OF = (("schwarz", (32, 32)), ("multigrid", (32, 32)), ("multigrid", (128, 64)))
 
 
@@ -88,7 +90,9 @@ def _report(options: argparse.Namespace) -> int:
     libraries, absent = rivals.split([r for r in chosen if r.package != "hpsolver" and r.device != "cpu"])
     growing = [name for name in GROWTH_OF if name in names]
     many = [(name, shape) for name, shape in WORLDS_OF if name in names]
-    total = 1 + len(names) + len(growing) + len(many) + len(plan["cases"])
+    gpus = wp.get_cuda_device_count() if options.device != "cpu" else 0
+    sharing = [name for name in RANKS_OF if name in names and gpus > 1]
+    total = 1 + len(names) + len(growing) + len(many) + len(sharing) + len(plan["cases"])
     progress = command.Progress("cuda report:", total)
     found: dict = {"script": "cuda_report", "command": report.invocation("cuda_report", options)}
     found |= {"machine": None, "settings": plan, "absent": absent, "formula": model.FORMULA, "parts": []}
@@ -110,6 +114,8 @@ def _report(options: argparse.Namespace) -> int:
     for name, shape in many:
         label = f"worlds of {name} {report.shape_text(shape)}"
         part("worlds", label, name=name, shape=shape, counts=plan["worlds"])
+    for name in sharing:
+        part("ranks", f"{gpus} ranks of {name}", name=name, shape=(1024, 1024), count=gpus)
     taking_part = [name for name, result in answers.items() if right(result)] + [rival.name for rival in libraries]
     times_plan = {"frames": plan["frames"], "rounds": plan["rounds"], "limit": LIMIT}
     for flow, shape in plan["cases"]:
@@ -168,6 +174,8 @@ def markdown(found: Mapping) -> str:
         "## Many worlds",
         "bits: every eighth world's pressure is, bit for bit, that of a solver of its own.",
         _worlds(by_kind["worlds"]),
+        "## Ranks",
+        _ranks(by_kind["ranks"]) if by_kind["ranks"] else "Fewer than two GPUs.",
         "## Times",
         f"True relative residual <= {cuda_parts.TOLERANCE:g}, checked after timing, frames on the device before the "
         f"clock starts. {found['formula']}.",
@@ -236,6 +244,14 @@ def _worlds(parts: Sequence[Mapping]) -> str:
             case = f"{part['name']} {report.shape_text(part['shape'])}"
             lines.append([case, row["worlds"] or "one solver", report.number(row["ms"]), f"{over:.2f}", outcome, bits])
     return report.table(["case", "worlds", "ms", "over one", "outcome", "bits"], lines)
+
+
+def _ranks(parts: Sequence[Mapping]) -> str:
+    lines = []
+    for part in parts:
+        outcome = part["failed"] or ("passed" if part["passed"] else "FAILED")
+        lines.append([part["label"], outcome, "; ".join(part.get("says", []))])
+    return report.table(["case", "outcome", "the example says"], lines)
 
 
 def _times(rows: Sequence[Mapping]) -> str:

@@ -35,9 +35,14 @@ class Projection:
 
     Args:
         solver: its solids may change between projections.
+
+    Raises:
+        ValueError: the solver is one of several ranks (``distributed``).
     """
 
     def __init__(self, solver: Solver):
+        if solver.local != solver.grid:
+            raise ValueError("a projection needs the whole grid in one process: ranks project their slabs themselves")
         self.solver = solver
         grid, system, device = solver.grid, solver.system, solver.device
         self._missing = 3 - grid.dimension

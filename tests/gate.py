@@ -33,6 +33,7 @@ from hpsolver.kernels import (
     mending,
     multigrid,
     nested,
+    parts,
     projection,
     regions,
     selection,
@@ -174,9 +175,10 @@ def variants(dimension: int) -> list[wp.Kernel]:
     box, halfwidth = windowed(shape, 1)
     banded.append(windows.factorization(box, shape.leaf_size, halfwidth, leaves.GROUP_CUDA, wp.float32))
     surfaces += [coarse.band_rows(dimension, 4), *itertools.chain.from_iterable(map(kernels_of, banded))]
-    if dimension == 2:  # over many worlds the bodies are the same: some are enough
+    if dimension == 2:  # over many worlds, or a rank's part, the bodies are the same: some are enough
         once = [*itertools.chain.from_iterable(map(kernels_of, engine(shape, wp.float64))), control.step]
         surfaces += map(worlds.over_worlds, once)
+        surfaces += [*map(parts.over_part, kernels_of(krylov.krylov(shape, wp.float64))), parts.own_of]
     return surfaces + configured(dimension, wp.float32, wp.float32)
 
 

@@ -199,6 +199,7 @@ def refused(group: Any) -> list[str]:
     """What a solver of ranks does not take."""
     import torch
 
+    from hpsolver import Projection
     from hpsolver.distributed import Solver
 
     solver = Solver((48, 40), group=group, preconditioner="jacobi")
@@ -210,6 +211,7 @@ def refused(group: Any) -> list[str]:
         lambda: Solver((48, 40), group=group, preconditioner="fsai"),
         lambda: Solver((8, 8), group=group, preconditioner="jacobi"),
         lambda: solver.step(wanted, torch.tensor(ones)),
+        lambda: Projection(solver),
     ):
         try:
             attempt()

@@ -167,6 +167,7 @@ def test_what_ranks_do_not_share_is_refused(pool: RankPool) -> None:
         )
         assert said[2].startswith("ValueError: 2 ranks cannot share a grid of (8, 8): it has 1 layers of bricks")
         assert said[3].startswith("TypeError: gradients through ranks are not there yet")
+        assert said[4].startswith("ValueError: a projection needs the whole grid in one process")
 
 
 @pytest.mark.parametrize("how", ["dies", "hangs"])

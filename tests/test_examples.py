@@ -1,6 +1,8 @@
 """The examples run, check themselves, and draw what they say."""
 
 import builtins
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ import warp as wp
 from PIL import Image
 
 from hpsolver import Solver
-from hpsolver.examples import learn_force, liquid, plug_in, rising_bubbles, smoke, two_phase_flow
+from hpsolver.examples import learn_force, liquid, plug_in, rising_bubbles, shared_bubbles, smoke, two_phase_flow
 
 TINY = ["--shape", "32x32", "--frames", "8"]
 PICTURES = ("rising_bubbles.gif", "frame.png", "convergence.png")
@@ -223,3 +225,21 @@ def test_gradients_of_learn_force_are_those_of_finite_differences():
 
     force = torch.tensor(np.random.default_rng(0).standard_normal((2, worlds, 2)), requires_grad=True)
     assert torch.autograd.gradcheck(places, (force,), eps=1e-5, atol=1e-8, rtol=1e-4)
+
+
+def test_shared_bubbles_are_those_of_one_process():
+    """Through torchrun, as ``hpsolver demo --ranks`` starts it; it compares every pressure itself."""
+    words = ["--ranks", "2", "--shape", "48x40", "--frames", "6"]
+    command = [sys.executable, "-m", "hpsolver", "demo", *words]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert "check passed: every frame converged, and its pressure is that of one process, bit for bit" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "said"), [(["--ranks", "0"], "at least 1"), (["--ranks", "2", "--frames", "0"], "1")]
+)
+def test_shared_bubbles_refuse_bad_options(words, said, capsys):
+    with pytest.raises(SystemExit):
+        shared_bubbles.main(words)
+    assert said in capsys.readouterr().err

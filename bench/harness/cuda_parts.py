@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from time import perf_counter
 from unittest import mock
@@ -171,6 +173,17 @@ def worlds(device: str, name: str, shape: tuple[int, ...], counts: Sequence[int]
             row["same"] = all(_same(found[w], one.step(last[w], rhs[w])) for w in range(0, count, 8))
         rows.append(row)
     return {"name": name, "shape": shape, "rows": rows}
+
+
+def ranks(device: str, name: str, shape: tuple[int, ...], count: int) -> dict:
+    """Rising bubbles shared by ``count`` ranks, each on a GPU of its own, or on the CPU: what the example says, which
+    compares every pressure with one process bit for bit."""
+    words = ["--ranks", str(count), "--shape", "x".join(map(str, shape)), "--frames", "20", "--preconditioner", name]
+    hidden = {"CUDA_VISIBLE_DEVICES": ""} if device == "cpu" else {}
+    command = [sys.executable, "-m", "hpsolver.examples.shared_bubbles", *words]
+    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | hidden)
+    lines = [line for line in done.stdout.splitlines() if line and not line.startswith("frame ")]
+    return {"name": name, "shape": shape, "ranks": count, "passed": done.returncode == 0, "says": lines[-4:]}
 
 
 def growth(device: str, name: str, count: int) -> dict:

@@ -147,24 +147,30 @@ def prepare_projection(f: Field, light: Real, u: Field, w: Field, dt: Real, dens
 
 
 @wp.kernel(enable_backward=False)
-def subtract_gradient(pressure: Field, density: Field, dt: Real, u: Field, w: Field, fastest: wp.array[wp.float64]):
+def subtract_gradient(pressure: Field, density: Field, dt: Real, u: Field, w: Field):
     """u -= dt / rho_face grad p, by the solver's own face rule: 1 / rho_face is the mean of 1 / rho. Threads [nx, nz].
 
-    Only this rule leaves a divergence that is the solver's residual, term by term. Largest speed into ``fastest`` [1].
+    Only this rule leaves a divergence that is the solver's residual, term by term.
     """
     i, k = wp.tid()
     if i > 0:
         volume = HALF / density[i, k] + HALF / density[i - 1, k]
         u[i, k] = u[i, k] - dt * volume * (pressure[i, k] - pressure[i - 1, k])
-        wp.atomic_max(fastest, 0, wp.abs(u[i, k]))
     if k > 0:
         volume = HALF / density[i, k] + HALF / density[i, k - 1]
         w[i, k] = w[i, k] - dt * volume * (pressure[i, k] - pressure[i, k - 1])
-        wp.atomic_max(fastest, 0, wp.abs(w[i, k]))
+
+
+@wp.kernel(enable_backward=False)
+def find_fastest(u: Field, w: Field, fastest: wp.array[wp.float64]):
+    """fastest [1] = the largest speed. Threads [nx, nz]: lower faces; upper ones of the tank are at rest."""
+    i, k = wp.tid()
+    wp.atomic_max(fastest, 0, wp.max(wp.abs(u[i, k]), wp.abs(w[i, k])))
 
 
 class Flow:
-    """The flow, its arrays on the device. ``advance`` takes it to the pressure, ``project`` uses that.
+    """The flow, its arrays on the device. ``advance`` takes it to the pressure; then ``hpsolver.Projection`` makes its
+    ``velocity`` free of divergence, or ``project`` does, for who has the pressure.
 
     Args:
         shape: cells, (width, height).
@@ -186,6 +192,8 @@ class Flow:
 
     def advance(self) -> None:
         """Moves fraction and velocity by dt; leaves density and rhs ready for the pressure."""
+        self._fastest.zero_()
+        self._launch(find_fastest, self.u, self.w, self._fastest)
         # Jets of light fluid outrun all else: the fraction takes as many steps as keep its Courant number below 1/2.
         steps = math.ceil(min(100.0, max(1.0, self.dt * self._fastest.numpy()[0] / 0.45)))
         for _ in range(steps):
@@ -197,9 +205,12 @@ class Flow:
 
     def project(self, pressure: wp.array) -> None:
         """Makes the velocity divergence-free with the frame's pressure [shape]."""
-        self._fastest.zero_()
-        velocity = self.u, self.w, self._fastest
-        self._launch(subtract_gradient, pressure, self.density, wp.float64(self.dt), *velocity)
+        self._launch(subtract_gradient, pressure, self.density, wp.float64(self.dt), *self.velocity)
+
+    @property
+    def velocity(self) -> tuple[wp.array, wp.array]:
+        """u, w."""
+        return self.u, self.w
 
     def divergence(self) -> np.ndarray:
         """div u [shape], on the host."""

@@ -10,16 +10,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import warp as wp
+
+from hpsolver.system import System
+
+from .transport import Rows
+
 
 @dataclass(frozen=True)
 class Access:
     """How a kernel is shared out.
 
     Attributes:
-        items: what its blocks or threads stand for: ``slots``, ``leaves``, ``cells``, ``groups`` of leaves (or the
-            functions of such groups), ``bundles`` of consecutive leaves, leaves that are ``due``, or ``all`` of an
-            array, whoever owns it, entry by entry. A group or a bundle may hold leaves of several ranks; it is
-            renewed as a whole, so whether one of its leaves changed all must know.
+        items: what its blocks or threads stand for: ``slots``, ``leaves``, ``cells`` of the whole grid, ``groups`` of
+            leaves (or the functions of such groups), ``bundles`` of consecutive leaves, leaves that are ``due``, or
+            ``all`` of an array, whoever owns it, entry by entry. A group or a bundle may hold leaves of several ranks;
+            it is renewed as a whole, so whether one of its leaves changed all must know.
         writes: arguments that it writes at its own leaves.
         cells, leaves, everywhere: arguments that it reads so far.
         coupled: an argument; where it is 0, nothing is read across.
@@ -51,6 +57,7 @@ ACCESS = {
     "kernels.iterate.multiply": Access("slots", ("product",)),
     "kernels.iterate.rounded": Access("cells", ("x",)),
     "kernels.iterate.confine": Access("cells", ("vector",)),
+    "kernels.iterate.clear": Access("cells", ("vector",)),
     "regions.subtract_means": Access("slots", ("vector",)),
     "krylov.direction": Access("slots", ("p_even", "p_odd", "q", "pq_slots"), cells=("z_", "p_even", "p_odd")),
     "krylov.advance": Access("slots", ("x_", "r", "rr_slots"), everywhere=("pq_slots",)),
@@ -99,3 +106,18 @@ called ``*_slots``."""
 
 SLOTS = ("bad_cells",)
 """Others with an entry for each slot."""
+
+
+def rows_of(system: System, name: str, array: wp.array) -> Rows:
+    """The rows that ranks own of an array that kernels call ``name``.
+
+    Raises:
+        RuntimeError: it has no row for each leaf.
+    """
+    if name.endswith("_slots") or name in SLOTS:
+        return Rows(array[: system.slots], "slots", 1, 1)
+    if name in PLANES:
+        return Rows(array, "leaves", array.size // system.size, system.bricks.leaf_size)
+    if array.size % system.leaves:
+        raise RuntimeError(f"{name} [{array.size}] has no row for each of {system.leaves} leaves")
+    return Rows(array, "leaves", 1, array.size // system.leaves)

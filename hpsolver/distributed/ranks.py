@@ -25,24 +25,14 @@ from hpsolver.pcg import Loop
 from hpsolver.spreading import load, noted, spread_to
 from hpsolver.system import System
 
-from .access import ACCESS, PLANES, SLOTS, Access
+from .access import ACCESS, rows_of
 from .black_box_cycle import BlackBoxCycle
 from .geometric_cycle import GeometricCycle
+from .items import ALL, AT_CUT, INSIDE, Items
+from .known import CELLS, EVERYWHERE, LEAVES, OWN, Known, root
 from .planes import Part
 from .slabs import Slabs
 from .transport import Exchange, Rows, Transport
-
-OWN, CELLS, LEAVES, EVERYWHERE = range(4)
-"""How far an array is what its owners have: at the rank's own leaves, which is always so; at the layer of cells across
-the cut; at the leaves there; on all ranks."""
-
-ALL, INSIDE, AT_CUT = "all", "inside", "at cut"
-"""Which of a rank's items: those at a cut read across it."""
-
-Known = dict[int, int]
-"""By address of an array that is shared out, how far it is known. What is not in it is known everywhere. -1 - f: as far
-as the cells, but for what the groups of one colour, from f on, have changed since; who sweeps them again need not
-ask."""
 
 
 class Ranks:
@@ -51,10 +41,6 @@ class Ranks:
     def __init__(self, system: System, slabs: Slabs, transport: Transport):
         self._system, self._slabs, self._transport = system, slabs, transport
         self._device = system.device
-        own = slabs.leaves(slabs.rank)
-        borders = [border.leaves for border in slabs.borders.values()]
-        at_cut = np.unique(np.concatenate(borders)) if borders else own[:0]
-        self._leaves = {ALL: own, INSIDE: np.setdiff1d(own, at_cut), AT_CUT: at_cut}
         self._cycles: dict[str, GeometricCycle | BlackBoxCycle] = {
             "geometric": GeometricCycle(system, slabs),
             "multigrid": BlackBoxCycle(system, slabs),
@@ -68,12 +54,13 @@ class Ranks:
 
     def forget(self, but: wp.array | None = None) -> None:
         """After the solver was bound to other arrays; ``but`` is one that stays."""
-        self._known: Known = {} if but is None else {but.ptr: OWN}
-        self._items: dict[tuple[object, ...], wp.array] = {}
+        self._known = Known()
+        if but is not None:
+            self._known.note(but, OWN)
+        self._items = Items(self._system, self._slabs)
         self._gathers: dict[tuple[object, ...], Callable[[], None]] = {}
         self._exchanges: dict[tuple[object, ...], Exchange] = {}
         self._parts: dict[tuple[object, ...], Part | None] = {}
-        self._groups: dict[int, int] = {}  # by address of their members
         self._due: tuple[wp.array, wp.array] | None = None
         self._pieces: Pieces | None = None
         self._launches = True
@@ -90,7 +77,7 @@ class Ranks:
     def capture(self, part: Callable[[Loop], None]) -> Callable[[], None]:
         """Captures a part of a frame as graphs with messages between them."""
         with self.all():
-            self._known = dict.fromkeys(self._known, OWN)  # whoever changed it since
+            self._known.doubt()
             self._settle(lambda: part(self._rehearsed))
             pieces = Pieces(self._device, CHUNK if self._device.is_cuda else 1)
             self._pieces = pieces
@@ -110,7 +97,8 @@ class Ranks:
 
     def everywhere(self, **arrays: wp.array) -> None:
         """Brings arrays, by the names kernels have for them, to all ranks now, whatever is known of them."""
-        self._known |= {_root(array).ptr: OWN for array in arrays.values()}
+        for array in arrays.values():
+            self._known.note(array, OWN)
         self._gather({name: (array, EVERYWHERE) for name, array in arrays.items()})
 
     def shares(self, kernel: wp.Kernel, inputs: Sequence[object]) -> bool:
@@ -129,9 +117,9 @@ class Ranks:
     def record(self, kernel: wp.Kernel, blocks: int, inputs: Sequence[object]) -> Recorded:
         given = _given(kernel, inputs)
         access = ACCESS[kernel_name(kernel)]
-        mine, each = self._mine(access, blocks, given)
+        mine, each = self._items.of(access, blocks, given)
         for name in access.writes:
-            self._known[_root(given[name]).ptr] = OWN
+            self._known.note(given[name], OWN)
         command = wp.launch_tiled(
             over_part(kernel),
             dim=[mine.size * each],
@@ -150,13 +138,11 @@ class Ranks:
         launch: Callable[[wp.Kernel, Threads, Sequence[object], wp.Device], None],
     ) -> None:
         given = _given(kernel, inputs)
-        access = ACCESS.get(kernel_name(kernel))
         if part := self._part(kernel_name(kernel), given):
             self._launch_part(kernel, given, part)
             return
-        if kernel_name(kernel) == "kernels.iterate.clear" and count == self._system.size:
-            access = CLEAR
-        if access is None:
+        access = ACCESS.get(kernel_name(kernel))
+        if access is None or (access.items == "cells" and count != self._system.size):
             arrays = {name: value for name, value in given.items() if isinstance(value, wp.array)}
             self._gather({name: (array, EVERYWHERE) for name, array in arrays.items()})
             if self._launches:
@@ -166,7 +152,7 @@ class Ranks:
         swept = -1 - cast(int, given["first"]) if access.coupled else None
         if access.coupled is None or given[access.coupled]:
             for level, names in ((CELLS, access.cells), (LEAVES, access.leaves), (EVERYWHERE, access.everywhere)):
-                reads |= {name: (given[name], level) for name in names if self._of(given[name]) != swept}
+                reads |= {name: (given[name], level) for name in names if self._known.of(given[name]) != swept}
         wanted = cast(dict[str, tuple[wp.array, int]], reads)
         self._gather(wanted)
         exchange = self._exchange(wanted)
@@ -177,7 +163,7 @@ class Ranks:
             elif access.items == "due":
                 launch(kernel, count, self._own_due(given), self._device)
             else:
-                mine, each = self._mine(access, cast(int, count), given, which)
+                mine, each = self._items.of(access, cast(int, count), given, which)
                 if mine.size:
                     launch(over_part(kernel), mine.size * each, [mine, each, *inputs], self._device)
 
@@ -189,11 +175,8 @@ class Ranks:
         elif self._launches:
             do(ALL)
         for name in access.writes:
-            within = swept is not None and name in access.cells and self._of(given[name]) in (CELLS, swept)
-            self._known[_root(given[name]).ptr] = cast(int, swept) if within else OWN
-
-    def _of(self, array: object) -> int:
-        return self._known.get(_root(array).ptr, EVERYWHERE)
+            within = swept is not None and name in access.cells and self._known.of(given[name]) in (CELLS, swept)
+            self._known.note(given[name], cast(int, swept) if within else OWN)
 
     def _part(self, name: str, given: dict[str, object]) -> Part | None:
         """Of a launch of a cycle that is shared."""
@@ -213,14 +196,14 @@ class Ranks:
             self._step(lambda: exchange().begin)
             self._step(lambda: exchange().end)
         if self._launches:
-            mine = self._listed(("part", id(part)), lambda: part.items)
+            mine = self._items.listed(("part", id(part)), lambda: part.items)
             inputs = list((given | ({"slots": part.slots} if part.slots else {})).values())
             _launch_blocks(over_part(kernel), mine.size, [mine, 1, *inputs], self._device)
             if part.after:
                 self._step(lambda: self._gathering(part.after))
         for name in ("z_", "rz_slots"):
             if name in given:
-                self._known[_root(given[name]).ptr] = OWN
+                self._known.note(given[name], OWN)
 
     def _own_due(self, given: dict[str, object]) -> list[object]:
         """Of the leaves that are due, ours; ``plan`` has listed all of them."""
@@ -233,50 +216,11 @@ class Ranks:
         mine = {"due": self._due[0], "count": self._due[1]}
         return [mine.get(name, value) for name, value in given.items()]
 
-    def _mine(self, access: Access, count: int, given: dict[str, object], which: str = ALL) -> tuple[wp.array, int]:
-        """[..] int32 which items are ours, of those inside or at a cut, and how many blocks or threads each has."""
-        leaves = self._system.leaves
-        if access.items in ("leaves", "cells"):
-            return self._listed((which,), lambda: self._leaves[which]), count // leaves
-        if access.items in ("slots", "bundles"):
-            size = -(-leaves // count)
-            return self._listed((which, count), lambda: self._runs(size, which)), 1
-        members = cast(wp.array, given["members"])
-        # A factorisation, which comes first, has a block for each group.
-        groups = self._groups.setdefault(members.ptr, count)
-        if "first" not in given:
-            return self._listed((which, members.ptr), lambda: self._own_groups(members, which)), count // groups
-        first = cast(int, given["first"])
-
-        def of_color() -> np.ndarray:
-            ours = self._own_groups(members, which) - first
-            found: np.ndarray = ours[(ours >= 0) & (ours < count)]
-            return found
-
-        return self._listed((which, members.ptr, first), of_color), 1
-
-    def _runs(self, size: int, which: str) -> np.ndarray:
-        """Runs of so many consecutive leaves with one of ours, or one at a cut, or none at a cut."""
-        own, at_cut = (np.unique(self._leaves[part] // size) for part in (ALL, AT_CUT))
-        return {ALL: own, INSIDE: np.setdiff1d(own, at_cut), AT_CUT: at_cut}[which]
-
-    def _own_groups(self, members: wp.array, which: str) -> np.ndarray:
-        """The same of groups; what is done for the leaves of others in them, nobody reads."""
-        leaf = members.numpy().reshape(self._groups[members.ptr], -1)
-        own, at_cut = (np.isin(leaf, self._leaves[part]).any(axis=1) for part in (ALL, AT_CUT))
-        return np.flatnonzero({ALL: own, INSIDE: own & ~at_cut, AT_CUT: at_cut}[which])
-
-    def _listed(self, key: tuple[object, ...], numbers: Callable[[], np.ndarray]) -> wp.array:
-        if key not in self._items:
-            self._items[key] = wp.array(numbers(), dtype=wp.int32, device=self._device)
-        return self._items[key]
-
     # What is known
 
     def _gather(self, reads: dict[str, tuple[wp.array, int]]) -> None:
         """Brings to all ranks what these arrays lack there, together."""
         rows = self._lacking({name: read for name, read in reads.items() if read[1] == EVERYWHERE})
-
         if rows and self._launches:
             self._step(lambda: self._gathering([part for part, _ in rows.values()]))
 
@@ -302,10 +246,10 @@ class Ranks:
         """By address, the arrays not known as far as they are read, which from now on they are; whether by cell."""
         lacking = {}
         for name, (array, level) in reads.items():
-            root = _root(array)
-            if self._of(root) < level:
-                lacking[root.ptr] = self._rows(name, root), level == CELLS
-                self._known[root.ptr] = level
+            if self._known.of(array) < level:
+                whole = root(array)
+                lacking[whole.ptr] = rows_of(self._system, name, whole), level == CELLS
+                self._known.note(array, level)
         return lacking
 
     def _step(self, make: Callable[[], Callable[[], None]]) -> None:
@@ -315,57 +259,30 @@ class Ranks:
         else:
             make()()
 
-    def _rows(self, name: str, array: wp.array) -> Rows:
-        system = self._system
-        if name.endswith("_slots") or name in SLOTS:
-            return Rows(array[: system.slots], "slots", 1, 1)
-        if name in PLANES:
-            return Rows(array, "leaves", array.size // system.size, system.bricks.leaf_size)
-        if array.size % system.leaves:
-            raise RuntimeError(f"{name} [{array.size}] has no row for each of {system.leaves} leaves")
-        return Rows(array, "leaves", 1, array.size // system.leaves)
-
     # Loops
 
     def _by_host(self, condition: wp.array, body: Callable[[], None]) -> None:
         while condition.numpy()[0]:
             body()
 
-    def _rehearsed(self, condition: wp.array, body: Callable[[], None]) -> None:
-        """Finds what is known after any number of turns; launches and sends nothing."""
+    def _rehearsed(self, _condition: wp.array, body: Callable[[], None]) -> None:
         self._settle(body)
 
     def _settle(self, body: Callable[[], None]) -> None:
-        """What is known at the begin of every turn of a loop, the first one included."""
-        before_all, self._launches = self._launches, False
-        while True:
-            before = dict(self._known)
-            body()
-            self._known = _less(before, self._known)
-            if self._known == before:
-                break
-        self._launches = before_all
+        """Finds what is known at the begin of every turn of a loop; launches and sends nothing."""
+        before, self._launches = self._launches, False
+        self._known.settle(body)
+        self._launches = before
 
     def _recorded(self, loop: Loop) -> Loop:
         def recorded(condition: wp.array, body: Callable[[], None]) -> None:
-            if not self._launches:
-                self._settle(body)
-                return
             self._settle(body)
-            begin = dict(self._known)
-            loop(condition, body)
-            self._known = _less(begin, self._known)
+            if self._launches:
+                begin = self._known.now()
+                loop(condition, body)
+                self._known.no_more_than(begin)
 
         return recorded
-
-
-CLEAR = Access("cells", ("vector",))
-
-
-def _less(one: Known, other: Known) -> Known:
-    """What is known in both cases."""
-    pairs = {ptr: (one.get(ptr, EVERYWHERE), other.get(ptr, EVERYWHERE)) for ptr in one.keys() | other.keys()}
-    return {ptr: a if a == b else max(min(a, b), OWN) for ptr, (a, b) in pairs.items()}
 
 
 def kernel_name(kernel: wp.Kernel) -> str:
@@ -376,13 +293,6 @@ def kernel_name(kernel: wp.Kernel) -> str:
 
 def _given(kernel: wp.Kernel, inputs: Sequence[object]) -> dict[str, object]:
     return dict(zip((argument.label for argument in kernel.adj.args), inputs, strict=True))
-
-
-def _root(array: object) -> wp.array:
-    root = cast(wp.array, array)
-    while isinstance(root._ref, wp.array):
-        root = root._ref
-    return root
 
 
 def _launch_blocks(kernel: wp.Kernel, blocks: Threads, inputs: Sequence[object], device: wp.Device) -> None:

@@ -186,7 +186,7 @@ def lose_one(group: Any, how: str) -> str:
     if dist.get_rank(group) == 1:
         if how == "dies":
             os._exit(1)
-        time.sleep(8)
+        time.sleep(5)
         return "late"
     try:
         solver.step(density[solver.owned], rhs[solver.owned])

@@ -18,7 +18,7 @@ TIMEOUT = datetime.timedelta(seconds=120)
 
 
 class RankPool:
-    """``size`` processes."""
+    """``size`` processes; their groups wait for ``timeout``."""
 
     def __init__(self, size: int, timeout: datetime.timedelta = TIMEOUT):
         context = multiprocessing.get_context("spawn")
@@ -33,9 +33,10 @@ class RankPool:
             self._pipes.append(ours)
             self._processes.append(process)
 
-    def run(self, ranks: int, function: Callable[..., Any], *arguments: Any) -> list[Any]:
+    def run(self, ranks: int, function: Callable[..., Any], *arguments: Any, spare: bool = False) -> list[Any]:
+        """``spare``: in another group of the same ranks, since one that failed cannot be used again."""
         for rank in range(ranks):
-            self._pipes[rank].send((ranks, function, arguments))
+            self._pipes[rank].send(((ranks, spare), function, arguments))
         return [self._answer(rank) for rank in range(ranks)]
 
     def _answer(self, rank: int) -> Any:
@@ -60,16 +61,16 @@ def _serve(rank: int, size: int, store: str, timeout: datetime.timedelta, pipe: 
 
     wp.config.log_level = wp.LOG_WARNING
     torch.set_num_threads(1)
-    dist.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=size, timeout=timeout)
-    groups = {n: dist.new_group(list(range(n)), timeout=timeout) for n in range(2, size + 1)}
-    groups[1] = dist.new_group([0])
+    dist.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=size, timeout=TIMEOUT)
+    pairs = [(n, spare) for n in range(1, size + 1) for spare in (False, True)]
+    groups = {(n, spare): dist.new_group(list(range(n)), timeout=timeout) for n, spare in pairs}
     while True:
         try:
-            ranks, function, arguments = pipe.recv()
+            group, function, arguments = pipe.recv()
         except EOFError:
             return
         try:
-            answer = function(groups[ranks], *arguments)
+            answer = function(groups[group], *arguments)
         except Exception as error:  # a test looks at it
             answer = error
         pipe.send(answer)

@@ -41,12 +41,12 @@ def test_worlds_are_compared_with_solvers_of_their_own():
     assert "schwarz 16x8 | 9 |" in text and "yes" in text and "NO" not in text
 
 
-def test_ranks_are_compared_with_one_process():
-    found = cuda_report._in_process("cpu", "ranks", {"name": "jacobi", "shape": (32, 24), "count": 2}, 100)
-    assert found["failed"] is None, found
-    assert found["passed"] and found["says"][-1].startswith("check passed")
-    text = cuda_report._ranks([found | {"label": "2 ranks of jacobi"}])
-    assert "| 2 ranks of jacobi | passed |" in text
+def test_ranks_say_what_the_example_says():
+    part = {"label": "2 ranks of jacobi", "failed": None, "passed": True, "says": ["10 iterations", "check passed"]}
+    text = cuda_report._ranks([part, {"label": "2 ranks of htp", "failed": "stopped after 9 s"}])
+    assert "| 2 ranks of jacobi | passed | 10 iterations; check passed |" in text
+    assert "| 2 ranks of htp | stopped after 9 s |" in text
+    assert "FAILED" in cuda_report._ranks([part | {"passed": False}])
 
 
 def test_a_part_that_fails_says_why():

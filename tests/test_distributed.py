@@ -149,6 +149,7 @@ def test_a_bad_value_on_one_rank_is_the_status_of_all(pool: RankPool, what: str,
         ("shape", "RankError: ranks disagree on shape: rank 0 has (48, 40), rank 2 (48, 56)", None),
         ("options", "RankError: ranks disagree on options: rank 0 has", None),
         ("step", "RankError: rank 2 was given an array that it cannot use", "ValueError: density: shape must be"),
+        ("mask", "RankError: rank 2 was given a mask that it cannot use", "ValueError: "),
         ("moving", "RankError: ranks disagree on a frame: rank 0 has density, rhs, and", None),
     ],
 )

@@ -74,13 +74,10 @@ class Slabs:
     @property
     def owned(self) -> tuple[slice, ...]:
         """Our part of the grid, by its axes."""
-        return self._part(self.rank)
+        return self.part(self.rank)
 
     def part(self, rank: int) -> tuple[slice, ...]:
         """A rank's part of the grid, by its axes."""
-        return self._part(rank)
-
-    def _part(self, rank: int) -> tuple[slice, ...]:
         axis, extent = self.axis - (3 - self.grid.dimension), self.bricks.extent[self.axis]
         begin, end = (int(layer) * extent for layer in self.first_layer[rank : rank + 2])
         whole = [slice(0, n) for n in self.grid.shape]

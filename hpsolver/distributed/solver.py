@@ -32,6 +32,10 @@ if TYPE_CHECKING:
 SHARED = ("none", "jacobi", "schwarz", "multigrid", "htp")
 """Preconditioners that ranks share."""
 
+MOVING = ("solid", "air", "surface", "fraction")
+SINGLE = 2 << len(MOVING)
+"""In the code of a frame (``_words``): the pressure goes out in single precision."""
+
 
 class Solver(hpsolver.Solver):
     """Solves one frame of a grid that is cut into slabs, one a rank.
@@ -99,10 +103,17 @@ class Solver(hpsolver.Solver):
 
     def set_solid(self, mask: Array | None) -> None:
         """Sets the solid cells of this rank's part: ``hpsolver.Solver.set_solid``."""
-        if mask is not None:
-            mask = hpsolver.options.check_solid(mask, self.local.shape)
-        whole = self._assembled(self.transport.objects(mask))
-        super().set_solid(whole)
+        error: Exception | None = None
+        try:
+            mask = None if mask is None else hpsolver.options.check_solid(mask, self.local.shape)
+        except (TypeError, ValueError) as raised:
+            error = raised
+        failed = self.transport.numbers(int(error is not None))
+        if error:
+            raise error
+        if any(failed):
+            raise RankError(f"rank {failed.index(1)} was given a mask that it cannot use; its own error says which")
+        super().set_solid(self._assembled(self.transport.objects(mask)))
 
     def gather(self, part: Array) -> np.ndarray:
         """A field of the whole grid, on every rank, from the parts that ranks own; for tests and small programs.
@@ -187,10 +198,6 @@ class Solver(hpsolver.Solver):
                 raise RankError(
                     f"ranks disagree on a frame: rank 0 has {_words(codes[0])}, rank {rank} {_words(other)}"
                 )
-
-
-MOVING = ("solid", "air", "surface", "fraction")
-SINGLE = 2 << len(MOVING)
 
 
 def _words(code: int) -> str:

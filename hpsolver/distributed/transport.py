@@ -50,21 +50,36 @@ class Exchange:
     end: Callable[[], None]
 
 
-@dataclass(frozen=True)
-class _Side:
-    """What goes to one rank, or comes from it: rows of some arrays, in a buffer."""
+class _Parcel:
+    """Rows of some arrays in one message, which goes to a rank or comes from it.
 
-    buffer: torch.Tensor
-    views: Sequence[torch.Tensor]
-    rows: Sequence[torch.Tensor]
-    windows: Sequence[torch.Tensor]
+    Args:
+        views: [planes, rows, numbers of a row] of each array.
+        rows: of each one, which.
+    """
+
+    def __init__(self, views: Sequence[torch.Tensor], rows: Sequence[torch.Tensor]):
+        self._views, self._rows, self._places, self.length = views, rows, [], 0
+        for view, index in zip(views, rows, strict=True):
+            self._places.append(self.length)
+            size = view.shape[0] * len(index) * view.shape[2] * view.element_size()
+            self.length += -(-size // ALIGN) * ALIGN
+
+    def lay_in(self, buffer: torch.Tensor) -> None:
+        """Takes a place in memory: bytes, ``length`` or more."""
+        self.buffer, self._windows = buffer, []
+        for view, index, place in zip(self._views, self._rows, self._places, strict=True):
+            planes, _, each = view.shape
+            size = planes * len(index) * each * view.element_size()
+            window = buffer[place : place + size].view(view.dtype)
+            self._windows.append(window.view(planes, len(index), each))
 
     def pack(self) -> None:
-        for view, index, window in zip(self.views, self.rows, self.windows, strict=True):
+        for view, index, window in zip(self._views, self._rows, self._windows, strict=True):
             torch.index_select(view, 1, index, out=window)
 
     def unpack(self) -> None:
-        for view, index, window in zip(self.views, self.rows, self.windows, strict=True):
+        for view, index, window in zip(self._views, self._rows, self._windows, strict=True):
             view.index_copy_(1, index, window)
 
 
@@ -95,23 +110,19 @@ class Transport:
         ranks, me = self.slabs.ranks, self.slabs.rank
         if ranks == 1:
             return _nothing
-        rows = [[self._rows(part.kind, rank) for part in parts] for rank in range(ranks)]
-        sizes = [_layout(parts, [len(index) for index in mine]) for mine in rows]
-        length = max(total for _, total in sizes)
-        sent = torch.zeros(length, dtype=torch.uint8, device=self._device)
-        received = torch.zeros((ranks, length), dtype=torch.uint8, device=self._device)
-        views = [_view(part, by_cell=False) for part in parts]
-        out = _windows(sent, views, sizes[me][0], [len(index) for index in rows[me]])
-        others = [rank for rank in range(ranks) if rank != me]
-        came = {r: _windows(received[r], views, sizes[r][0], [len(index) for index in rows[r]]) for r in others}
+        views = [_view(part) for part in parts]
+        parcels = [_Parcel(views, [self._owned(part.kind, rank) for part in parts]) for rank in range(ranks)]
+        length = max(parcel.length for parcel in parcels)
+        mine, received = self._bytes(length), self._bytes(ranks * length)
+        for rank, parcel in enumerate(parcels):
+            parcel.lay_in(mine if rank == me else received[rank * length : (rank + 1) * length])
 
         def carry() -> None:
-            for view, index, window in zip(views, rows[me], out, strict=True):
-                torch.index_select(view, 1, index, out=window)
-            self._call("gathering", lambda: dist.all_gather_into_tensor(received.view(-1), sent, self._group))
-            for rank in others:
-                for view, index, window in zip(views, rows[rank], came[rank], strict=True):
-                    view.index_copy_(1, index, window)
+            parcels[me].pack()
+            self._call("gathering", lambda: dist.all_gather_into_tensor(received, mine, self._group))
+            for rank, parcel in enumerate(parcels):
+                if rank != me:
+                    parcel.unpack()
             self.messages += 1
             self.sent += length * (ranks - 1)
             self.gathered += length * (ranks - 1)
@@ -122,15 +133,14 @@ class Transport:
         """What brings, of each array, what lies across the cut to its reader: all of the leaves there or, where so
         marked, the layer of cells next to the cut alone."""
         views = [_view(part, by_cell) for part, by_cell in parts]
-        arrays = [part for part, _ in parts]
-        each = [1 if by_cell else None for _, by_cell in parts]
         sides = []
         for other, border in self.slabs.borders.items():
-            mine = [self._index(border.cells if by_cell else border.leaves) for _, by_cell in parts]
-            theirs = [self._index(border.their_cells if by_cell else border.their_leaves) for _, by_cell in parts]
-            out, came = (self._side(arrays, views, index, each) for index in (mine, theirs))
-            peer = other if self._group is None else dist.get_global_rank(self._group, other)
-            sides.append((peer, out, came))
+            ours = [border.cells if by_cell else border.leaves for _, by_cell in parts]
+            theirs = [border.their_cells if by_cell else border.their_leaves for _, by_cell in parts]
+            out, came = (_Parcel(views, [self._index(rows) for rows in side]) for side in (ours, theirs))
+            for parcel in (out, came):
+                parcel.lay_in(self._bytes(parcel.length))
+            sides.append((self._global(other), out, came))
         requests: list[Any] = []
 
         def begin() -> None:
@@ -140,7 +150,7 @@ class Transport:
                 operations.append(dist.P2POp(dist.isend, out.buffer, peer, self._group))
                 operations.append(dist.P2POp(dist.irecv, came.buffer, peer, self._group))
                 self.messages += 1
-                self.sent += len(out.buffer)
+                self.sent += out.length
             if operations:
                 self._call("exchanging borders", lambda: requests.extend(dist.batch_isend_irecv(operations)))
 
@@ -151,18 +161,6 @@ class Transport:
                 came.unpack()
 
         return Exchange(self._in_stream(begin), self._in_stream(end))
-
-    def _side(
-        self,
-        arrays: Sequence[Rows],
-        views: Sequence[torch.Tensor],
-        rows: Sequence[torch.Tensor],
-        each: Sequence[int | None],
-    ) -> _Side:
-        counts = [len(index) for index in rows]
-        places, total = _layout(arrays, counts, each)
-        buffer = torch.zeros(total, dtype=torch.uint8, device=self._device)
-        return _Side(buffer, views, rows, _windows(buffer, views, places, counts))
 
     def objects(self, mine: object) -> list[Any]:
         """What every rank says, by rank."""
@@ -206,7 +204,7 @@ class Transport:
         gone = "another rank is gone, or did not come within the group's timeout"
         try:
             store = dist.distributed_c10d._get_default_store()  # there is no public way to it
-            names = [f"hpsolver/here/{rank}" for rank in range(self.slabs.ranks)]
+            names = [f"hpsolver/here/{self._global(rank)}" for rank in range(self.slabs.ranks)]
             store.set(names[self.slabs.rank], "yes")
             end = time.monotonic() + ROLL_CALL
             missing = list(range(self.slabs.ranks))
@@ -217,7 +215,11 @@ class Transport:
             return f"{gone}; so is the group's store"
         return f"{gone}: no answer from rank {', '.join(map(str, missing))}" if missing else gone
 
-    def _rows(self, kind: str, rank: int) -> torch.Tensor:
+    def _global(self, rank: int) -> int:
+        """A rank's number among all processes, by which messages are addressed."""
+        return rank if self._group is None else dist.get_global_rank(self._group, rank)
+
+    def _owned(self, kind: str, rank: int) -> torch.Tensor:
         key = kind, rank
         if key not in self._indices:
             self._indices[key] = self._index(np.flatnonzero(self.owners[kind] == rank))
@@ -225,6 +227,9 @@ class Transport:
 
     def _index(self, numbers: np.ndarray) -> torch.Tensor:
         return torch.from_numpy(numbers.astype(np.int64)).to(self._device)
+
+    def _bytes(self, count: int) -> torch.Tensor:
+        return torch.zeros(count, dtype=torch.uint8, device=self._device)
 
 
 def _nothing() -> None: ...
@@ -235,31 +240,7 @@ def _wait(requests: Sequence[Any]) -> None:
         request.wait()
 
 
-def _view(part: Rows, by_cell: bool) -> torch.Tensor:
+def _view(part: Rows, by_cell: bool = False) -> torch.Tensor:
     """[planes, rows, each] of an array, or [planes, rows * each, 1] by cell."""
     tensor: torch.Tensor = wp.to_torch(part.array, requires_grad=False)
     return tensor.view(part.planes, -1, 1 if by_cell else part.each)
-
-
-def _layout(
-    parts: Sequence[Rows], counts: Sequence[int], each: Sequence[int | None] | None = None
-) -> tuple[list[int], int]:
-    """Where each array's rows begin in a message, and its length in bytes."""
-    places, end = [], 0
-    for part, count, one in zip(parts, counts, each or [None] * len(parts), strict=True):
-        places.append(end)
-        size = part.planes * count * (one or part.each) * wp.types.type_size_in_bytes(part.array.dtype)
-        end += -(-size // ALIGN) * ALIGN
-    return places, end
-
-
-def _windows(
-    buffer: torch.Tensor, views: Sequence[torch.Tensor], places: Sequence[int], counts: Sequence[int]
-) -> list[torch.Tensor]:
-    """The parts of a message, typed and shaped as the rows they hold."""
-    windows = []
-    for view, place, count in zip(views, places, counts, strict=True):
-        planes, _, each = view.shape
-        size = planes * count * each * view.element_size()
-        windows.append(buffer[place : place + size].view(view.dtype).view(planes, count, each))
-    return windows

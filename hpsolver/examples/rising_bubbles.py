@@ -40,6 +40,12 @@ class Contestant:
     residuals: list[float] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
 
+    def solve(self, flow: Flow) -> wp.array:
+        """Pressure [shape] of the flow's frame."""
+        pressure: wp.array = self.solver.step(flow.density, flow.rhs)
+        self.note()
+        return pressure
+
     def note(self) -> None:
         """What its solver did in a frame."""
         info = self.solver.info
@@ -72,10 +78,9 @@ def run(options: argparse.Namespace, contestants: list[Contestant]) -> int:
         _, transport = timed(flow.device, flow.advance)
         before = flow.divergence()
         for other in contestants[1:]:
-            other.solver.step(flow.density, flow.rhs)
+            other.solve(flow)
         impulse, projected = timed(flow.device, projection.project, flow.velocity, flow.density)
-        for contestant in contestants:
-            contestant.note()
+        contestants[0].note()
         after = flow.divergence()
         milliseconds.append(transport + projected if frame > 1 else math.nan)
         ratio = np.linalg.norm(after) / (np.linalg.norm(before) or 1.0)

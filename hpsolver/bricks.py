@@ -164,7 +164,7 @@ def make_bricks(grid: Grid, leaf_size: int | None = 128, shaped: bool = False, s
 
     periodic = [pair[0] == "periodic" for pair in boundary]
     axis_orders = [folded(n) if wraps else np.arange(n) for n, wraps in zip(counts, periodic, strict=True)]
-    axes = sorted(range(3), key=lambda a: (a != slowest, -counts[a]))
+    axes = sorted(range(3), key=lambda a: (a != slowest, -counts[a], a < lead))
     mesh = np.meshgrid(*[axis_orders[a] for a in axes], indexing="ij")
     coordinates = np.empty((mesh[0].size, 3), dtype=np.int64)
     for axis, component in zip(axes, mesh, strict=True):

@@ -78,7 +78,8 @@ def test_the_gathered_pressure_solves_the_gathered_matrix(pool: RankPool, bounda
 
 
 @pytest.mark.parametrize(
-    ("name", "shape"), [("schwarz", (48, 40)), ("multigrid", (48, 40)), ("multigrid", (24, 18, 20))]
+    ("name", "shape"),
+    [(name, shape) for name in ("schwarz", "multigrid") for shape in ((48, 40), (24, 18, 20), (3, 5), (1, 20, 20))],
 )
 def test_without_a_group_it_is_a_solver_of_one_rank(name: str, shape: tuple[int, ...]) -> None:
     density, rhs = problems.frame("bubbles", shape, seed=0)

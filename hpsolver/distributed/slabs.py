@@ -28,7 +28,8 @@ class Border:
 
 @dataclass(frozen=True)
 class Slabs:
-    """The slabs of ``ranks`` ranks, across the axis of most bricks, as even as whole layers allow.
+    """The slabs of ``ranks`` ranks, across the axis along which bricks are numbered slowest, as even as whole layers
+    allow.
 
     Raises:
         ValueError: there are fewer layers than ranks.
@@ -43,7 +44,8 @@ class Slabs:
         if self.layers < self.ranks:
             raise ValueError(
                 f"{self.ranks} ranks cannot share a grid of {self.grid.shape}: it has {self.layers} layers of bricks "
-                f"of {self.bricks.extent[self.axis]} cells along its axis of most bricks; allowed: 1 to {self.layers}"
+                f"of {self.bricks.extent[self.axis]} cells along the axis that is cut, number "
+                f"{self.axis - (3 - self.grid.dimension)}; allowed: 1 to {self.layers}"
             )
 
     @property

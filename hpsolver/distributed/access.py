@@ -100,7 +100,7 @@ ACCESS = {
 }
 """By kernel, ``GROUP.NAME``: the group is its module's, without the configuration."""
 
-PLANES = ("conductance", "seen", "shares", "low", "high")
+BY_DIRECTION = ("conductance", "seen", "shares", "low", "high")
 """Arguments [directions, N] or [directions + 1, N]; others have a row for each leaf, or for each slot if they are
 called ``*_slots``."""
 
@@ -116,7 +116,7 @@ def rows_of(system: System, name: str, array: wp.array) -> Rows:
     """
     if name.endswith("_slots") or name in SLOTS:
         return Rows(array[: system.slots], "slots", 1, 1)
-    if name in PLANES:
+    if name in BY_DIRECTION:
         return Rows(array, "leaves", array.size // system.size, system.bricks.leaf_size)
     if array.size % system.leaves:
         raise RuntimeError(f"{name} [{array.size}] has no row for each of {system.leaves} leaves")

@@ -13,13 +13,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Sequence
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import warp as wp
 
 from hpsolver.capture import CHUNK, Pieces
-from hpsolver.kernels.building import BLOCK, Recorded, Threads
+from hpsolver.kernels.building import Recorded, Threads, launch, launch_threads, record
 from hpsolver.kernels.parts import over_part, own_of
 from hpsolver.pcg import Loop
 from hpsolver.spreading import load, noted, spread_to
@@ -109,10 +109,10 @@ class Ranks:
     # Launches
 
     def launch(self, kernel: wp.Kernel, blocks: int, inputs: Sequence[object]) -> None:
-        self._launch(kernel, blocks, inputs, _launch_blocks)
+        self._launch(kernel, blocks, inputs, launch)
 
     def launch_threads(self, kernel: wp.Kernel, threads: Threads, inputs: Sequence[object]) -> None:
-        self._launch(kernel, threads, inputs, _launch_threads)
+        self._launch(kernel, threads, inputs, launch_threads)
 
     def record(self, kernel: wp.Kernel, blocks: int, inputs: Sequence[object]) -> Recorded:
         given = _given(kernel, inputs)
@@ -120,22 +120,16 @@ class Ranks:
         mine, each = self._items.of(access, blocks, given)
         for name in access.writes:
             self._known.note(given[name], OWN)
-        command = wp.launch_tiled(
-            over_part(kernel),
-            dim=[mine.size * each],
-            inputs=[mine, each, *inputs],
-            block_dim=BLOCK,
-            device=self._device,
-            record_cmd=True,
-        )
-        return Recorded(command, range(2, 2 + len(inputs)))
+        with spread_to(None):
+            ours = record(over_part(kernel), mine.size * each, [mine, each, *inputs], self._device)
+        return Recorded(ours.command, range(2, 2 + len(inputs)))
 
     def _launch(
         self,
         kernel: wp.Kernel,
         count: Threads,
         inputs: Sequence[object],
-        launch: Callable[[wp.Kernel, Threads, Sequence[object], wp.Device], None],
+        way: Callable[[wp.Kernel, Any, Sequence[object], wp.Device], None],
     ) -> None:
         given = _given(kernel, inputs)
         if part := self._part(kernel_name(kernel), given):
@@ -146,7 +140,8 @@ class Ranks:
             arrays = {name: value for name, value in given.items() if isinstance(value, wp.array)}
             self._gather({name: (array, EVERYWHERE) for name, array in arrays.items()})
             if self._launches:
-                launch(kernel, count, inputs, self._device)
+                with spread_to(None):
+                    way(kernel, count, inputs, self._device)
             return
         reads: dict[str, tuple[object, int]] = {}
         swept = -1 - cast(int, given["first"]) if access.coupled else None
@@ -158,14 +153,15 @@ class Ranks:
         exchange = self._exchange(wanted)
 
         def do(which: str) -> None:
-            if access.items == "all":
-                launch(kernel, count, inputs, self._device)
-            elif access.items == "due":
-                launch(kernel, count, self._own_due(given), self._device)
-            else:
-                mine, each = self._items.of(access, cast(int, count), given, which)
-                if mine.size:
-                    launch(over_part(kernel), mine.size * each, [mine, each, *inputs], self._device)
+            with spread_to(None):
+                if access.items == "all":
+                    way(kernel, count, inputs, self._device)
+                elif access.items == "due":
+                    way(kernel, count, self._own_due(given), self._device)
+                else:
+                    mine, each = self._items.of(access, cast(int, count), given, which)
+                    if mine.size:
+                        way(over_part(kernel), mine.size * each, [mine, each, *inputs], self._device)
 
         if exchange:
             self._step(lambda: exchange().begin)
@@ -198,7 +194,8 @@ class Ranks:
         if self._launches:
             mine = self._items.listed(("part", id(part)), lambda: part.items)
             inputs = list((given | ({"slots": part.slots} if part.slots else {})).values())
-            _launch_blocks(over_part(kernel), mine.size, [mine, 1, *inputs], self._device)
+            with spread_to(None):
+                launch(over_part(kernel), mine.size, [mine, 1, *inputs], self._device)
             if part.after:
                 self._step(lambda: self._gathering(part.after))
         for name in ("z_", "rz_slots"):
@@ -293,11 +290,3 @@ def kernel_name(kernel: wp.Kernel) -> str:
 
 def _given(kernel: wp.Kernel, inputs: Sequence[object]) -> dict[str, object]:
     return dict(zip((argument.label for argument in kernel.adj.args), inputs, strict=True))
-
-
-def _launch_blocks(kernel: wp.Kernel, blocks: Threads, inputs: Sequence[object], device: wp.Device) -> None:
-    wp.launch_tiled(kernel, dim=[blocks], inputs=inputs, block_dim=BLOCK, device=device)
-
-
-def _launch_threads(kernel: wp.Kernel, threads: Threads, inputs: Sequence[object], device: wp.Device) -> None:
-    wp.launch(kernel, dim=threads, inputs=inputs, device=device)

@@ -33,8 +33,8 @@ SHARED = ("none", "jacobi", "schwarz", "multigrid", "htp")
 """Preconditioners that ranks share."""
 
 MOVING = ("solid", "air", "surface", "fraction")
-SINGLE = 2 << len(MOVING)
-"""In the code of a frame (``_words``): the pressure goes out in single precision."""
+GOOD, SINGLE = 1, 2 << len(MOVING)
+"""In the code of a frame (``_words``): a rank can use what it was given; the pressure goes out in single precision."""
 
 
 class Solver(hpsolver.Solver):
@@ -108,11 +108,7 @@ class Solver(hpsolver.Solver):
             mask = None if mask is None else hpsolver.options.check_solid(mask, self.local.shape)
         except (TypeError, ValueError) as raised:
             error = raised
-        failed = self.transport.numbers(int(error is not None))
-        if error:
-            raise error
-        if any(failed):
-            raise RankError(f"rank {failed.index(1)} was given a mask that it cannot use; its own error says which")
+        self._agreed(0 if error else GOOD, error, "a mask")
         super().set_solid(self._assembled(self.transport.objects(mask)))
 
     def gather(self, part: Array) -> np.ndarray:
@@ -124,7 +120,7 @@ class Solver(hpsolver.Solver):
         Returns:
             [shape] a NumPy array.
         """
-        mine = part.numpy() if isinstance(part, wp.array) else np.asarray(part.cpu() if hasattr(part, "cpu") else part)
+        mine = part if arrays.kind_of(part) == "numpy" else wp.from_dlpack(part).numpy()
         whole = self._assembled(self.transport.objects(mine))
         assert whole is not None
         return whole
@@ -185,19 +181,25 @@ class Solver(hpsolver.Solver):
                 raise TypeError("gradients through ranks are not there yet: detach the arrays, or leave the tape")
             look_at(self.local, self.device, self.coefficients, density, rhs, values)
             target = arrays.adopt(rhs if out is None else out, "out", self.local.shape, self.device)
-            code += 1 + (target.dtype == "float32") * SINGLE
+            code += GOOD + (target.dtype == "float32") * SINGLE
         except (TypeError, ValueError) as raised:
             error = raised
-        codes = self.transport.numbers(code)
-        if error:
-            raise error
+        codes = self._agreed(code, error, "an array")
         for rank, other in enumerate(codes):
-            if other % 2 == 0:
-                raise RankError(f"rank {rank} was given an array that it cannot use; its own error says which")
             if other != codes[0]:
                 raise RankError(
                     f"ranks disagree on a frame: rank 0 has {_words(codes[0])}, rank {rank} {_words(other)}"
                 )
+
+    def _agreed(self, code: int, error: Exception | None, what: str) -> list[int]:
+        """The codes of all ranks; raises this rank's own error, or says that another one has one."""
+        codes = self.transport.numbers(code)
+        if error:
+            raise error
+        for rank, other in enumerate(codes):
+            if not other & GOOD:
+                raise RankError(f"rank {rank} was given {what} that it cannot use; its own error says which")
+        return codes
 
 
 def _words(code: int) -> str:

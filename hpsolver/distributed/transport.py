@@ -30,7 +30,7 @@ class RankError(RuntimeError):
 
 @dataclass(frozen=True)
 class Rows:
-    """An array as ``planes`` times rows that somebody owns, of ``each`` numbers.
+    """An array as ``sheets`` of rows that somebody owns, of ``each`` numbers.
 
     Attributes:
         kind: what a row belongs to, ``leaves``, ``slots`` or what else has owners (``Transport.owners``).
@@ -38,7 +38,7 @@ class Rows:
 
     array: wp.array
     kind: str
-    planes: int
+    sheets: int
     each: int
 
 
@@ -54,7 +54,7 @@ class _Parcel:
     """Rows of some arrays in one message, which goes to a rank or comes from it.
 
     Args:
-        views: [planes, rows, numbers of a row] of each array.
+        views: [sheets, rows, numbers of a row] of each array.
         rows: of each one, which.
     """
 
@@ -69,10 +69,10 @@ class _Parcel:
         """Takes a place in memory: bytes, ``length`` or more."""
         self.buffer, self._windows = buffer, []
         for view, index, place in zip(self._views, self._rows, self._places, strict=True):
-            planes, _, each = view.shape
-            size = planes * len(index) * each * view.element_size()
+            sheets, _, each = view.shape
+            size = sheets * len(index) * each * view.element_size()
             window = buffer[place : place + size].view(view.dtype)
-            self._windows.append(window.view(planes, len(index), each))
+            self._windows.append(window.view(sheets, len(index), each))
 
     def pack(self) -> None:
         for view, index, window in zip(self._views, self._rows, self._windows, strict=True):
@@ -177,7 +177,8 @@ class Transport:
         said = torch.zeros(self.slabs.ranks, dtype=torch.int64, device=self._device)
         one = torch.tensor([mine], dtype=torch.int64, device=self._device)
         self._call("beginning a frame", lambda: dist.all_gather_into_tensor(said, one, self._group))
-        return [int(number) for number in said.tolist()]
+        numbers: list[int] = said.tolist()
+        return numbers
 
     def _in_stream(self, carry: Callable[[], None]) -> Callable[[], None]:
         """Packs, sends and unpacks in the order of Warp's launches: on its stream."""
@@ -241,6 +242,6 @@ def _wait(requests: Sequence[Any]) -> None:
 
 
 def _view(part: Rows, by_cell: bool = False) -> torch.Tensor:
-    """[planes, rows, each] of an array, or [planes, rows * each, 1] by cell."""
+    """[sheets, rows, each] of an array, or [sheets, rows * each, 1] by cell."""
     tensor: torch.Tensor = wp.to_torch(part.array, requires_grad=False)
-    return tensor.view(part.planes, -1, 1 if by_cell else part.each)
+    return tensor.view(part.sheets, -1, 1 if by_cell else part.each)

@@ -32,7 +32,7 @@ from .options import check_at_least, check_flag_or_none, check_one_of
 COARSE_SIZES = (1, 2, 4, 8, 16, 32)
 FUNCTIONS = 4
 CANDIDATES = 8
-CHOICES = (8, 16)
+CHOICES = (8, 16, 24)
 """Numbers of candidates that a default or a weight file uses."""
 
 SMALL = 20_000
@@ -40,6 +40,9 @@ SMALL = 20_000
 
 TORN = 0.4
 """Share of the leaves that a solid mask has to cut before all leaves get more functions."""
+
+CUT_CANDIDATES = {64: 16, 128: 24}
+"""Candidates for the 8 functions that solids ask for, by the cells of a leaf."""
 
 SWEEPS = ("additive", "deflated", "redblack")
 
@@ -136,9 +139,9 @@ class Schwarz(Preconditioner):
         size, candidates = self._fixed
         R = size or self._needed()
         if candidates is None:
-            torn = size is None and R > FUNCTIONS
-            chooses = torn or (self.system.bricks.leaf_size > 64 and R > 1)
-            candidates = (2 * CANDIDATES if torn else CANDIDATES) if chooses else R
+            leaf = self.system.bricks.leaf_size
+            cut = size is None and R > FUNCTIONS
+            candidates = CUT_CANDIDATES[leaf] if cut and R == 2 * FUNCTIONS else CANDIDATES if leaf > 64 and R > 1 else R
         return R, max(R, candidates)
 
     def _needed(self) -> int:

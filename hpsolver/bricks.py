@@ -211,7 +211,7 @@ def weakness(grid: Grid) -> tuple[float, ...]:
 
 
 def _shaped(leaf_size: int, shape: tuple[int, ...], weak: tuple[float, ...], lead: int) -> tuple[int, int, int]:
-    """Cells of a leaf per axis. From one cell on, the axis with the smallest product of cells and weakness is doubled,
+    """Cells of a leaf per axis: from one cell, the axis with the smallest product of cells and weakness is doubled,
     if possible one along which the grid has more cells. On 256x64 cells at an aspect of 100, leaves of 128x1 take 11
     iterations, of 64x2 113, of 16x8 249."""
     extent = [1, 1, 1]

@@ -19,7 +19,7 @@ SIDES = {"wall": 0, "open": 1, "periodic": 2}
 
 
 class Collocated:
-    """Averages onto faces, projects there exactly, and adds half of each face's change to its two cells.
+    """Averages velocities onto faces, projects them there exactly, and adds half of each change to both its cells.
 
     This is the approximate projection of Almgren, Bell and Szymczak (SIAM J. Sci. Comput. 17, 1996), with MAC faces.
 

@@ -140,7 +140,7 @@ class ConjugateGradients:
             loop(self.rescue, lambda: self._rescue(fallback, loop))
 
     def forget(self, doubtful: bool) -> None:
-        """Lets the chosen preconditioner begin the next frame; if it is ``doubtful``, its fallback begins some."""
+        """Lets the chosen preconditioner begin the next frame, or, if it is ``doubtful``, its fallback the next few."""
         counter = self.counter.numpy()
         counter[S.PAUSE] = counter[S.LAST_PAUSE] = DOUBTFUL_PAUSE if doubtful else 0
         self.counter.assign(counter)

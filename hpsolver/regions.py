@@ -45,7 +45,7 @@ class Regions:
 def find_regions(grid: Grid, solid: np.ndarray | None) -> Regions:
     """Labels the fluid cells' connected components and keeps the singular ones.
 
-    Only solid cells part the fluid; a periodic axis joins its ends.
+    Only solid cells separate regions; a periodic axis joins its ends.
     """
     fluid = np.ones(grid.shape, dtype=bool) if solid is None else ~solid
     number = np.arange(grid.cells).reshape(grid.shape)

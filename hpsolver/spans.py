@@ -1,4 +1,4 @@
-"""Which of many worlds are computed together: on a GPU all; on a CPU a few at a time of the span of each thread."""
+"""Which of many worlds are computed together: on a GPU all; on a CPU each thread takes a few of its span at a time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 import warp as wp
 
 TOGETHER = 4096
-"""Cells that are computed together on a CPU: as many as its caches hold the arrays of."""
+"""Cells that are computed together on a CPU: few enough for its caches to hold their arrays."""
 
 DEPTH = 4
 """The deepest that a frame's loops are nested."""
@@ -53,7 +53,7 @@ def spans(count: int, cells: int, device: wp.Device, together: int | None) -> li
 
     Args:
         cells: cells of one world.
-        together: how many worlds are computed together; None: as many as is fast on the device.
+        together: how many worlds are computed together; None: as many as are fast on the device.
     """
     if device.is_cuda or together == count:
         return [Span(0, count, count, device)]

@@ -184,7 +184,7 @@ class System:
         self.fluid.assign(1 - resting.astype(np.uint8))
 
     def follows(self, moves: bool, shares: bool) -> bool:
-        """Whether a frame in which something ``moves``, ``shares`` of faces too, finds all it needs."""
+        """Whether the buffers that a frame needs are there; ``moves``: something moves in it; ``shares``: faces do."""
         return not moves or (self.moving is not None and (not shares or bool(self.moving.share_of)))
 
     def rest(self, solid: np.ndarray | None) -> None:

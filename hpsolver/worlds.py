@@ -45,7 +45,7 @@ class Worlds:
 
     Args:
         cells: cells of one world.
-        together: how many worlds are computed together; None: as many as is fast on the device.
+        together: how many worlds are computed together; None: as many as are fast on the device.
     """
 
     def __init__(self, count: int, cells: int, device: wp.Device, together: int | None = None):

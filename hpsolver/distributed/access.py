@@ -29,7 +29,7 @@ class Access:
             renewed as a whole, so all ranks must know whether one of its leaves changed.
         writes: arguments that it writes at the rank's own leaves.
         cells, leaves, everywhere: arguments that it reads that far.
-        coupled: the argument that, if 0, says that nothing is read across the cut.
+        coupled: name of an argument; if that is 0, nothing is read across the cut.
     """
 
     items: str

@@ -203,7 +203,7 @@ class Ranks:
                 self._known.note(given[name], OWN)
 
     def _own_due(self, given: dict[str, object]) -> list[object]:
-        """The inputs of a launch with those leaves alone that are ours; kernel ``plan`` has listed all that are due."""
+        """The inputs of a launch over due leaves, with only ours in the list; kernel ``plan`` has listed them all."""
         if "due" in given:
             due, count = cast(wp.array, given["due"]), cast(wp.array, given["count"])
             if self._due is None:

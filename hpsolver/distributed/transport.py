@@ -84,7 +84,7 @@ class _Parcel:
 
 
 class Transport:
-    """Sends rows of arrays from their owners to who reads them.
+    """Sends rows of arrays from their owners to the ranks that read them.
 
     Args:
         slabs: who owns what.

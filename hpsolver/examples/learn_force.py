@@ -66,7 +66,7 @@ def advance(solver: Solver, state: State, force: Tensor) -> State:
 
 
 def transport(field: Tensor, u: Tensor, v: Tensor) -> Tensor:
-    """The field after a frame, semi-Lagrangian: its old values where the flow came from; at cells or at faces."""
+    """The field, at cells or at faces, one frame later (semi-Lagrangian): its old value where the flow came from."""
     n = u.shape[-1]
     shape = field.shape[1:]
     first = [0.5 * (n + 1 - m) for m in shape]  # place of entry (0, 0), in cells from the corner

@@ -34,7 +34,7 @@ from .liquid_pictures import Film
 
 TOLERANCE = 1e-5
 STEP = 0.25
-"""Time of one step. A fall through a tank of 64 cells ends at 11 cells per unit of time, which is 2.8 per step."""
+"""Time of one step. A fall through a tank of 64 cells ends at 11 cells per unit of time, or 2.8 cells a step."""
 STEPS_A_PICTURE = 4
 LAYERS = 4
 """Layers of faces in the air around the liquid that take their velocity from it."""

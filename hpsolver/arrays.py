@@ -21,7 +21,7 @@ MASKS = {"bool": wp.bool, "uint8": wp.uint8}
 
 
 class Address(int):
-    """Where an array of the caller's begins, and ``step``, the bytes from world to world."""
+    """The address of a caller's array; ``step`` is the bytes from world to world (``hpsolver.worlds``)."""
 
     step: int
 
@@ -38,9 +38,9 @@ class Adopted:
     Attributes:
         pointer: address of its first cell.
         strides: bytes from cell to cell, by axis of the grid.
-        owner: whose memory that is: the array, or a Warp array that shares it (NumPy on a CUDA solver: a copy).
+        owner: what keeps that memory: the array, or a Warp array that shares it (NumPy on a CUDA solver: a copy).
         kind: ``numpy``, ``torch``, ``cupy``, ``warp`` or ``dlpack``.
-        dtype: ``float32`` or ``float64``, of a mask ``bool`` or ``uint8``.
+        dtype: ``float32`` or ``float64``; for a mask ``bool`` or ``uint8``.
         step: bytes from world to world.
     """
 
@@ -91,10 +91,10 @@ def adopt(
     Args:
         value: the caller's array, any strides.
         name: what to call it in messages.
-        shape: what its shape must be.
+        shape: the shape it must have.
         device: where it must be; NumPy arrays are accepted for any device.
-        dtypes: that it may have.
-        worlds: length of a first axis before ``shape``, None for no such axis.
+        dtypes: the dtypes it may have, by name.
+        worlds: length of a first axis before ``shape``; None: there is no such axis.
 
     Raises:
         TypeError: not an array, or of another dtype, or a Torch tensor that requires gradients.
@@ -104,7 +104,7 @@ def adopt(
         kind = kind_of(value)
     except TypeError as error:
         raise TypeError(f"{name}: {error}") from None
-    if kind == "dlpack":  # knows nothing but the protocol: shape and dtype are asked of what it hands over
+    if kind == "dlpack":  # it may have no more than the protocol; the array that it hands over has shape and dtype
         value = wp.from_dlpack(value)
     if kind == "torch" and value.layout is not _torch().strided:
         raise TypeError(f"{name}: expected a dense Torch tensor, got layout {value.layout}")
@@ -150,7 +150,7 @@ def adopt_target(
     """``adopt`` for an array that is written to.
 
     Raises:
-        TypeError, ValueError: see ``adopt``; a read-only array, or one whose cells share memory.
+        TypeError, ValueError: as ``adopt``; also for a read-only array, or one whose cells share memory.
     """
     check_writable(value, name)
     target = adopt(value, name, shape, device, worlds=worlds)
@@ -183,14 +183,14 @@ def caller_stream(kind: str, device: wp.Device) -> contextlib.AbstractContextMan
 
 
 def capturing(kind: str, device: wp.Device) -> bool:
-    """Whether a capture of the caller's is going on."""
+    """Whether the caller is capturing a graph."""
     with caller_stream(kind, device):
         return bool(device.is_capturing)
 
 
 @functools.cache
 def _dtype_name(dtype: Any) -> str:
-    """Of a NumPy, Torch or Warp dtype. Kept, since NumPy takes microseconds to say it."""
+    """The name of a NumPy, Torch or Warp dtype. Cached, since NumPy takes microseconds to give it."""
     if isinstance(dtype, type):
         return dtype.__name__
     if isinstance(dtype, np.dtype) and not dtype.isnative:

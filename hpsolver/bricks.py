@@ -1,12 +1,12 @@
 """Brick order: how the cells of a grid are numbered on the device.
 
 The grid is cut into equal bricks, one *leaf* each: 16x8 cells in 2D and 8x4x4 in 3D for leaves of 128 (8x8 and 4x4x4
-for leaves of 64). A leaf's cells are contiguous, so a leaf is a dense block of every vector and matrix. Where nobody
-cares for leaves, a CPU likes longer rows: 8x16 and 4x4x8. Where cells are flat, leaves may be long across them, 64x2
-for instance, since there the coupling is strong. Bricks at the end of an axis may be partial; the missing cells are
-padding: rows of the identity that no other row refers to.
+for leaves of 64). A leaf's cells are contiguous, so a leaf is a dense block of every vector and matrix. If the
+preconditioner has no use for leaves, longer rows are faster on a CPU: 8x16 and 4x4x8. If cells are flat, leaves may
+have more cells along the short sides, 64x2 for instance, since the coupling is strong there. Bricks at the end of an
+axis may be partial; the missing cells are padding: rows of the identity that no other row refers to.
 
-Axes are counted as the kernels see them: always three, a 2D grid is a 3D one with a first axis of size 1. Directions
+Axes are counted as the kernels see them: always three; a 2D grid is a 3D one with a first axis of size 1. Directions
 are numbered 0..5 as (last axis -, +), (middle -, +), (first -, +); a 2D grid uses the first four, and ``d ^ 1`` is
 the opposite of ``d``.
 """
@@ -25,7 +25,7 @@ from .grid import Grid
 EXTENTS = {(2, 128): (1, 16, 8), (2, 64): (1, 8, 8), (3, 128): (8, 4, 4), (3, 64): (4, 4, 4)}
 LEAF_SIZES = (64, 128)
 FLAT = 1.5
-"""Ratio of two spacings from which on cells are flat."""
+"""Cells are flat if one spacing is more than this times another."""
 ROWS = {2: (1, 8, 16), 3: (4, 4, 8)}
 
 INTERIOR, WALL, OPEN = 0, 1, 2
@@ -43,7 +43,7 @@ class Bricks:
         side: [leaves, directions] int32, INTERIOR, WALL or OPEN.
         used: [leaves, 3] int32, cells of the brick that exist, per axis (less than ``extent`` at the end of an axis).
         cell: [leaves * leaf_size] int32, row-major number of the grid's cell, -1 for padding.
-        slowest: the axis, of three, along which leaves are numbered slowest: layer by layer across it.
+        slowest: the axis, of three, along which leaf numbers rise slowest; they go layer by layer across it.
     """
 
     dimension: int
@@ -80,7 +80,7 @@ class Bricks:
 
     @property
     def face_size(self) -> int:
-        """Most cells a face of a leaf has."""
+        """Cells of a leaf's largest face."""
         return self.leaf_size // min(self.extent[3 - self.dimension :])
 
     @functools.cached_property
@@ -103,15 +103,15 @@ class Bricks:
 
     @functools.cached_property
     def number(self) -> np.ndarray:
-        """[cells] int32, where each cell of the grid, row-major, is in brick order: the inverse of ``cell``."""
+        """[cells] int32, number in brick order of each cell of the grid (row-major): the inverse of ``cell``."""
         real = np.flatnonzero(self.cell >= 0)
         number = np.empty(len(real), dtype=np.int32)
         number[self.cell[real]] = real
         return number
 
     def across(self, outside: int | None = None) -> np.ndarray:
-        """[directions, N] number, in brick order, of the cell across each face; at walls and open sides ``outside``, or
-        something meaningless."""
+        """[directions, N] number, in brick order, of the cell across each face. At walls and open sides it is
+        ``outside``, or meaningless if that is None."""
         local = np.stack(np.unravel_index(np.arange(self.leaf_size), self.extent), axis=-1)
         leaf = np.repeat(np.arange(self.leaves), self.leaf_size)
         position = np.tile(local, (self.leaves, 1))
@@ -134,14 +134,14 @@ class Bricks:
 
     @functools.cached_property
     def colors(self) -> tuple[np.ndarray, ...]:
-        """Leaves by colour, neighbours never alike: a checkerboard, with a third colour where an odd periodic axis
-        does not allow one. Fixed order, hence deterministic."""
+        """Leaves by colour; no two neighbours have the same. A checkerboard, with a third colour where a periodic axis
+        has an odd number of bricks. The order is fixed, so results repeat."""
         return color_nodes(self.coordinates, self.neighbor)
 
 
 def make_bricks(grid: Grid, leaf_size: int | None = 128, shaped: bool = False, slowest: int | None = None) -> Bricks:
-    """Cuts ``grid`` into leaves of ``leaf_size`` cells; None: 128, in the shape of longer rows if that pads no more.
-    If ``shaped`` and cells are flat, in the shape that their spacing asks for.
+    """Cuts ``grid`` into leaves of ``leaf_size`` cells. None means 128, in longer rows unless those need more padding.
+    With ``shaped``, leaves of flat cells take the shape that the spacing asks for (``_shaped``).
 
     Leaves are numbered lexicographically with the axis of most bricks slowest (or ``slowest``), which keeps the coarse
     matrix's band narrow; a periodic axis is folded (0, n-1, 1, n-2, ...) so that its ends are near each other too.
@@ -203,16 +203,17 @@ def make_bricks(grid: Grid, leaf_size: int | None = 128, shaped: bool = False, s
 
 
 def weakness(grid: Grid) -> tuple[float, ...]:
-    """How much weaker the coupling along each of three axes is than along the strongest: the squares of the spacings
-    over that of the smallest; 1 everywhere where cells are not flat."""
+    """How many times weaker the coupling along each of three axes is than the strongest: the squared ratio of each
+    spacing to the smallest; all 1 if cells are not flat."""
     sizes = grid.typical
     least, flat = min(sizes), max(sizes) > FLAT * min(sizes)
     return (1.0,) * (3 - grid.dimension) + tuple((h / least) ** 2 if flat else 1.0 for h in sizes)
 
 
 def _shaped(leaf_size: int, shape: tuple[int, ...], weak: tuple[float, ...], lead: int) -> tuple[int, int, int]:
-    """Cells of a leaf per axis: doubled where cells times weakness are fewest, and the grid has more of them. On 256x64
-    cells at an aspect of 100, leaves of 128x1 take 11 iterations, of 64x2 113, of 16x8 249."""
+    """Cells of a leaf per axis: from one cell, the axis with the smallest product of cells and weakness is doubled,
+    if possible one along which the grid has more cells. On 256x64 cells at an aspect of 100, leaves of 128x1 take 11
+    iterations, of 64x2 113, of 16x8 249."""
     extent = [1, 1, 1]
     while math.prod(extent) < leaf_size:
         axis = min(range(lead, 3), key=lambda a: (extent[a] >= shape[a], extent[a] * weak[a]))
@@ -238,7 +239,7 @@ def color_nodes(coordinates: np.ndarray, neighbor: np.ndarray) -> tuple[np.ndarr
 
 
 def folded(n: int) -> np.ndarray:
-    """0, n-1, 1, n-2, ...: the numbers of a periodic axis, its ends near each other."""
+    """0, n-1, 1, n-2, ...: an order for a periodic axis that puts its two ends near each other."""
     order = np.empty(n, dtype=np.int64)
     order[0::2] = np.arange((n + 1) // 2)
     order[1::2] = n - 1 - np.arange(n // 2)

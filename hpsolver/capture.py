@@ -1,8 +1,8 @@
-"""From a frame written as Python calls to something that replays it.
+"""Turns a frame, written as Python calls that launch kernels, into a function that replays it.
 
 Where the device can loop inside a graph (the CPU, and CUDA drivers from 12.4) the whole frame is one graph. Elsewhere
 the frame is cut at its loops: the pieces between them are graphs, an inner loop's graph holds a fixed number of
-iterations, and the host asks after each replay whether to go on. Iterations past the end are no-ops by design.
+iterations, and after each replay the host reads whether to go on. Iterations past the end are no-ops by design.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ def capture_frame(frame: Frame, device: wp.Device) -> Callable[[], None]:
 def check_recordable(
     preconditioner: Preconditioner, loaded: bool, out: arrays.Array | None, kinds: list[str], device: wp.Device
 ) -> None:
-    """Whether a frame can be recorded into a capture of the caller's.
+    """Checks that a frame can be recorded into the caller's capture.
 
     Args:
         preconditioner: the solver's.
-        loaded: a frame has run, so that all kernels are there.
+        loaded: a frame has run, so all kernels are loaded.
         out: where the caller wants the pressure.
-        kinds: of the caller's other arrays, see ``arrays.Adopted``.
+        kinds: the kinds of the caller's other arrays (``arrays.Adopted``).
         device: the solver's.
 
     Raises:
@@ -66,8 +66,8 @@ def check_recordable(
 
 
 def _own_stream(device: wp.Device) -> contextlib.AbstractContextManager[Any]:
-    """A stream to capture on: the caller's, on which graphs are launched, may be CUDA's default stream, which cannot be
-    captured."""
+    """A new stream to capture on. Graphs are launched on the caller's stream, but that may be CUDA's default stream,
+    which cannot be captured."""
     return wp.ScopedStream(wp.Stream(device)) if device.is_cuda else contextlib.nullcontext()
 
 
@@ -77,10 +77,10 @@ def capture_pieces(frame: Frame, device: wp.Device) -> Callable[[], None]:
 
 
 class Pieces:
-    """Records a frame as a list of steps: graphs, loops over lists of steps, and what else is inserted.
+    """Records a frame as a list of steps: graphs, loops over lists of steps, and steps that are inserted.
 
     Args:
-        rounds: of a loop without loops inside, between two questions whether to go on: asking a GPU is dear.
+        rounds: iterations of an innermost loop between two reads of its condition, since reading from a GPU is slow.
     """
 
     def __init__(self, device: wp.Device, rounds: int = CHUNK):
@@ -89,7 +89,7 @@ class Pieces:
         self._loops = 0
 
     def insert(self, make: Callable[[], Callable[[], None]]) -> None:
-        """A step that no graph can hold, made while nothing is captured."""
+        """Inserts a step that no graph can hold. ``make`` returns the step; it runs while nothing is captured."""
         self._close()
         self._steps.append(make())
         self._open()

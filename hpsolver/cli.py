@@ -1,7 +1,7 @@
 """The command line: ``hpsolver demo``, ``hpsolver solve``, ``hpsolver warm``, ``hpsolver train`` and ``hpsolver info``.
 
 Exit codes: 0 when done, which for ``solve`` means converged; 2 for a command line that cannot be carried out as
-written; 1 for everything else. What numpy and Warp are needed for is imported by the command that needs them.
+written; 1 for everything else. Modules that need NumPy or Warp are imported by the commands that use them.
 """
 
 from __future__ import annotations

@@ -19,12 +19,12 @@ SIDES = {"wall": 0, "open": 1, "periodic": 2}
 
 
 class Collocated:
-    """Means onto faces, the exact projection there, and half of each face's change back into its cells.
+    """Averages velocities onto faces, projects them there exactly, and adds half of each change to both its cells.
 
-    The approximate projection of Almgren, Bell and Szymczak (SIAM J. Sci. Comput. 17, 1996), with MAC faces.
+    This is the approximate projection of Almgren, Bell and Szymczak (SIAM J. Sci. Comput. 17, 1996), with MAC faces.
 
     Args:
-        projection: of the faces.
+        projection: projects the velocities at faces.
     """
 
     def __init__(self, projection: Projection):
@@ -67,7 +67,7 @@ class Collocated:
         return out
 
     def _solids(self, solid: Array | None) -> list[object]:
-        """``number``, ``resting``, ``of_fluid`` and ``mask`` of the kernels."""
+        """The kernels' arguments ``number``, ``resting``, ``of_fluid`` and ``mask``."""
         projection, solver = self._projection, self._projection.solver
         system, mask = solver.system, self._no_mask
         resting, of_fluid = (system.moving.resting, 0) if system.moving else (system.fluid, 1)

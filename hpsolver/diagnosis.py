@@ -1,4 +1,4 @@
-"""The report of a frame, on the host: how it went, what of its input is unusable, and what may have made it hard."""
+"""The report of a frame, on the host: how it went, which input was unusable, and what may have made it hard."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from .system import System
 
 HARD_CONTRAST = 1e6
 TORN = 0.2
-"""Share of the leaves that solids cut from which on they are a likely cause."""
+"""Solids are named as a likely cause if they cut more than this share of the leaves."""
 FLAT = 4.0
 LARGE_MEAN = 0.5
-"""Share of the right-hand side from which on a mean taken from it is worth a word."""
+"""A mean taken from the right-hand side is mentioned if it is more than this share of it."""
 SLACK = 10.0
 
 UNUSABLE = (Status.NONFINITE_RHS, Status.BAD_DENSITY)
@@ -38,8 +38,8 @@ def report(
     """Reads the device's scalars (waits for the device).
 
     Args:
-        rounded: ``ConjugateGradients.round``, if the pressure was returned in single precision.
-        names: of the preconditioner and of its fallback.
+        rounded: the result of ``ConjugateGradients.round`` if the pressure was returned in single precision.
+        names: the preconditioner's and its fallback's.
     """
     system, counters, scalars = pcg.system, pcg.counter.numpy(), pcg.state.numpy()
     status = Status(int(counters[S.STATUS]))
@@ -70,8 +70,8 @@ def report(
 
 
 def residuals(counters: np.ndarray, scalars: np.ndarray) -> np.ndarray:
-    """[...] ||b - A p|| / ||b|| of frames from their counters and scalars [..., :] (``hpsolver.kernels.state``): NaN of
-    unusable input, 0 where b = 0."""
+    """[...] ||b - A p|| / ||b|| of frames from their counters and scalars [..., :] (``hpsolver.kernels.state``): NaN
+    for unusable input, 0 where b = 0."""
     unusable = np.isin(counters[..., S.STATUS], (*UNUSABLE, Status.RUNNING))
     asked = (scalars[..., S.SCALE] > 0) & ~unusable
     measure = np.where(asked, scalars[..., S.RHS_MEASURE], 1.0)
@@ -79,7 +79,7 @@ def residuals(counters: np.ndarray, scalars: np.ndarray) -> np.ndarray:
 
 
 def bad_cells(system: System, status: Status) -> tuple[int, tuple[int, ...] | None]:
-    """How many fluid cells hold an unusable right-hand side, density, distance or face; the index of the first one."""
+    """Number of fluid cells with an unusable right-hand side, density, distance or face, and index of the first."""
     mended = int(system.mended.numpy()[0]) if system.mended is not None else 0
     if status not in UNUSABLE and not mended:
         return 0, None
@@ -91,25 +91,25 @@ def bad_cells(system: System, status: Status) -> tuple[int, tuple[int, ...] | No
         if system.moving:
             bad |= system.moving.unusable(system.largest_assembled_share)
     bad &= system.fluid.numpy() > 0
-    if not bad.any():  # each value is finite, the sum of their squares is not
+    if not bad.any():  # each value is finite, but the sum of their squares is not
         return 0, None
     first = np.unravel_index(system.bricks.cell[bad].min(), system.grid.shape)
     return int(np.count_nonzero(bad)), tuple(int(k) for k in first)
 
 
 def share_removed(means: np.ndarray, sizes: np.ndarray, norm: float) -> float:
-    """||what was taken from the right-hand side|| / ||all of it||.
+    """||means taken from the right-hand side|| / ||the whole right-hand side||.
 
     Args:
-        means, sizes: [regions] what was taken from each cell of a region, and its cells.
-        norm: ||what is left||.
+        means, sizes: [regions] mean taken from each cell of a region, and how many cells it has.
+        norm: ||what is left of the right-hand side||.
     """
     removed = float(np.linalg.norm(means * np.sqrt(sizes)))
     return removed / math.hypot(removed, norm) if removed > 0.0 else 0.0
 
 
 def hints(system: System, info: StepInfo, tolerance: float) -> tuple[str, ...]:
-    """Sentences about what may lie behind a frame that did not converge, or answers something else than was asked."""
+    """Sentences on why a frame may not have converged, or why its pressure may not be what was asked for."""
     found = []
     if info.status is Status.NONFINITE_RHS and not info.bad_cells:
         found.append("Every cell of rhs is finite, but its squared norm is not: scale it.")

@@ -1,4 +1,4 @@
-"""One solver's frame, from a density in brick order to a pressure: run once as it is, then captured and replayed."""
+"""A solver's frame, from a density in brick order to a pressure. It is run once, then captured and replayed."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ class Frame:
     """What a frame does, in order: assembly, preconditioner, PCG.
 
     Args:
-        pressure: [N] where it goes.
-        renews: matrix and preconditioner; otherwise those at hand are taken.
-        carrier: of all launches, None for the device itself.
+        pressure: [N] the array that the pressure is written to.
+        renews: whether the frame renews matrix and preconditioner, or takes those at hand.
+        carrier: carries out all launches (``hpsolver.spreading``); None: they go to the device.
 
     Attributes:
-        graph: replays the frame, None before the first one. A preconditioner that predicts on the host cuts it in two.
+        graph: replays the frame; None before the first one. A preconditioner that predicts on the host cuts it in two.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Frame:
         if self.graph is None:
             if self._renews:
                 self._load()
-            self.record(wp.capture_while)  # eagerly, since this frame's answer is due
+            self.record(wp.capture_while)  # runs at once: a capture alone solves nothing
             self.graph = self.capture()
         else:
             self.graph()

@@ -1,4 +1,4 @@
-"""What the caller gives for one frame: arrays, checked and looked at, not copied."""
+"""The caller's arrays of one frame: checked and described, not copied."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .grid import Grid
 
 
 class Moving(TypedDict, total=False):
-    """What of a frame's inputs ``Solver.step`` may do without, but ``out``."""
+    """The optional inputs of ``Solver.step``, without ``out``."""
 
     solid: Array
     air: Array
@@ -27,11 +27,11 @@ class Given:
     """The inputs of ``Solver.step``.
 
     Attributes:
-        density: [shape], None where coefficients of faces are given.
+        density: [shape]; None if coefficients of faces are given.
         rhs: [shape].
         solid, air: masks [shape] or None.
         surface: [shape] signed distance or None.
-        faces: one array an axis, [shape] and one entry more along it: shares or coefficients of faces; or none.
+        faces: open shares or coefficients of faces, one array per axis, [shape] with one entry more along it; or none.
     """
 
     density: Adopted | None
@@ -43,7 +43,7 @@ class Given:
 
     @property
     def moves(self) -> bool:
-        """It says more than a density and a right-hand side."""
+        """Whether more is given than a density and a right-hand side."""
         return bool(self.faces) or any(array is not None for array in (self.solid, self.air, self.surface))
 
     @property
@@ -66,11 +66,11 @@ def look_at(
     Args:
         coefficients: what ``density`` is, see ``Solver``.
         moving: solid, air, surface, fraction; None for what is not given.
-        worlds: how many, the first axis of every array; None: no such axis.
+        worlds: length of the first axis of every array; None: there is no such axis.
 
     Raises:
-        TypeError, ValueError: see ``arrays.adopt``; both ``air`` and ``surface``; not one array of faces an axis;
-            ``fraction`` with coefficients of faces.
+        TypeError, ValueError: see ``arrays.adopt``; ``air`` and ``surface`` are both given; there is not one array of
+            faces per axis; ``fraction`` is given with coefficients of faces.
     """
     solid, air, surface, fraction = moving
     if air is not None and surface is not None:
@@ -97,7 +97,7 @@ def look_at(
 def look_around(
     grid: Grid, device: wp.Device, faces: Sequence[Array], name: str, worlds: int | None = None
 ) -> tuple[Adopted, ...]:
-    """Checks one array of faces an axis; ``name``: what they are called."""
+    """Checks arrays of faces, one per axis; messages call them ``name``."""
     if not isinstance(faces, tuple | list) or len(faces) != grid.dimension:
         count = f"{len(faces)} entries" if isinstance(faces, tuple | list) else type(faces).__name__
         raise ValueError(f"{name}: expected a tuple of arrays, one for each of {grid.dimension} axes, got {count}")

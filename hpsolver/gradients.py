@@ -1,13 +1,13 @@
 """Gradients through a step, for Torch and for Warp's tape: one more solve with the same matrix.
 
-Of a loss L(p) with A(density) p = rhs, the adjoint pressure solves A a = dL/dp. Then dL/d(rhs) = a, and dL/d(density)
-comes from both pressures face by face (``hpsolver.kernels.gradients``). Where no side is open, everything is of zero
-mean over the region, as the pressure itself.
+For a loss L(p) with A(density) p = rhs, the adjoint pressure a solves A a = dL/dp. Then dL/d(rhs) = a, and
+dL/d(density) comes from both pressures face by face (``hpsolver.kernels.gradients``). Over a region without an open
+side, dL/dp first loses its mean, and a has zero mean, like the pressure.
 
-The preconditioner is used again if its frame was the solver's last. Of an earlier frame, as in frames unrolled in time,
-backward assembles the matrix and renews the preconditioner once more: nothing of it is kept from frame to frame but the
-density, the pressure, and what moves: 8 bytes a cell, 18 with a surface or solids of its own, 16 more an axis with
-shares of faces.
+Backward reuses the matrix and the preconditioner if its frame was the solver's last. For an earlier frame, as in a flow
+unrolled over time, it assembles the matrix and renews the preconditioner again. A frame keeps only its density, its
+pressure, and what moves: 8 bytes per cell, 18 with a surface or solids of its own, 16 more per axis with shares of
+faces.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ if TYPE_CHECKING:
 def way(
     density: arrays.Array, rhs: arrays.Array, fraction: arrays.Array | None, out: arrays.Array | None
 ) -> Callable[..., arrays.Array] | None:
-    """What carries out a step that somebody keeps track of, ``step`` or ``step_on_tape``; None: nobody does."""
+    """The function for a differentiable step: ``step``, or ``step_on_tape``. None: no gradients are asked for."""
     if on_tape():
         return step_on_tape
     return step if out is None and _wanted(density, rhs, fraction) else None
 
 
 def _wanted(*values: arrays.Array) -> bool:
-    """Whether any is a Torch tensor that requires gradients, in a place where Torch keeps track of them."""
+    """Whether any value is a Torch tensor that requires gradients, while Torch keeps track of them."""
     flat = [part for value in values for part in (value if isinstance(value, tuple | list) else [value])]
     if not any(arrays.kind_name(value) == "torch" and value.requires_grad for value in flat):
         return False
@@ -100,8 +100,9 @@ def _function() -> Any:
 
 @dataclass(frozen=True)
 class Kept:
-    """What a step leaves for its backward pass: its numbers, its pressure [N], and of moving fluid kinds, fluid, phi
-    and shares (``hpsolver.moving``), which the next frame replaces."""
+    """What a step leaves for its backward pass: the solver's counts of frames and of changes of its solids, the
+    pressure [N], and, for moving fluid, kinds, fluid, phi and shares (``hpsolver.moving``), which the next frame
+    overwrites."""
 
     frame: int
     solids: int
@@ -117,7 +118,7 @@ class Adjoint:
     """
 
     def __init__(self, solver: Solver):
-        self._solver: Solver = weakref.proxy(solver)  # which owns this: a cycle would keep its memory
+        self._solver: Solver = weakref.proxy(solver)  # the solver owns this: a cycle would keep its memory
         system = solver.system
         self.pressure, self._gradient = (system.zeros(system.size, wp.float64) for _ in range(2))
         steps = np.repeat(system._scale[::-1][: system.grid.dimension], 2)
@@ -132,7 +133,7 @@ class Adjoint:
         return system.zeros(system.bricks.directions * system.size, wp.float64)
 
     def keep(self) -> Kept:
-        """Of the frame just solved."""
+        """What the backward pass of the frame just solved needs."""
         solver = self._solver
         moving = tuple(self._clone(array) for array in self._moving())
         return Kept(solver.frames, solver.solids, self._clone(solver.last_pressure), moving)
@@ -146,12 +147,12 @@ class Adjoint:
         return (moving.kinds, fluid, moving.phi, moving.shares) if moving else ()
 
     def solve(self, kept: Kept, density: arrays.Array | None, weight: arrays.Array, kind: str) -> None:
-        """The adjoint pressure of a frame, from the gradient with respect to its pressure; ``kind``: of both arrays.
-        ``density``: None where there are coefficients of faces.
+        """Solves for the adjoint pressure of a frame. ``weight`` is dL/d(pressure); ``density`` is None if there are
+        coefficients of faces; ``kind`` is that of both arrays (``arrays.Adopted``).
 
         Raises:
-            RuntimeError: the solids changed since.
-            SolveError: it did not converge.
+            RuntimeError: the solids changed since the frame.
+            SolveError: the adjoint solve did not converge.
         """
         solver, system = self._solver, self._solver.system
         frame, solids = kept.frame, kept.solids
@@ -195,7 +196,7 @@ class Adjoint:
         return self._gradient
 
     def rhs_gradient(self, kind: str) -> wp.array:
-        """[N] dL/d(right-hand side), likewise: the adjoint pressure, of a stretched grid times the volumes."""
+        """[N] dL/d(right-hand side) of the same frame: the adjoint pressure, on a stretched grid times the volumes."""
         system = self._solver.system
         if system.volume is None:
             return self.pressure
@@ -205,7 +206,7 @@ class Adjoint:
         return self._gradient
 
     def share_gradient(self, kept: Kept, kind: str) -> None:
-        """dL/d(shares) or dL/d(coefficients) of all faces, which ``unpack_faces`` gives out; likewise."""
+        """Finds dL/d(shares) or dL/d(coefficients) of all faces of the same frame, for ``unpack_faces`` to give out."""
         solver, system = self._solver, self._solver.system
         kinds, phi, _ = system.assembled_from
         geometry = [system.cell_across, system.side, system.bricks.leaf_size, self._scale, system.geometry]
@@ -216,8 +217,8 @@ class Adjoint:
             launch_threads(kernels.by_share, system.size, inputs, system.device)
 
     def unpack_faces(self, axis: int, target: Any, kind: str) -> None:
-        """Writes an axis' part of that into an array of faces, of Torch's or Warp's. Both ends of a periodic axis are
-        one face, whose gradient is that of its first entry."""
+        """Writes what ``share_gradient`` found for the faces across an axis into a Torch or Warp array. Both ends of a
+        periodic axis are one face: its first entry gets the gradient, its last 0."""
         solver, system = self._solver, self._solver.system
         N, length = system.size, solver.grid.shape[axis]
         before = (slice(None),) * (len(solver.lead) + axis)
@@ -231,14 +232,14 @@ class Adjoint:
                 target[(*before, slice(length, length + 1))].zero_()
 
     def add(self, vector: wp.array, total: wp.array) -> None:
-        """total [shape], of Warp's, += vector [N]."""
+        """Adds vector [N] to the Warp array total [shape]."""
         solver, part = self._solver, wp.empty_like(total)
         with off_tape(), everywhere(solver.many):
             solver.staging.unpack(self._adopt(part, "gradient"), vector)
         self._add(part, total)
 
     def add_faces(self, axis: int, total: wp.array) -> None:
-        """total, faces across an axis, of Warp's, += what ``share_gradient`` found."""
+        """Adds what ``share_gradient`` found for the faces across an axis to the Warp array total."""
         part = wp.empty_like(total)
         self.unpack_faces(axis, part, "warp")
         self._add(part, total)
@@ -250,7 +251,7 @@ class Adjoint:
             wp.copy(total, sum_)
 
     def by_faces(self, kept: Kept, faces: tuple[torch.Tensor, ...]) -> list[torch.Tensor]:
-        """The gradients of all faces, as Torch has them, an array an axis."""
+        """The gradients of all faces as Torch tensors, one per axis."""
         import torch
 
         self.share_gradient(kept, "torch")
@@ -260,11 +261,11 @@ class Adjoint:
         return found
 
     def by_density(self, kept: Kept, like: torch.Tensor) -> torch.Tensor:
-        """dL/d(density), as Torch has it."""
+        """dL/d(density) as a Torch tensor."""
         return self._given(self.density_gradient(kept, "torch"), like)
 
     def by_rhs(self, like: torch.Tensor) -> torch.Tensor:
-        """dL/d(rhs), likewise."""
+        """dL/d(rhs) as a Torch tensor."""
         return self._given(self.rhs_gradient("torch"), like)
 
     def _given(self, vector: wp.array, like: torch.Tensor) -> torch.Tensor:
@@ -277,7 +278,7 @@ class Adjoint:
         return result
 
     def _frame(self, again: bool) -> Frame:
-        """One that takes the matrix and the preconditioner at hand (``again``), or renews them."""
+        """The adjoint frame that takes the matrix and the preconditioner at hand (``again``), or that renews them."""
         if again not in self._frames:
             self._frames[again] = self._solver.frame_for(self.pressure, renews=not again)
         return self._frames[again]

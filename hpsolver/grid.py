@@ -33,12 +33,12 @@ class Grid:
 
     Attributes:
         shape: cells per axis, 2 or 3 entries, each >= 1.
-        spacing: cell size per axis [length], same number of entries; of a stretched axis the mean.
+        spacing: cell size per axis [length], same number of entries; for a stretched axis the mean.
         boundary: (low side, high side) per axis, each one of ``BOUNDARIES``. ``wall``: no flux. ``open``: p = 0 on
             the face. ``periodic``: both sides of the axis.
         face_average: ``harmonic``, rho_f = 2 rho_i rho_j / (rho_i + rho_j) (arXiv 2605.13343), or ``arithmetic``,
             rho_f = (rho_i + rho_j) / 2 (usual for volume-of-fluid and level-set codes).
-        sizes: of each cell along each axis, if they are not all the same along one of them; else empty.
+        sizes: size of each cell along each axis, if some axis is stretched, with cells of different sizes; else empty.
     """
 
     shape: tuple[int, ...]
@@ -61,13 +61,13 @@ class Grid:
 
     @property
     def aspect(self) -> float:
-        """The longest side of a cell over its shortest, of the flattest cell."""
+        """The longest side over the shortest, of the flattest cell."""
         sizes = [self.sizes_of(axis) for axis in range(self.dimension)]
         return max(max(a) / min(b) for a, b in itertools.permutations(sizes, 2))
 
     @property
     def typical(self) -> tuple[float, ...]:
-        """Cell size per axis by which leaves and coarse levels are shaped: of a stretched axis the geometric mean."""
+        """Cell size per axis that shapes leaves and coarse levels; for a stretched axis the geometric mean."""
         if not self.sizes:
             return self.spacing
         return tuple(math.exp(math.fsum(map(math.log, h)) / len(h)) for h in self.sizes)
@@ -134,7 +134,7 @@ def _spacing(spacing: Any, shape: tuple[int, ...]) -> tuple[tuple[float, ...], t
 
 
 def _sizes(axis: int, given: Any, n: int) -> tuple[float, ...]:
-    """Of the cells along an axis, from a number or as many as there are cells."""
+    """Sizes of the n cells along an axis, from one number or from n."""
     one = isinstance(given, Real) or isinstance(given, str) or np.ndim(given) != 1
     sizes = (given,) * n if one else tuple(given)
     if len(sizes) != n:

@@ -67,7 +67,7 @@ class Status(enum.IntEnum):
 
 
 NAMED = 8
-"""Worlds that a message names."""
+"""The most worlds that a message names."""
 
 
 class SolveError(RuntimeError):
@@ -81,24 +81,23 @@ class StepInfo:
     Attributes:
         status: how it ended.
         iterations: PCG iterations, fallback included.
-        residual: ||b - A p|| / ||b|| in the solver's ``norm``, recomputed in double precision; b after projection. 0
-            for a zero right-hand side, NaN when the input was unusable. Of the pressure before it is rounded to the
-            dtype of the output.
-        output_residual: the same in the 2-norm, of the pressure as it was returned. In float32 it is, like that of any
-            exact solution, larger: 5e-5 with bubbles 1000:1 at 128x64.
-        rhs_mean_removed: mean taken from the right-hand side where no side is open (of several fluid regions, the
-            largest in magnitude); 0 where nothing had to be removed.
-        rhs_share_removed: 2-norm of what was taken from the right-hand side, over that of all of it. Near 0 for the
-            divergence of a closed flow; 1 for a constant.
-        bad_cells, first_bad_cell: how many fluid cells held a density or right-hand side that is none, and the index of
-            the first, in row-major order; 0 and None. With ``on_bad_density="clamp"`` the frame may be good all the
-            same.
+        residual: ||b - A p|| / ||b|| in the solver's ``norm``, recomputed in double precision; b is the right-hand side
+            without the removed mean. 0 for a zero right-hand side, NaN if the input was unusable. p is the pressure
+            before it is rounded to the dtype of the output.
+        output_residual: the same in the 2-norm, for the pressure as it was returned. Rounding to float32 makes it
+            larger, as for any exact solution: 5e-5 with bubbles 1000:1 at 128x64.
+        rhs_mean_removed: mean taken from the right-hand side over a fluid region without an open side (the largest in
+            magnitude, if there are several such regions); 0 if nothing had to be removed.
+        rhs_share_removed: 2-norm of what was taken from the right-hand side, over the 2-norm of all of it. Near 0 for
+            the divergence of a closed flow; 1 for a constant.
+        bad_cells, first_bad_cell: number of fluid cells with an unusable density or right-hand side, and index of the
+            first in row-major order; 0 and None if there are none. With ``on_bad_density="clamp"`` the frame may be
+            good all the same.
         preconditioner: name of the one that finished the solve.
         fallback: True when the chosen preconditioner failed or was slow, in this frame or not long ago, and its
             fallback took over.
         timings: milliseconds, ``update`` (assembly and preconditioner), ``solve`` and ``total``.
-        hints: sentences on what may lie behind a frame that did not converge, or that answers something else than was
-            asked.
+        hints: sentences on why a frame may not have converged, or why its pressure may not be what was asked for.
     """
 
     status: Status

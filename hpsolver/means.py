@@ -18,14 +18,15 @@ if TYPE_CHECKING:
 
 
 class RegionMeans:
-    """What is taken out of vectors [N], for the problem to be solvable and its solution to be one.
+    """Subtracts means over singular regions from vectors [N]: from the right-hand side, so that the problem is
+    solvable, and from the pressure, so that its solution is unique.
 
     Args:
         label: [N] ``Regions.label`` in brick order; at least one region.
     """
 
     def __init__(self, system: System, regions: Regions, label: np.ndarray):
-        self._system = weakref.proxy(system)  # which owns this: a cycle would keep its memory
+        self._system = weakref.proxy(system)  # the system owns this: a cycle would keep its memory
         self._count = regions.count
         lists = {name: system.on_device(values) for name, values in regions.chunks(label).items()}
         self._region, self._cells, self._start = lists["region"], lists["cells"], lists["start"]
@@ -44,7 +45,7 @@ class RegionMeans:
         self._subtract(x, self._pressure_mean)
 
     def means(self) -> tuple[np.ndarray, np.ndarray]:
-        """([regions] what ``project_rhs`` took last, [regions] cells); waits for the device."""
+        """([regions] means that ``project_rhs`` took last, [regions] numbers of cells); waits for the device."""
         return self._mean.numpy(), self._size.numpy()
 
     def _subtract(self, vector: wp.array, mean: wp.array) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class MovingFluid:
-    """What changes from frame to frame, and what of it the solver asks (``hpsolver.kernels.connectivity``).
+    """What changes from frame to frame, and the regions found from it (``hpsolver.kernels.connectivity``).
 
     Args:
         shares: faces have shares of their own (``Solver.step``: ``fraction``, or coefficients of faces).
@@ -26,14 +26,14 @@ class MovingFluid:
         inside: [N] uint8, 1 for cells of the grid, 0 for padding.
         resting: [N] uint8, cells that are solid in every frame, and padding.
         kinds, phi: [N], see ``hpsolver.kernels.assembly``.
-        shares: [directions * N] fp64, or a dummy; ``share_of``: its directions.
-        region, label, parent, pieces, pinned: [N]; piece_count, only: [leaves].
-        mean, size: [N], of the last right-hand side at the roots of singular regions, and their cells.
+        shares: [directions * N] fp64, or a dummy; ``share_of``: its part [N] for each direction.
+        region, label, parent, pieces, pinned: [N]; piece_count, only: [leaves]; see ``hpsolver.kernels.connectivity``.
+        mean, size: [N], at the root cell of each singular region the mean of its last right-hand side, and its cells.
     """
 
     def __init__(self, system: System, resting: np.ndarray, shares: bool):
         N, leaves = system.size, system.leaves
-        self._system: System = weakref.proxy(system)  # which owns this: a cycle would keep its memory
+        self._system: System = weakref.proxy(system)  # the system owns this: a cycle would keep its memory
         self.inside = system.on_device((system.bricks.cell >= 0).astype(np.uint8))
         self.resting = table(wp.array(resting, dtype=wp.uint8, device=system.device))
         self.kinds = wp.array(1 - resting, dtype=wp.uint8, device=system.device)
@@ -49,7 +49,7 @@ class MovingFluid:
         self._find, self._means = connectivity(system.shape), means(system.shape)
 
     def find(self) -> None:
-        """Records: what hangs together, after the assembly."""
+        """Records, after the assembly: finds the connected regions."""
         system, leaves, only = self._system, self._system.leaves, self.only
         forest = [self.label, self.parent, self.linked, self.leaks]
         operator = [system.used, system.fluid, system.conductance, system.leak]
@@ -79,7 +79,7 @@ class MovingFluid:
         launch(self._means.subtract, slots, [*inputs, self.size, mean], device)
 
     def unusable(self, largest_share: float) -> np.ndarray:
-        """[N] bool: the signed distance is no number, or a face's share out of its range; waits for the device."""
+        """[N] bool: cells whose signed distance is not a number, or with a share out of range; waits for the device."""
         bad: np.ndarray = self.kinds.numpy() == UNUSABLE
         if self.share_of:
             shares = self.shares.numpy().reshape(-1, len(bad))
@@ -87,7 +87,7 @@ class MovingFluid:
         return bad
 
     def means(self) -> tuple[np.ndarray, np.ndarray]:
-        """([regions] what ``project_rhs`` took last, [regions] cells); waits for the device."""
+        """([regions] means that ``project_rhs`` took last, [regions] numbers of cells); waits for the device."""
         region = self.region.numpy()
         roots = np.flatnonzero(region == np.arange(len(region)))
         return self.mean.numpy()[roots], self.size.numpy()[roots].astype(np.float64)

@@ -14,14 +14,14 @@ from .bricks import Bricks, color_nodes, folded
 
 @dataclass(frozen=True)
 class NodeBricks:
-    """Bricks of ``size`` nodes of a lower lattice (``Bricks``: its nodes are the leaves), partial at the ends of axes.
+    """Bricks of ``size`` nodes of a lower lattice, partial at the ends of axes. The nodes of ``Bricks`` are its leaves.
 
     Attributes:
         cells: cells of a brick per axis, 3 entries, times ``bricks.weakness``.
-        counts, coordinates, neighbor, side: of the bricks, as in ``Bricks``.
-            extent, local: nodes of a brick per axis, and [size, 3] where in the brick each position is.
+        counts, coordinates, neighbor, side: as in ``Bricks``, for these bricks.
+        extent, local: nodes of a brick per axis, and [size, 3] where in the brick each position is.
         members: [bricks, size] int32, node at each position, -1 for none. The longest axis is slowest.
-        inside: [size, directions] int32, position of the neighbour in the same brick, -1 where it would leave it.
+        inside: [size, directions] int32, position of the neighbour in the same brick, -1 if it lies outside.
     """
 
     cells: tuple[float, ...]
@@ -70,7 +70,7 @@ class NodeBricks:
 
 
 def group_nodes(lower: Bricks | NodeBricks, size: int, cells: Sequence[float], periodic: Sequence[bool]) -> NodeBricks:
-    """Groups the nodes of ``lower``, of ``cells`` cells each, in bricks of ``size`` nodes, a power of two."""
+    """Groups the nodes of ``lower``, of ``cells`` cells per axis, into bricks of ``size`` nodes, a power of two."""
     directions, counts = lower.directions, lower.counts
     extent = _extent(size, cells, counts, range(3 - directions // 2, 3))
     upper = tuple(-(-n // e) for n, e in zip(counts, extent, strict=True))
@@ -114,7 +114,7 @@ def group_nodes(lower: Bricks | NodeBricks, size: int, cells: Sequence[float], p
 
 
 def _extent(size: int, cells: Sequence[float], counts: Sequence[int], axes: range) -> tuple[int, int, int]:
-    """Nodes per axis: the shortest side is doubled, of those that have more nodes if there are any."""
+    """Nodes of a brick per axis: doubles the shortest side, if possible one along which there are more nodes."""
     extent = [1, 1, 1]
     while math.prod(extent) < size:
         axis = min(axes, key=lambda a: (extent[a] >= counts[a], cells[a] * extent[a]))

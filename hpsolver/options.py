@@ -71,7 +71,7 @@ def check_solid(mask: Any, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def check_spreads(preconditioner: Preconditioner) -> None:
-    """Raises ValueError: it does not say that all of its launches may go to many worlds."""
+    """Raises ValueError: the preconditioner does not say that all of its launches may go to many worlds."""
     if not preconditioner.spreads:
         raise ValueError(
             f"preconditioner {preconditioner.name!r} is not known to work in many worlds: all that it launches must go "
@@ -80,7 +80,7 @@ def check_spreads(preconditioner: Preconditioner) -> None:
 
 
 def check_moves(preconditioner: Preconditioner) -> None:
-    """Raises ValueError: it cannot follow a fluid that changes every frame."""
+    """Raises ValueError: the preconditioner cannot follow a fluid that changes every frame."""
     if not preconditioner.moves:
         able = ", ".join(name for name in NAMES if make(name).moves)
         raise ValueError(

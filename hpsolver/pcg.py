@@ -1,8 +1,8 @@
 """Preconditioned conjugate gradients on the device, as kernels to be captured.
 
 The frame is two nested loops, both with their test on the device. The inner one is PCG on the recurrence residual. The
-outer one recomputes the TRUE residual b - A x in double precision: only that can say "converged"; if the recurrence
-was too optimistic it starts another cycle of PCG from the true residual, and if that no longer helps it says so.
+outer one recomputes the TRUE residual b - A x in double precision, which alone decides on convergence. If the
+recurrence was too optimistic, it starts another cycle of PCG from the true residual, until that no longer helps.
 Preconditioning by deflation (A-DEF2; Tang, Nabben, Vuik, Erlangga, J. Sci. Comput. 39, 2009) needs a start vector for
 each cycle, which the preconditioner adds.
 """
@@ -23,26 +23,26 @@ from .preconditioners.base import Preconditioner
 from .system import System
 
 Loop = Callable[[wp.array, Callable[[], None]], None]
-"""Runs or records ``body`` while the int32 condition on the device is not zero: ``wp.capture_while`` or like it."""
+"""A function like ``wp.capture_while``: runs or records a body while the int32 condition on the device is not zero."""
 
 CYCLE_REDUCTION = {wp.float32: 1e-3, wp.float64: 1e-13}
-"""How far one cycle may follow the recurrence before the true residual is due, by Krylov type."""
+"""Factor by which one cycle may reduce the recurrence residual before the true one is checked, by Krylov type."""
 
 NORMS = ("l2", "max")
-"""What a tolerance may be on: the 2-norm of the residual over the fluid, or its largest entry."""
+"""Norms that a tolerance may be in: the 2-norm of the residual over the fluid, or its largest entry."""
 
 DOUBTFUL_PAUSE = 64
-"""Frames that the fallback of a doubtful preconditioner begins."""
+"""Frames that begin with the fallback, if the preconditioner is doubtful (``Preconditioner.doubtful``)."""
 
 WORTH_SHARING = 200
-"""Iterations from which on a frame's budget is shared between a preconditioner and its fallback."""
+"""Fewest ``max_iterations`` that are shared between a preconditioner and its fallback."""
 
 
 def first_limit(max_iterations: int, preconditioner: Preconditioner, fallback: Preconditioner | None) -> int:
-    """Iterations after which a preconditioner is too slow, and its (bound) fallback is tried.
+    """Iterations after which a preconditioner counts as too slow, and its (bound) fallback is tried.
 
-    They are its ``patience``, at most half of a frame's; or all, where the fallback is a diagonal, which would not mend
-    slowness, or where there are too few to share.
+    These are its ``patience``, at most half of ``max_iterations``. They are all iterations if the fallback is a
+    diagonal, which would not be faster, or if there are too few to share.
     """
     if not remembers(fallback) or max_iterations < WORTH_SHARING:
         return max_iterations
@@ -50,7 +50,7 @@ def first_limit(max_iterations: int, preconditioner: Preconditioner, fallback: P
 
 
 def remembers(fallback: Preconditioner | None) -> bool:
-    """Whether frames begin with the fallback for a while after it was needed: not with a diagonal."""
+    """Whether frames begin with the fallback for a while after it was needed; not if it is a diagonal."""
     return fallback is not None and fallback.pointwise is None
 
 
@@ -60,10 +60,10 @@ class ConjugateGradients:
     Args:
         system: the assembled problem.
         tolerance: on the true relative residual.
-        max_iterations: of a frame.
-        first_limit: of them, those that the chosen preconditioner may use before its fallback takes over.
+        max_iterations: the most iterations of one frame.
+        first_limit: the most that the chosen preconditioner may use before its fallback takes over.
         absolute: tolerance in the caller's units, 0 for none.
-        norm: that the tolerances are in, one of ``NORMS``.
+        norm: the norm that the tolerances are in, one of ``NORMS``.
 
     Attributes:
         x: [N] fp64 iterate, in units where ||b|| = 1; of zero mean over each singular region whenever it is judged.
@@ -114,14 +114,14 @@ class ConjugateGradients:
         self._check()
 
     def renew(self, preconditioner: Preconditioner, fallback: Preconditioner | None, loop: Loop) -> None:
-        """Records: the preconditioner's update, but while it pauses; before ``begin``."""
+        """Records, before ``begin``: the preconditioner's update, unless it pauses and the fallback begins."""
         if not remembers(fallback):
             preconditioner.update()
             return
         device = self.system.device
 
         def update() -> None:
-            launch_threads(iterate.clear, 1, [self.first], device)  # it is being done
+            launch_threads(iterate.clear, 1, [self.first], device)  # so that the loop runs once
             preconditioner.update()
 
         launch_threads(control.choose, 1, [self.counter, self.first], device)
@@ -140,7 +140,7 @@ class ConjugateGradients:
             loop(self.rescue, lambda: self._rescue(fallback, loop))
 
     def forget(self, doubtful: bool) -> None:
-        """Lets the chosen preconditioner begin the next frame, or, if that is ``doubtful``, its fallback some."""
+        """Lets the chosen preconditioner begin the next frame, or, if it is ``doubtful``, its fallback the next few."""
         counter = self.counter.numpy()
         counter[S.PAUSE] = counter[S.LAST_PAUSE] = DOUBTFUL_PAUSE if doubtful else 0
         self.counter.assign(counter)
@@ -148,7 +148,7 @@ class ConjugateGradients:
     def _rescue(self, fallback: Preconditioner, loop: Loop) -> None:
         inputs = [self.state, self.counter, self.outer, self.rescue]
         launch_threads(control.start_fallback, 1, inputs, self.system.device)
-        # What the failed one left, NaN perhaps, where its successor has no fluid and writes nothing.
+        # Where there is no fluid the fallback may write nothing, and the failed one may have left NaN.
         launch_threads(iterate.clear, self.system.size, [self.z], self.system.device)
         fallback.update()
         self._residual()
@@ -162,10 +162,10 @@ class ConjugateGradients:
         launch(iterate.finish, system.slots, inputs, system.device)
 
     def load(self, preconditioner: Preconditioner) -> None:
-        """Runs what a rescue records, once, on whatever is there: that loads its kernels, as a capture needs."""
+        """Runs once what a rescue records, on whatever data is there, since a capture needs its kernels loaded."""
         self._rescue(preconditioner, lambda condition, body: body())
         device = self.system.device
-        launch_threads(iterate.clear, self.system.size, [self.z], device)  # of no fluid, one may write nothing
+        launch_threads(iterate.clear, self.system.size, [self.z], device)  # without fluid it may write nothing
         launch_threads(control.no_frame, 1, [self.counter], device)
 
     def round(self, pressure: wp.array) -> wp.array:

@@ -22,19 +22,19 @@ from .stretched import distances
 class Projection:
     """Takes the divergence out of staggered velocities, with the faces, sides, solids and surface of a solver.
 
-    A velocity is one array an axis, float32 or float64, of any kind that ``Solver.step`` takes; that of axis a has
-    ``shape`` but one entry more along a: entry k is the velocity through the low face of cell k. At walls and at faces
-    of solid cells it is what the caller says, inflow or a moving solid's for instance, and stays; between cells of air
-    too. Both ends of a periodic axis are one face: its first entry counts, its last is written as a copy.
+    A velocity is one array per axis, float32 or float64, of any kind that ``Solver.step`` takes. The array of axis a
+    has ``shape`` but one entry more along a: entry k is the velocity through the low face of cell k. At walls, at faces
+    of solid cells and between cells of air it keeps the caller's values, an inflow or a moving solid's velocity for
+    instance. Both ends of a periodic axis are one face: its first entry counts, its last is written as a copy.
 
     After ``project`` the divergence of each fluid cell is the residual of the solve there, to rounding: the gradient is
-    taken with the matrix's own conductances. Where faces have open fractions, that is the divergence of what flows
-    through the open parts, and through the closed ones with the velocity of their walls.
+    taken with the matrix's own conductances. If faces have open fractions, this divergence counts the flow through the
+    open parts, and through the closed parts the velocity of their walls.
 
-    Of many ``worlds`` every array has a first axis of that length.
+    With many ``worlds`` every array has a first axis of that length.
 
     Args:
-        solver: its solids may change between projections.
+        solver: solves for the pressure; its solids may change between projections.
 
     Raises:
         ValueError: the solver is one of several ranks (``distributed``).
@@ -71,9 +71,9 @@ class Projection:
         """Makes ``velocity`` free of divergence, in place.
 
         Args:
-            velocity: one array an axis, see the class.
+            velocity: one array per axis, see the class.
             density, solid, air, surface, fraction: as for ``Solver.step``.
-            walls: velocity of what closes the rest of each face, one array an axis, where ``fraction`` says so; None
+            walls: with ``fraction``, the velocity of what closes the rest of each face, one array per axis; None: it
                 is at rest.
             out: [shape], where to write the impulse. Required inside a capture, as in ``Solver.step``.
 
@@ -113,16 +113,16 @@ class Projection:
         fraction: Sequence[Array] | None = None,
         out: Array | None = None,
     ) -> Array:
-        """Makes a velocity at the centres of cells nearly free of divergence, in place: an approximate projection, that
-        of its means at faces (``collocated``), second order in the cells' size where it is smooth.
+        """Makes a velocity at the centres of cells nearly free of divergence, in place. Projects its means at faces
+        (``collocated``): an approximate projection, second order in the cell size where the velocity is smooth.
 
         Args:
-            velocity: one array [shape] an axis. In solid cells it is the solid's own, and stays; into air the caller
-                extends it. Through walls nothing flows; at open sides it is the next cell's.
+            velocity: one array [shape] per axis. In solid cells it is the solid's own, and stays; the caller extends
+                it into air. Nothing flows through walls; the flow at an open side is that of the cell next to it.
             density, solid, air, surface, fraction, out: as for ``project``.
 
         Returns:
-            The impulse, as ``project``. What the means at faces become is exactly free of divergence.
+            The impulse, as ``project``. The projected means at faces are exactly free of divergence.
 
         Raises:
             TypeError, ValueError, RuntimeError: as ``project``.
@@ -142,8 +142,8 @@ class Projection:
         walls: Sequence[Array] | None = None,
         out: Array | None = None,
     ) -> Array:
-        """The divergence of each cell, [shape]: ``out``, float64, or a new array of the velocity's kind. In solid cells
-        and in air too, where it means nothing."""
+        """The divergence of each cell, [shape]: ``out``, float64, or a new array of the velocity's kind. It is given in
+        solid cells and in air too, where it means nothing."""
         solver = self.solver
         adopted = self._adopt(velocity, "velocity")
         if out is None:
@@ -157,13 +157,13 @@ class Projection:
         return out
 
     def launch(self, kernel: wp.Kernel, inputs: list[object], threads: tuple[int, ...] | None = None) -> None:
-        """One thread a cell, or other ``threads``, in every world."""
+        """Launches a kernel with one thread per cell, or with ``threads``, in every world."""
         with everywhere(self.solver.many):
             launch_threads(kernel, threads or self._shape, inputs, self.solver.device)
 
     @staticmethod
     def _faces_of(solver: Solver) -> list[object]:
-        """``hpsolver.kernels.projection.Faces``, in their order."""
+        """The members of ``hpsolver.kernels.projection.Faces``, in order."""
         system, moving = solver.system, solver.system.moving
         shared = moving is not None and bool(moving.share_of)
         flags = [system.size, int(moving is not None), int(shared), int(solver.coefficients == "density")]
@@ -190,7 +190,7 @@ class Projection:
     def _through(
         self, velocity: list[wp.array], fraction: Sequence[Array], walls: Sequence[Array] | None
     ) -> list[wp.array]:
-        """What flows through faces that are open in part."""
+        """The flow through partly open faces."""
         device = self.solver.device
         if not self._flux:
             self._flux, self._rest = (
@@ -225,7 +225,7 @@ class Projection:
         return self.on_three_axes(adopted, self.solver.grid.faces(axis))
 
     def on_three_axes(self, adopted: arrays.Adopted, shape: tuple[int, ...], dtype: type | None = None) -> wp.array:
-        """An array of the caller's as kernels see it, [x, y, z], after the axis of worlds."""
+        """A caller's array as kernels see it: [x, y, z], after the axis of worlds if there is one."""
         strides = adopted.strides[:1] * self._missing + adopted.strides
         view = wp.array(
             ptr=adopted.pointer,
@@ -237,7 +237,7 @@ class Projection:
         return self._own(view)
 
     def ours_on_three_axes(self, array: wp.array) -> wp.array:
-        """The same of an array of ours."""
+        """The same for an array of our own."""
         axes = array.shape[len(self._lead) :]
         return self._own(array.reshape((*self._lead, *[1] * (3 - len(axes)), *axes)))
 
@@ -254,7 +254,7 @@ class Projection:
         return arrays.Adopted(adopted.pointer, adopted.strides, adopted.owner, adopted.kind, "float64")
 
     def give_back(self, given: Sequence[Array], adopted: list[arrays.Adopted]) -> None:
-        """Into NumPy arrays, whose copies lie on a GPU."""
+        """Copies results into the caller's NumPy arrays, if the solver worked on copies on a GPU."""
         for array, mine in zip(given, adopted, strict=True):
             if mine.kind == "numpy" and self.solver.device.is_cuda:
                 np.copyto(array, mine.owner.numpy())

@@ -45,7 +45,7 @@ class Regions:
 def find_regions(grid: Grid, solid: np.ndarray | None) -> Regions:
     """Labels the fluid cells' connected components and keeps the singular ones.
 
-    Walls between cells are solid cells; a periodic axis joins its ends.
+    Only solid cells separate regions; a periodic axis joins its ends.
     """
     fluid = np.ones(grid.shape, dtype=bool) if solid is None else ~solid
     number = np.arange(grid.cells).reshape(grid.shape)
@@ -82,7 +82,7 @@ def find_pieces(bricks: Bricks, fluid: np.ndarray) -> np.ndarray:
 
 
 def pocket_cells(label: np.ndarray, pinned: np.ndarray) -> np.ndarray:
-    """[N] bool: cells of pockets, by their ``label`` and ``pinned_cells``."""
+    """[N] bool: the cells of pockets, from ``label`` and from ``pinned``, the result of ``pinned_cells``."""
     pocket: np.ndarray = (label >= 0) & np.isin(label, label[pinned > 0])
     return pocket
 
@@ -90,8 +90,8 @@ def pocket_cells(label: np.ndarray, pinned: np.ndarray) -> np.ndarray:
 def pinned_cells(bricks: Bricks, label: np.ndarray) -> np.ndarray:
     """[N] uint8: the first cell of each *pocket*, a singular region that makes its leaf's matrix singular.
 
-    A pocket lies inside a single leaf and is not linked to itself across a periodic axis: that link's conductance is on
-    the leaf's diagonal, but its coupling is none of the leaf's own.
+    A pocket lies inside a single leaf and is not linked to itself across a periodic axis: such a link adds to the
+    diagonal of the leaf's matrix but not to its other entries, so that matrix is not singular.
 
     Args:
         label: [N] ``Regions.label`` in brick order.
@@ -109,7 +109,7 @@ def pinned_cells(bricks: Bricks, label: np.ndarray) -> np.ndarray:
 
 
 def _wrapped(bricks: Bricks, label: np.ndarray, regions: int) -> np.ndarray:
-    """[regions] bool: the region has a face that joins two cells of one leaf from outside."""
+    """[regions] bool: a face of the region joins two cells of one leaf across a periodic axis."""
     itself = (bricks.neighbor == np.arange(bricks.leaves)[:, None]) & (bricks.side == INTERIOR)
     if not itself.any():
         return np.zeros(regions, dtype=bool)
@@ -124,8 +124,8 @@ def _wrapped(bricks: Bricks, label: np.ndarray, regions: int) -> np.ndarray:
 
 
 def components(count: int, pairs: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
-    """[count] smallest number in each one's connected component; ``pairs`` are the links. Labels take the smaller of
-    two linked roots and are followed to their own root, until nothing changes."""
+    """[count] smallest number in the connected component of each node; ``pairs`` are the links. The larger of two
+    linked roots is put under the smaller, and labels are followed to their roots, until nothing changes."""
     low, high = (np.concatenate(ends) for ends in zip(*pairs, strict=True))
     parent = np.arange(count)
     while True:

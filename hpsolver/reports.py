@@ -17,12 +17,12 @@ from .worlds import Worlds
 
 
 class Reports:
-    """What the last frame left on the device, as ``StepInfo`` or, of many worlds, ``WorldsInfo``.
+    """What the last frame left on the device, as ``StepInfo`` or, for many worlds, ``WorldsInfo``.
 
     Args:
         pressure: [N] fp64, the frame's result before it is rounded.
-        names: of the preconditioner and of its fallback.
-        many: the worlds, None for one.
+        names: the preconditioner's and its fallback's.
+        many: the worlds; None: there is only one.
     """
 
     def __init__(
@@ -39,23 +39,23 @@ class Reports:
         self._number = 0
 
     def forget(self) -> None:
-        """Another frame has been solved."""
+        """Forgets the report, since another frame has been solved."""
         self._last = None
         self.close()
 
     def close(self) -> None:
-        """The device is about to be used otherwise: the report at hand stays, but those of single worlds are gone."""
+        """To be called before the device's arrays change: the report at hand stays, those of single worlds are gone."""
         self._number += 1
 
     def last(self, rounded: bool, anew: bool) -> StepInfo:
-        """Of the last frame; ``anew``: also if there is one at hand, since the frame may have been replayed."""
+        """The last frame's report; ``anew``: read again even if there is one, as the frame may have been replayed."""
         if self._last is None or anew:
             self.close()
             self._last = self.read(rounded)
         return self._last
 
     def read(self, rounded: bool) -> StepInfo:
-        """Of what is on the device, for which it waits; ``rounded``: the pressure was returned in single precision."""
+        """Reads the report; waits for the device. ``rounded``: the pressure was returned in single precision."""
         if self._many:
             return cast(StepInfo, self._of_worlds(self._many, rounded))  # see Solver.info
         return self._of_one(rounded)

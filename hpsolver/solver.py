@@ -37,7 +37,7 @@ Kind = TypeVar("Kind")
 """An array comes back as the kind of array that went in."""
 
 Coefficients = Array
-"""A density, or a tuple of one array of faces an axis."""
+"""A density, or a tuple of arrays of faces, one per axis."""
 
 
 class Solver:
@@ -45,25 +45,25 @@ class Solver:
 
     Args:
         shape: cells per axis, 2 or 3 of them.
-        worlds: how many grids of this shape each ``step`` solves, by launches as many as for one; every array then has
-            a first axis of that length. A world gets, bit for bit, what it would get alone. None: one, no such axis.
+        worlds: how many grids of this shape each ``step`` solves, with as many launches as for one; every array then
+            has a first axis of that length. Each world gets, bit for bit, what it would get alone. None: one grid.
         spacing: cell size [length], one number, or per axis a number or the sizes of its cells. On a stretched grid
-            A, b and the tolerance are of the equation times each cell's volume over the mean volume.
+            each cell's equation is multiplied by its volume over the mean volume, for A, b and the tolerance.
         boundary: ``wall`` (no flux), ``open`` (p = 0 on the face) or ``periodic``: one word, or per axis a word or a
             (low, high) pair.
         face_average: density of a face, ``harmonic`` or ``arithmetic``.
-        preconditioner: a name (``hpsolver.preconditioners.NAMES``), a ``Preconditioner``, or ``auto``: what is fastest
-            in most cases: ``multigrid``, or ``schwarz`` on tiny 2D grids and flat cells. One that fails or is slow
-            gives way to its fallback within the frame. If that is ``schwarz``, it begins the next frames too: 8, then
-            twice as many each time, at most 256, until the chosen one solves a frame again.
+        preconditioner: a name (``hpsolver.preconditioners.NAMES``), a ``Preconditioner``, or ``auto``, the fastest in
+            most cases: ``multigrid``, or ``schwarz`` on tiny 2D grids and flat cells. One that fails or is slow gives
+            way to its fallback within the frame. A fallback to ``schwarz`` also begins the next 8 frames, twice as many
+            each time it is needed again, at most 256, until the chosen one solves a frame.
         tolerance: on the TRUE residual, ||b - A p|| <= tolerance ||b||, in (0, 1); 0 with an ``absolute_tolerance``.
-        max_iterations: >= 0. From 200 on, a preconditioner whose fallback is ``schwarz`` may use half of them,
-            ``multigrid`` 50 in 2D and 100 in 3D; then that one goes on from the best iterate.
+        max_iterations: >= 0. If 200 or more, a preconditioner whose fallback is ``schwarz`` may use half of them,
+            ``multigrid`` 50 in 2D and 100 in 3D; then ``schwarz`` goes on from the best iterate.
         precision: ``mixed`` (double-precision Krylov vectors, single-precision preconditioner), ``float64`` or
             ``float32`` (single-precision Krylov vectors with restarts from the double-precision residual).
         warm_start: start from the last frame's pressure.
         absolute_tolerance: ||b - A p|| up to this is good too, in the units of ``rhs``; in [0, 1e100).
-        norm: of both tolerances, ``l2``, the 2-norm over the fluid, or ``max``, the largest entry.
+        norm: norm of both tolerances, ``l2``, the 2-norm over the fluid, or ``max``, the largest entry.
         coefficients: what ``step`` takes first, a ``density``, or the coefficients of ``faces``, 1 / rho_f.
         on_bad_density: what to do with a fluid cell whose density is not a positive finite number: ``refuse`` the frame
             (``info.status``), or ``clamp`` it to the smallest good one across its faces, if it has one.
@@ -76,13 +76,13 @@ class Solver:
     fixed buffers, so any array of the right shape will do each time.
 
     A Solver is for one thread at a time. Several, each in its own thread, may run at once, but not while one does its
-    first ``step``, or the first after ``set_solid``: a capture records what any thread launches.
+    first ``step``, or the first after ``set_solid``: its capture would record what other threads launch.
 
-    After a first ``step``, further ones may be recorded into a graph of the caller's (``wp.ScopedCapture``, also within
+    After a first ``step``, further ones may be recorded into the caller's graph (``wp.ScopedCapture``, also within
     ``wp.capture_while``); ``info`` then reads what the last replay left. Solver and arrays must outlive that graph.
     """
 
-    _in_layers = False  # of bricks, partial sums are (``distributed``)
+    _in_layers = False  # whether partial sums are by layers of bricks (``distributed``)
 
     def __init__(
         self,
@@ -149,8 +149,8 @@ class Solver:
         self.staging = Staging(self.system)
         self.local = self.grid  # what the caller's arrays cover
         self._rounds = False  # the last pressure went out in single precision
-        self._recorded: list[object] = []  # what the caller's graphs need of us
-        self.frames = self.assembled = self.solids = 0  # frames solved; whose matrix is here; times prepared anew
+        self._recorded: list[object] = []  # keeps alive what the caller's graphs use
+        self.frames = self.assembled = self.solids = 0  # frames solved; the one whose matrix is here; preparations
 
     @overload
     def step(self, density: Coefficients, rhs: Kind, *, out: None = None, **moving: Unpack[Moving]) -> Kind: ...
@@ -173,26 +173,26 @@ class Solver:
 
         Args:
             density: [shape] > 0, float32 or float64; ignored in solid cells and in air. With ``coefficients="faces"``
-                instead 1 / rho_f >= 0 of every face: a tuple of one array an axis, [shape] but one entry more along
-                it; entry k is the low face of cell k. 0 closes a face.
+                instead 1 / rho_f >= 0 of every face: a tuple of one array per axis, [shape] but one entry more along
+                that axis; entry k is the low face of cell k. 0 closes a face.
             rhs: [shape], right-hand side b; ignored in solid cells and in air. Its 2-norm over the fluid may be up to
                 1e150; below 1e-150 it counts as zero.
-            solid: [shape] bool or uint8, cells that are solid in this frame, beside those of ``set_solid``.
+            solid: [shape] bool or uint8, cells that are solid in this frame, in addition to those of ``set_solid``.
             air: [shape] bool or uint8, cells outside a liquid: p = 0 at their centres (first order).
-            surface: [shape], signed distance to a free surface, negative in the liquid, instead of ``air``: cells where
-                it is not negative are air, and p = 0 where it is zero between two centres (second order; Gibou,
-                Fedkiw, Cheng and Kang, 2002), at least 1e-3 of their distance from the liquid's.
-            fraction: one array an axis, shaped as coefficients of faces: the open share of each face, in [0, 1].
+            surface: [shape], instead of ``air`` the signed distance to a free surface, negative in the liquid. Cells
+                where it is not negative are air, and p = 0 where it is zero between two centres (second order; Gibou,
+                Fedkiw, Cheng and Kang, 2002), but no nearer to the liquid's centre than 1e-3 of their distance.
+            fraction: open share of each face, in [0, 1]: one array per axis, shaped as coefficients of faces.
             out: [shape], where to write the pressure; may be of any accepted kind. Required inside a capture.
 
-        The first frame with ``solid``, ``air``, ``surface`` or ``fraction`` is prepared as a first frame is. From then
-        on they may change or be left out. Torch tensors that require gradients, without ``out``, give a pressure that
-        carries them, and a ``wp.Tape`` records the step of Warp arrays that do (``gradients``): backward is one more
-        solve, with the preconditioner at hand after the last step.
+        The first frame with ``solid``, ``air``, ``surface`` or ``fraction`` is captured anew, like a first frame. From
+        then on they may change or be left out. Torch tensors that require gradients, without ``out``, give a pressure
+        that carries gradients; a ``wp.Tape`` records the step if Warp arrays require them (``gradients``). Backward is
+        one more solve, with the preconditioner at hand after the last step.
 
         Returns:
-            The pressure [shape], ``out`` or a new array of the kind and dtype of ``rhs`` on the solver's device; 0 in
-            solid cells and in air, zero mean over each fluid region that no open side and no surface touches.
+            The pressure [shape], ``out`` or a new array of the kind and dtype of ``rhs`` on the solver's device: 0 in
+            solid cells and in air, with zero mean over each fluid region that no open side and no surface touches.
 
         Raises:
             TypeError, ValueError: an array of another kind, dtype, shape or device; a preconditioner that cannot follow
@@ -232,8 +232,8 @@ class Solver:
         return out
 
     def set_solid(self, mask: Array | None) -> None:
-        """Sets the solid cells: no flux through their faces, p = 0 inside. Analysed on the host, between frames; once
-        ``step`` was given something that moves, only copied.
+        """Sets the solid cells: no flux through their faces, p = 0 inside. The mask is analysed on the host, between
+        frames; once a ``step`` was given solids, air, a surface or fractions, it is only copied.
 
         Args:
             mask: bool [shape], True in solid cells (NumPy, or anything ``numpy.asarray`` reads); None for no solid.
@@ -245,13 +245,13 @@ class Solver:
         else:
             self._prepare_anew(lambda: self.system.set_solid(mask))
             with everywhere(self.carrier):
-                self.system.confine(self.last_pressure)  # a warm start's
+                self.system.confine(self.last_pressure)  # for a warm start
 
     def _prepare_anew(self, change: Callable[[], None]) -> None:
-        """Binds what depends on the fluid to another one; the next frame is captured again."""
-        self.info  # noqa: B018 (of the last frame, read while its means are there)
+        """Changes the fluid, and binds anew what depends on it; the next frame is captured again."""
+        self.info  # noqa: B018 (reads the last report while its means are there)
         self.reports.close()
-        if self._recorded:  # graphs of the caller's keep what they were recorded with
+        if self._recorded:  # the caller's graphs still use what they were recorded with
             self._recorded.append((dict(vars(self.system)), self.preconditioner, self.fallback))
             self._recorded.append(self.many.held() if self.many else None)
         change()
@@ -267,22 +267,22 @@ class Solver:
 
     @property
     def info(self) -> StepInfo:
-        """The report of the last frame; reading it waits for the device. Of many ``worlds`` it is a ``WorldsInfo``; the
-        annotation leaves that out for the sake of those who have one."""
+        """The report of the last frame; reading it waits for the device. With ``worlds`` it is a ``WorldsInfo``; the
+        annotation leaves that out for the sake of callers with one grid."""
         return self.reports.last(self._rounds, anew=self.recorded)  # a caller's graph may have been replayed
 
     @functools.cached_property
     def adjoint(self) -> gradients.Adjoint:
-        """What Torch's backward pass through ``step`` calls."""
+        """What backward passes through ``step`` call."""
         return gradients.Adjoint(self)
 
     @property
     def recorded(self) -> bool:
-        """A graph of the caller's holds a frame of ours."""
+        """Whether a graph of the caller's holds a frame of this solver."""
         return bool(self._recorded)
 
     def matrix(self, world: int = 0) -> scipy.sparse.csr_matrix:
-        """A of the last frame as SciPy CSR, row-major cell order, for inspection (needs SciPy); of one world.
+        """A of the last frame, of one world, as SciPy CSR, row-major cell order, for inspection (needs SciPy).
 
         Raises:
             RuntimeError: no frame has been solved yet, or none since ``set_solid``.
@@ -298,7 +298,7 @@ class Solver:
         return self.frame_for(self.last_pressure, self.warm_start)
 
     def frame_for(self, pressure: wp.array, warm_start: bool = False, renews: bool = True) -> Frame:
-        """A frame of this solver's that leaves its pressure in an array [N] of the caller's."""
+        """A frame of this solver that writes its pressure to ``pressure`` [N]."""
         solvers = self.preconditioner, self.fallback, self._pcg
         return Frame(self.system, *solvers, pressure, self._stopwatch, warm_start, self.carrier, renews)
 

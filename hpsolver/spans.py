@@ -1,4 +1,4 @@
-"""Which of many worlds go together: all on a GPU; on a CPU a span for each thread, of which a few go at a time."""
+"""Which of many worlds are computed together: on a GPU all; on a CPU each thread takes a few of its span at a time."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import numpy as np
 import warp as wp
 
 TOGETHER = 4096
-"""Cells of the worlds that go together on a CPU: those whose arrays its caches hold."""
+"""Cells that are computed together on a CPU: few enough for its caches to hold their arrays."""
 
 DEPTH = 4
-"""Loops that a frame nests, at most."""
+"""The deepest that a frame's loops are nested."""
 
 
 def thread_count() -> int:
@@ -26,15 +26,15 @@ def thread_count() -> int:
 
 @functools.cache
 def pool() -> ThreadPoolExecutor:
-    """The threads, of this process."""
+    """The threads of this process."""
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=pool.cache_clear)
     return ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="hpsolver")
 
 
 class Span:
-    """Worlds from ``begin`` to ``end``, of which ``size`` go together, from ``first`` on; which of these do anything,
-    by depth of loops."""
+    """Worlds from ``begin`` to ``end``. ``size`` of them are computed together, from ``first`` on; ``active`` says
+    which of these take part, by depth of nested loops."""
 
     def __init__(self, begin: int, end: int, size: int, device: wp.Device):
         self.begin, self.end, self.size, self.depth = begin, end, size, 0
@@ -44,16 +44,16 @@ class Span:
 
     @property
     def is_one(self) -> bool:
-        """All go together."""
+        """Whether all its worlds are computed together."""
         return self.size == self.end - self.begin
 
 
 def spans(count: int, cells: int, device: wp.Device, together: int | None) -> list[Span]:
-    """How ``count`` worlds are taken: one span a thread.
+    """Divides ``count`` worlds into spans, one per thread.
 
     Args:
-        cells: of a world.
-        together: worlds that go together; None: what is fast on the device.
+        cells: cells of one world.
+        together: how many worlds are computed together; None: as many as are fast on the device.
     """
     if device.is_cuda or together == count:
         return [Span(0, count, count, device)]

@@ -1,4 +1,4 @@
-"""Who carries out a solver's launches in the place of one process on one grid: many worlds, or many ranks."""
+"""How a solver's launches are carried out in many worlds (``worlds``) or by many ranks (``distributed``)."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ class Carrier(Protocol):
     """Carries out all of a frame's launches.
 
     Attributes:
-        first_thread: what is recorded is not for others that go on at the same time.
+        first_thread: what is being recorded is for the first of the threads that run at the same time.
     """
 
     @property
     def first_thread(self) -> bool: ...
 
     def all(self) -> contextlib.AbstractContextManager[None]:
-        """Launches go to it meanwhile."""
+        """A context in which launches go to this carrier."""
 
     def carry_out(self, part: Callable[[Loop], None], loop: Loop) -> None:
         """Records (or runs) a part of a frame."""
@@ -36,20 +36,20 @@ class Carrier(Protocol):
         """Compiles and loads what ``run`` launches; runs nothing."""
 
     def each(self, function: Callable[[], None]) -> None:
-        """Runs what knows only the arrays of one grid."""
+        """Runs, for each grid, a function that knows only the arrays of one."""
 
     def forget(self, but: wp.array) -> None:
-        """The solver was bound to other arrays; one is kept."""
+        """Forgets all arrays but one, since the solver was bound to others."""
 
 
 def everywhere(carrier: Carrier | None) -> contextlib.AbstractContextManager[None]:
-    """Launches go to the carrier meanwhile, if there is one."""
+    """A context in which launches go to the carrier, if there is one."""
     return carrier.all() if carrier else contextlib.nullcontext()
 
 
 @contextlib.contextmanager
 def spread_to(spread: Spread | None) -> Iterator[None]:
-    """Launches go there meanwhile."""
+    """A context in which launches go to ``spread``; None: to the device."""
     token = SPREAD.set(spread)
     try:
         yield
@@ -58,7 +58,7 @@ def spread_to(spread: Spread | None) -> Iterator[None]:
 
 
 def noted(run: Callable[[], None]) -> list[wp.Kernel]:
-    """What ``run`` would launch."""
+    """The kernels that ``run`` would launch; nothing is launched."""
     notes = _Notes()
     with spread_to(notes):
         run()
@@ -81,7 +81,7 @@ class _Notes:
         self.kernels.append(kernel)
 
     def launch_threads(self, kernel: wp.Kernel, threads: Threads, inputs: Sequence[object]) -> None:
-        if not kernel.is_generic:  # of which the types come with the launch
+        if not kernel.is_generic:  # the types of a generic one come with the launch
             self.kernels.append(kernel)
 
     def record(self, kernel: wp.Kernel, blocks: int, inputs: Sequence[object]) -> Recorded:

@@ -1,4 +1,4 @@
-"""Between a caller's arrays, of any kind and strides, and ours in brick order."""
+"""Copies between a caller's arrays, of any kind and strides, and ours in brick order."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .moving import MovingFluid
 from .system import System
 
 ADDRESSES = {"pack": (0,), "unpack": (0,), "classify": (0, 4, 5)}
-"""Arguments of each kernel that are addresses of the caller's arrays."""
+"""By kernel, the places of the arguments that are addresses of the caller's arrays."""
 
 
 class Staging:
@@ -32,11 +32,11 @@ class Staging:
         self._commands: dict[tuple[object, ...], Recorded] = {}
 
     def forget(self) -> None:
-        """After ``System.set_solid`` or ``System.move``, which bring other buffers."""
+        """Forgets recorded launches: ``System.set_solid`` and ``System.move`` make other buffers."""
         self._commands.clear()
 
     def bring(self, given: Given, once: bool = False) -> None:
-        """All of a frame's inputs; ``once``: launched, as a capture needs, and nothing is kept."""
+        """Brings in a frame's inputs; ``once``: launches the kernels, as a capture needs, and keeps no launch."""
         system = self._system
         if system.moving:
             self._classify(given, system.moving, once)
@@ -87,7 +87,7 @@ class Staging:
             system.stretch(given=True)
 
     def _address(self, theirs: Adopted) -> Address:
-        """Where the grid's first cell would be."""
+        """The address that the grid's first cell would have."""
         if self._corner is None:
             return theirs.address
         before = sum(cell * stride for cell, stride in zip(self._corner, theirs.strides, strict=True))

@@ -26,15 +26,15 @@ def write_clock(which: wp.int32, adds: wp.int32, marks: wp.array[wp.int64]) -> N
 
 @wp.kernel(enable_backward=False)  # type: ignore[untyped-decorator]  # Warp's
 def set_mark(which: wp.int32, adds: wp.int32, marks: wp.array[wp.int64]) -> None:
-    """marks[0] is the time; to marks[which], 1 or 2, goes what passed since the last mark. Mark 0 sets both to zero,
-    unless it ``adds``. One thread."""
+    """marks[0] is the time of the last mark; marks[which], 1 or 2, grows by the time since then. Mark 0 sets both to
+    zero, unless it ``adds``. One thread."""
     write_clock(which, adds, marks)
 
 
 class Stopwatch:
     """Three marks of a frame: begin, preconditioner ready, pressure ready.
 
-    If it ``adds``, several times in it, as few of many worlds at a time go through them; what passed is added up, until
+    With ``adds``, a frame passes them several times, for a few of many worlds at a time; the times are added up until
     ``clear``.
 
     On CUDA the marks are nanoseconds; on the CPU they are cycle counts, at a rate measured once.
@@ -53,7 +53,7 @@ class Stopwatch:
         self._ended = time.perf_counter()
 
     def clear(self) -> None:
-        """Records: no time has passed; without ``adds`` mark 0 says so."""
+        """Records: sets the times to zero; without ``adds`` mark 0 does that."""
         if self._adds:
             self._marks.zero_()
 

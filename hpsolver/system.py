@@ -38,26 +38,26 @@ class System:
     """Buffers and kernels of ``A p = b``. N = leaves * leaf_size cells in brick order.
 
     Attributes:
-        density, rhs: [N] fp64. ``given``: the density as the caller gave it; the same array unless it may be mended.
+        density, rhs: [N] fp64. ``given``: the caller's density; the same array unless bad values are replaced.
         conductance, diagonal: A in fp64, [directions * N] and [N]; see ``hpsolver.kernels.assembly``.
-        leak: [N] fp64, the part of the diagonal that leaves through open sides and surfaces.
-        krylov_conductance, krylov_diagonal: the same in the Krylov type (the same arrays where that is fp64).
+        leak: [N] fp64, the part of the diagonal that is due to open sides and surfaces.
+        krylov_conductance, krylov_diagonal: A in the type of the Krylov vectors (the same arrays if that is fp64).
         fluid: [N] uint8, 1 for cells of the fluid, 0 for solid and padding.
         neighbor, side, used: the brick order (``Bricks``) on the device.
         origin: [leaves, 3] int32, first cell of each leaf.
-        moving: fluid that changes every frame, or None: then its connectivity is known on the host, as follows.
-        regions, region_label, pinned: what hangs together, the latter two [N] (``hpsolver.regions``).
+        moving: fluid that changes every frame. None: the fluid's connectivity is known on the host, as follows.
+        regions, region_label, pinned: the connected regions, the latter two [N] (``hpsolver.regions``).
         pieces: [N] on the host, ``find_pieces`` of all fluid but pockets.
-        largest_share: what a face's share may be at most, where faces have one.
+        largest_share: the largest share that a face may have, if faces have shares.
         geometry, volume: [directions * N] and [N] fp64 of a stretched grid (``hpsolver.stretched``), else a dummy and
             None.
-        mended: [1] int32, densities replaced in this frame, None where none may be.
-        slots: blocks, hence partial sums, of a reduction.
+        mended: [1] int32, how many densities were replaced in this frame; None if none may be.
+        slots: blocks of a reduction, each of which leaves one partial sum.
 
     Args:
         shaped: leaves may take the shape that flat cells ask for (``make_bricks``).
-        in_layers: a partial sum is of leaves of one layer of bricks, across ``cut_axis`` or the axis of most bricks
-            (``hpsolver.distributed``).
+        in_layers: each partial sum is over leaves of one layer of bricks, across ``cut_axis`` or, if that is None, the
+            axis of most bricks (``hpsolver.distributed``).
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class System:
         self.in_layers = in_layers
         self.shape = Shape(grid.dimension, self.bricks.extent)
         self.leaves, self.size = self.bricks.leaves, self.bricks.size
-        # One block does all on the CPU; on a GPU enough of them to fill it, few enough to be summed by every block.
+        # The CPU needs one block; a GPU enough of them to fill it, but few enough for every block to add up their sums.
         most = min(self.leaves, MAX_SLOTS) if device.is_cuda else 1
         self.slots = slots or (self._slots_in_layers(most) if in_layers else most)
 
@@ -115,7 +115,7 @@ class System:
         self.set_solid(None)
 
     def _slots_in_layers(self, most: int) -> int:
-        """Slots, as many in each layer of bricks, about ``most`` or one a layer."""
+        """Number of slots: the same in each layer of bricks, about ``most`` in all or one per layer."""
         layers = self.bricks.counts[self.bricks.slowest]
         of_layer = self.leaves // layers
         wanted = max(most // layers, 1)
@@ -139,23 +139,23 @@ class System:
 
     @property
     def largest_assembled_share(self) -> float:
-        """``largest_share``; on a stretched grid shares are judged before they are stretched."""
+        """``largest_share``; no limit on a stretched grid, where shares are checked before they are stretched."""
         return 1e300 if self.grid.sizes else self.largest_share
 
     @property
     def pinned_on_device(self) -> wp.array:
-        """[N] uint8: ``pinned``, of this frame where the fluid moves."""
+        """[N] uint8: ``pinned``, or this frame's if the fluid moves."""
         return self.moving.pinned if self.moving else wp.array(self.pinned, dtype=wp.uint8, device=self.device)
 
     @property
     def leaf_pieces(self) -> np.ndarray:
-        """[leaves] how many of ``pieces`` there are in each leaf, on the host; of moving fluid 1."""
+        """[leaves] number of ``pieces`` in each leaf, on the host; 1 if the fluid moves."""
         most: np.ndarray = self.pieces.reshape(self.leaves, -1).max(axis=1)
         return most
 
     @property
     def leaf_fluid(self) -> np.ndarray:
-        """[leaves] bool, which leaves hold fluid, or may, on the host."""
+        """[leaves] bool, on the host: the leaves that hold fluid, or may hold some."""
         wet: np.ndarray = (self.fluid.numpy() > 0).reshape(self.leaves, -1).any(axis=1)
         return wet
 
@@ -184,7 +184,7 @@ class System:
         self.fluid.assign(1 - resting.astype(np.uint8))
 
     def follows(self, moves: bool, shares: bool) -> bool:
-        """Whether a frame in which something ``moves``, ``shares`` of faces too, finds all it needs."""
+        """Whether the buffers that a frame needs are there; ``moves``: something moves in it; ``shares``: faces do."""
         return not moves or (self.moving is not None and (not shares or bool(self.moving.share_of)))
 
     def rest(self, solid: np.ndarray | None) -> None:
@@ -196,7 +196,7 @@ class System:
         moving.resting.assign(1 - self.bricks.to_bricks(fluid))
 
     def assemble(self) -> None:
-        """Records: density -> conductance, leak, diagonal, bad_cells; and what moving fluid hangs together."""
+        """Records: density -> conductance, leak, diagonal, bad_cells; and the regions of moving fluid."""
         if self.mended is not None:
             launch_threads(iterate.clear, 1, [self.mended], self.device)
             inputs = [self.size, self.given, self.fluid, self.cell_across, self.density, self.mended]
@@ -215,13 +215,13 @@ class System:
             self.round(self.diagonal, self.krylov_diagonal)
 
     def weigh(self) -> None:
-        """Records: the right-hand side of a stretched grid times the volumes."""
+        """Records: multiplies the right-hand side of a stretched grid by the volumes."""
         if self.volume is not None:
             inputs = [self.slots, self.size, self.volume, self.rhs, self.rhs]
             launch(iterate.multiply, self.slots, inputs, self.device)
 
     def stretch(self, given: bool) -> None:
-        """Records: the shares of moving fluid's faces, times those of a stretched grid; 1 unless they are ``given``."""
+        """Records: multiplies the shares of moving fluid's faces, 1 unless ``given``, by those of a stretched grid."""
         if self.moving and self.moving.share_of:
             shares = self.moving.shares
             inputs = [
@@ -253,7 +253,7 @@ class System:
         launch_threads(iterate.confine, self.size, [self.fluid, vector], self.device)
 
     def means(self) -> tuple[np.ndarray, np.ndarray]:
-        """([regions] what ``project_rhs`` took from each singular region, [regions] their cells), on the host."""
+        """([regions] mean that ``project_rhs`` took from each singular region, [regions] its cells), on the host."""
         return self._means.means() if self._means is not None else (np.zeros(0), np.zeros(0))
 
     def matrix(self) -> scipy.sparse.csr_matrix:
@@ -269,7 +269,7 @@ class System:
         cell = self.bricks.cell
         real = np.flatnonzero(cell >= 0)
         conductance = self.conductance.numpy().reshape(-1, self.size)
-        # A fluid cell without any face is a region of its own: the device keeps 1 there, A's row is zero.
+        # A fluid cell without any face is a region of its own: the device keeps 1 on the diagonal, but A's row is zero.
         alone = (self.fluid.numpy() > 0) & ~conductance.any(axis=0) & (self.leak.numpy() == 0.0)
         diagonal = np.where(alone, 0.0, self.diagonal.numpy())
         rows, columns, values = [cell[real]], [cell[real]], [diagonal[real]]
@@ -289,6 +289,6 @@ class System:
         return wp.zeros(size, dtype=dtype, device=self.device)
 
     def on_device(self, values: np.ndarray) -> wp.array:
-        """A flat copy of what no kernel writes."""
+        """A flat copy, on the device, of values that no kernel writes."""
         kinds = {"int32": wp.int32, "uint8": wp.uint8, "float64": wp.float64}
         return table(wp.array(values.ravel(), dtype=kinds[values.dtype.name], device=self.device))

@@ -1,4 +1,4 @@
-"""Steps on a tape of Warp's: what ``wp.Tape`` is to do backward (``gradients`` has the adjoint)."""
+"""Steps on a ``wp.Tape``, and what the tape calls backward (``gradients`` has the adjoint)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def on_tape() -> bool:
 
 @contextlib.contextmanager
 def off_tape() -> Iterator[wp.Tape | None]:
-    """Nothing is recorded meanwhile: our kernels have no adjoints of their own. Gives the tape."""
+    """A context in which no tape records, since our kernels have no adjoints of their own; gives the tape."""
     tape, context.runtime.tape = context.runtime.tape, None
     try:
         yield tape
@@ -40,8 +40,8 @@ def step_on_tape(
     moving: Moving,
     out: Array | None,
 ) -> Array:
-    """``solver.step``, and on the tape what backward is to do, if densities, right-hand side, or shares or coefficients
-    of faces are arrays of Warp's that have a gradient. Backward adds to what their ``grad`` holds.
+    """``solver.step``, with its backward pass recorded on the tape if density, right-hand side, or shares or
+    coefficients of faces are Warp arrays with a gradient. Backward adds to what their ``grad`` holds.
 
     Raises:
         TypeError: as ``step``; ``out`` has no gradient, or an array is not Warp's.
@@ -69,7 +69,7 @@ def step_on_tape(
         kept = solver.adjoint.keep()
 
     def backward() -> None:
-        adjoint = solver.adjoint  # which alone would not keep the solver
+        adjoint = solver.adjoint  # through the solver, which the adjoint alone would not keep
         adjoint.solve(kept, cells, out.grad, "warp")
         if cells is not None and cells.requires_grad:
             adjoint.add(adjoint.density_gradient(kept, "warp"), cells.grad)

@@ -68,12 +68,12 @@ class Run:
         steps: optimiser steps.
         batch: frames of a step, in each process.
         rate: peak of AdamW's learning rate; linear warm-up over ``warmup`` steps, cosine decay to 2 % of it.
-        weight_decay, clip: AdamW's, and the largest gradient norm.
+        weight_decay, clip: AdamW's weight decay, and the norm that gradients are clipped to.
         average: decay of the moving average of the weights.
         half: run the network in bfloat16 (autocast); losses stay in single precision.
-        seed: of the first weights and of all frames and probes.
+        seed: seed of the first weights and of all frames and probes.
         validate_every: steps between validations.
-        validation_frames: for each entry of the task's list.
+        validation_frames: frames for each entry of ``Task.validation``.
         start: weight file to start from instead of random weights: a path, or the name of a shipped file.
     """
 
@@ -169,7 +169,7 @@ class _Training:
         return run.rate * (0.02 + 0.98 * 0.5 * (1.0 + math.cos(math.pi * phase)))
 
     def _follow(self) -> None:
-        """The moving average; a young one forgets faster."""
+        """Updates the moving average of the weights; in its first steps it forgets faster."""
         keep = min(self.run.average, (1.0 + self.step) / (10.0 + self.step))
         with torch.no_grad():
             for mean, value in zip(self.average.parameters(), self.network.parameters(), strict=True):
@@ -225,7 +225,7 @@ class _Training:
         for number, state in self.optimizer.state_dict()["state"].items():
             tensors |= {f"adam.{number}.{key}": torch.as_tensor(value) for key, value in state.items()}
         state = {"step": self.step, "seconds": self.seconds, "best": self.best, "config": self._described()}
-        partial = self.out / "partial.safetensors"  # then renamed: weights and step always belong together
+        partial = self.out / "partial.safetensors"  # renamed when complete: weights and step always belong together
         metadata = {"state": json.dumps(state)}
         save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, str(partial), metadata=metadata)
         partial.replace(self.out / "last.safetensors")

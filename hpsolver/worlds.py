@@ -1,12 +1,12 @@
-"""Many worlds: the frame of one solver, carried out in W of them by the same launches.
+"""Many worlds: independent grids of one shape, in which one solver carries out its frame by the same launches.
 
-Everything but this file knows one world. It records its launches as always; ``Worlds`` carries each of them out over
-all worlds (``hpsolver.kernels.worlds``), on storage that has one row per world for every array a launch was given. The
-arrays themselves, of one world, stay what they are: the state every world begins with, and the place where one world
-can be looked at (``show``). A loop goes on while any world wants to; the others do nothing in it.
+The rest of the code knows one world, and records its launches as always. ``Worlds`` carries out each launch over all
+worlds (``hpsolver.kernels.worlds``), on storage with one row per world for every array that a launch was given. The
+arrays of the one world, the templates, hold the state that every world begins with; ``show`` copies a world into them,
+to be looked at. A loop goes on while its condition holds in any world; the others do nothing in it.
 
-On a GPU all worlds go together. On a CPU each thread has a span of them, of which a few go together, so that their
-arrays stay in its cache.
+On a GPU all worlds are computed together. On a CPU each thread has a span of worlds and takes a few at a time, so that
+their arrays stay in its cache.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from .spans import Span, pool, spans
 from .spreading import load, noted, spread_to
 
 ROW = 64
-"""Rows of storage begin at multiples of so many bytes."""
+"""Rows of storage begin at multiples of this many bytes."""
 
 
 @dataclass(frozen=True)
 class _Rows:
-    """A world's array (``template``) and its storage, ``step`` bytes from world to world."""
+    """An array of one world (``template``), and its storage for all, ``step`` bytes from world to world."""
 
     template: wp.array
     storage: wp.array
@@ -44,25 +44,25 @@ class Worlds:
     """The storage of ``count`` worlds, and launches over them.
 
     Args:
-        cells: of a world.
-        together: worlds that go together; None: what is fast on the device.
+        cells: cells of one world.
+        together: how many worlds are computed together; None: as many as are fast on the device.
     """
 
     def __init__(self, count: int, cells: int, device: wp.Device, together: int | None = None):
         self.count, self.device = count, device
         self._rows: dict[int, _Rows] = {}
         self._views: dict[tuple[int, int, type], wp.array] = {}
-        self._tables: list[wp.array] = []  # of which there are views
+        self._tables: list[wp.array] = []  # arrays that all worlds share, and ``_views`` refer to
         self._span = self._all = Span(0, count, count, device)
         self._spans = spans(count, cells, device, together)
 
     @property
     def first_thread(self) -> bool:
-        """Whether what is recorded is for the first span of worlds: the others go on at the same time."""
+        """Whether what is being recorded is for the first span of worlds; the others run at the same time."""
         return self._span in (self._all, self._spans[0])
 
     def all(self) -> contextlib.AbstractContextManager[None]:
-        """Launches go to all worlds meanwhile."""
+        """A context in which launches go to all worlds."""
         return spread_to(self)
 
     def carry_out(self, part: Callable[[Loop], None], loop: Loop) -> None:
@@ -125,7 +125,7 @@ class Worlds:
         return masked
 
     def launch(self, kernel: wp.Kernel, blocks: int, inputs: Sequence[object]) -> None:
-        """Launches ``kernel`` with so many blocks a world (``hpsolver.kernels.building.Spread``)."""
+        """Launches ``kernel`` with ``blocks`` blocks per world (``hpsolver.kernels.building.Spread``)."""
         self._launch_blocks(kernel, blocks, self._given(blocks, inputs)[0])
 
     def record(self, kernel: wp.Kernel, blocks: int, inputs: Sequence[object]) -> Recorded:
@@ -141,7 +141,7 @@ class Worlds:
         return wp.launch_tiled(over, dim=dim, inputs=arguments, **options)
 
     def launch_threads(self, kernel: wp.Kernel, threads: Threads, inputs: Sequence[object]) -> None:
-        """Launches ``kernel`` with so many threads a world."""
+        """Launches ``kernel`` with ``threads`` threads per world."""
         over, size = kernels.over_worlds(kernel), self._span.size
         dim: int | tuple[int, ...]
         if isinstance(threads, int):
@@ -168,7 +168,7 @@ class Worlds:
         return arguments, places
 
     def each(self, function: Callable[[], None]) -> None:
-        """Runs (or records) what knows only the arrays of one world, in one world after the other."""
+        """Runs (or records) a function that knows only the arrays of one world, for one world after the other."""
         with spread_to(None):
             for world in range(self.count):
                 self.show(world)
@@ -181,12 +181,12 @@ class Worlds:
         return [self._rows, self._tables]
 
     def show(self, world: int) -> None:
-        """Copies a world into the arrays of one."""
+        """Copies a world into the templates."""
         for rows in self._rows.values():
             wp.copy(rows.template, self._row(rows, world))
 
     def forget(self, but: wp.array) -> None:
-        """Lets every world begin with the state of the arrays of one again; one array is kept."""
+        """Lets every world begin with the state of the templates again; the storage of one array is kept."""
         self._views, self._tables = {}, []
         self._rows = {key: rows for key, rows in self._rows.items() if rows.template is but}
 

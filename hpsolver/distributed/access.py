@@ -1,9 +1,10 @@
-"""What the kernels of a frame read and write of each other's, for those that ranks share out.
+"""What the kernels of a frame read and write, for the kernels that ranks share out.
 
-A rank does the items of its own leaves. What it reads beyond them must have come from their owners before, so each
-kernel says how far it reads: ``cells``, the layer of cells across the cut; ``leaves``, all of the leaves there; or
-``everywhere``. Arrays that are not named are read where they are written, at the rank's own leaves. A kernel that is
-not in the table is done by every rank, on arrays gathered before: right for any kernel, and slow.
+A rank does the items (blocks or threads) of its own leaves. What it reads beyond them must have come from their owners
+before, so the table says how far each kernel reads across the cut between two ranks: ``cells``, the layer of cells
+there; ``leaves``, all of the leaves there; or ``everywhere``. Arrays that are not named are read at the rank's own
+leaves alone. A kernel that is not in the table is run as a whole by every rank, on arrays gathered before: right for
+any kernel, but slow.
 """
 
 from __future__ import annotations
@@ -24,11 +25,11 @@ class Access:
     Attributes:
         items: what its blocks or threads stand for: ``slots``, ``leaves``, ``cells`` of the whole grid, ``groups`` of
             leaves (or the functions of such groups), ``bundles`` of consecutive leaves, leaves that are ``due``, or
-            ``all`` of an array, whoever owns it, entry by entry. A group or a bundle may hold leaves of several ranks;
-            it is renewed as a whole, so whether one of its leaves changed all must know.
-        writes: arguments that it writes at its own leaves.
-        cells, leaves, everywhere: arguments that it reads so far.
-        coupled: an argument; where it is 0, nothing is read across.
+            ``all`` entries of an array, whoever owns them. A group or a bundle may hold leaves of several ranks; it is
+            renewed as a whole, so all ranks must know whether one of its leaves changed.
+        writes: arguments that it writes at the rank's own leaves.
+        cells, leaves, everywhere: arguments that it reads that far.
+        coupled: name of an argument; if that is 0, nothing is read across the cut.
     """
 
     items: str
@@ -76,7 +77,7 @@ ACCESS = {
         "groups",
         ("y_", "coarse"),
         cells=("y_",),
-        coupled="coupled",  # every rank makes the correction
+        coupled="coupled",  # no message for ``correction``: every rank computes all of it
     ),
     # coarse functions
     "coarsening.inverse_step": Access("groups", ("raw", "factor"), everywhere=("changed",)),
@@ -98,21 +99,21 @@ ACCESS = {
     "basis.head": Access("due", ("coefficients",)),
     "basis.functions": Access("due", ("start",)),
 }
-"""By kernel, ``GROUP.NAME``: the group is its module's, without the configuration."""
+"""By kernel, ``GROUP.NAME``; the group is the name of its module without the configuration."""
 
 BY_DIRECTION = ("conductance", "seen", "shares", "low", "high")
 """Arguments [directions, N] or [directions + 1, N]; others have a row for each leaf, or for each slot if they are
 called ``*_slots``."""
 
 SLOTS = ("bad_cells",)
-"""Others with an entry for each slot."""
+"""Further arguments with an entry for each slot."""
 
 
 def rows_of(system: System, name: str, array: wp.array) -> Rows:
-    """The rows that ranks own of an array that kernels call ``name``.
+    """An array that kernels call ``name``, divided into the rows that ranks own.
 
     Raises:
-        RuntimeError: it has no row for each leaf.
+        RuntimeError: the array does not have a row for each leaf.
     """
     if name.endswith("_slots") or name in SLOTS:
         return Rows(array[: system.slots], "slots", 1, 1)

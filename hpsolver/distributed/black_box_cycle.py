@@ -1,8 +1,9 @@
-"""The V-cycle of black-box multigrid, shared out: its finest level, three quarters of the work in 2D.
+"""The V-cycle of black-box multigrid. Ranks share its finest level, three quarters of the work in 2D.
 
-A rank takes the tiles that its slab has a part of, down and up. What a tile has of others' planes may be wrong: nobody
-reads that. An iteration needs the residual of the layers of bricks next to the cut, once, and the next level's
-right-hand side and first sweep of all ranks. The levels below and all coefficients are every rank's own.
+On the way down and up, a rank computes the tiles (``native/multigrid/passes.h``) that overlap its slab. What these hold
+in planes of other ranks may be wrong, but nobody reads it. An iteration needs messages for the residual in the layers
+of bricks next to the cut, and for the next level's right-hand side and first sweep, which go to all ranks. Every rank
+computes the levels below and all coefficients as a whole.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from .slabs import Slabs
 from .transport import Rows
 
 FARTHEST = 3
-"""Planes beyond its own ones whose residual a rank needs."""
+"""Planes beyond its own whose residual a rank needs."""
 
 
 class BlackBoxCycle:
@@ -43,7 +44,7 @@ class BlackBoxCycle:
         return self._planes.owner[:: self._stride]
 
     def part(self, name: str, given: dict[str, Any]) -> Part | None:
-        """Of the launch of kernel ``name``; None: every rank does it as it is."""
+        """This rank's part of a launch of kernel ``name``; None: every rank does the whole launch."""
         if name == "pack":
             return Part(self._planes.slots(1), None, ("r",))
         if name == "unpack":

@@ -1,11 +1,11 @@
-"""The V-cycle of geometric multigrid, shared out: its finest level, which is seven eighths of the work.
+"""The V-cycle of geometric multigrid. Ranks share its finest level, which is seven eighths of the work.
 
-A rank takes the planes of its slab on the finest level. What the steps of the cycle read of other planes it computes
-itself, a few planes beyond its own: so an iteration needs the residual of the layers of bricks next to the cut, once,
-and the next level's right-hand side of all ranks. From that level on every rank does the whole cycle. The levels'
-coefficients come about in the same way, once a frame.
+On the finest level a rank computes the planes of its slab, and the few planes beyond that the steps of the cycle read.
+So an iteration needs messages only for the residual in the layers of bricks next to the cut, and for the next level's
+right-hand side, which goes to all ranks. From that level on every rank does the whole cycle. The levels' coefficients
+are computed in the same way, once per frame.
 
-Planes are those across the grid's first axis. How far each step reads is in ``hpsolver/kernels/native/geometric``.
+Planes are perpendicular to the grid's first axis. How far each step reads is in ``hpsolver/kernels/native/geometric``.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ REACH = {
     kernels.POST_BLACK: 1,
     kernels.POST_RED: 0,
 }
-"""Planes beyond the own ones that a step on the finest level is done for: one more than who reads its result next."""
+"""Planes beyond its own for which a rank does each step: one more than for the step that reads the result."""
 
 COEFFICIENTS = 3
-"""The same of the level's coefficients. They are made of faces up to five planes away from the own ones."""
+"""The same for the level's coefficients, which depend on faces up to ``FARTHEST`` planes away."""
 FARTHEST = 5
 
 
@@ -49,14 +49,14 @@ class GeometricCycle:
         self.shared = system.grid.dimension == 3 and self._planes.thick(FARTHEST)
 
     def owner(self) -> np.ndarray:
-        """[planes + 1] rank of each plane of the second level; of faces there is one more plane, and a seam of odd
-        length has an extra one."""
+        """[planes + 1] rank of each plane of the second level. Faces have one plane more, and a periodic axis of odd
+        length has an extra plane at its seam (``native/geometric/levels.h``)."""
         owner = self._planes.owner[::2]
         extra = self._planes.periodic and len(owner) % 2 == 1 and len(owner) > 1
         return np.append(owner, [self._ranks - 1] * (1 + extra))
 
     def part(self, name: str, given: dict[str, Any]) -> Part | None:
-        """Of the launch of kernel ``name``; None: every rank does it as it is."""
+        """This rank's part of a launch of kernel ``name``; None: every rank does the whole launch."""
         table = given["table"].numpy().reshape(-1, kernels.FIELDS)
         planes, beside = int(table[0, 0]), self._planes.slots(1)
         end = planes if self._last else self._planes.end  # a seam's extra plane is the last rank's
@@ -94,7 +94,7 @@ class GeometricCycle:
         return tuple(self._rows(level, given, role, plain=True) for role in roles)
 
     def _rows(self, level: np.ndarray, given: dict[str, Any], role: int, plain: bool) -> Rows:
-        """An array of the second level by planes; plain ones take two numbers where others take one."""
+        """An array of the second level, by planes; a plain one has two numbers where others have one (``levels.h``)."""
         x, y, z, _, start = (int(n) for n in level)
         wide = 2 if plain else 1
         plane = wide * (y + 2) * ((z + 1) // 2 + 2)
@@ -103,7 +103,7 @@ class GeometricCycle:
 
 
 def _covering(planes: Iterable[int], count: int, slots: int) -> np.ndarray:
-    """Slots, of so many that share the lines of ``count`` planes evenly, that have a line of these planes."""
+    """Those of ``slots`` slots, which share the lines of ``count`` planes evenly, that have a line of these planes."""
     wanted = np.zeros(count, dtype=bool)
     wanted[list(planes)] = True
     begin = np.arange(slots) * count // slots

@@ -8,15 +8,16 @@ from typing import cast
 import warp as wp
 
 OWN, CELLS, LEAVES, EVERYWHERE = range(4)
-"""How far an array is what its owners have: at the rank's own leaves, which is always so; at the layer of cells across
-the cut; at the leaves there; on all ranks."""
+"""How far a rank's copy of an array is what the owners have: at the rank's own leaves, which always holds; in the layer
+of cells across the cut too; in the leaves there too; everywhere."""
 
 
 class Known:
     """How far each shared array is known, while launches are carried out or recorded. The same on every rank.
 
-    Arrays go by their address; one that is not here is known everywhere. A negative number -1 - f: as far as the cells,
-    but for what the groups of one colour, from f on, have changed since; who sweeps these again need not ask.
+    Arrays are identified by their address; one that is not listed is known everywhere. A negative level -1 - f means
+    ``CELLS``, except for what the groups of one colour, the first being f, have changed since; a sweep over the same
+    groups needs no message.
     """
 
     def __init__(self) -> None:
@@ -29,20 +30,20 @@ class Known:
         self._levels[root(array).ptr] = level
 
     def doubt(self) -> None:
-        """Whoever may have changed any of them."""
+        """Assumes that the owners have changed every shared array."""
         self._levels = dict.fromkeys(self._levels, OWN)
 
     def now(self) -> dict[int, int]:
         return dict(self._levels)
 
     def no_more_than(self, before: dict[int, int]) -> None:
-        """What is known now as well as it was before."""
+        """Keeps, of what is known now, only what was known before too."""
         after = self._levels
         pairs = {ptr: (before.get(ptr, EVERYWHERE), after.get(ptr, EVERYWHERE)) for ptr in before.keys() | after.keys()}
         self._levels = {ptr: a if a == b else max(min(a, b), OWN) for ptr, (a, b) in pairs.items()}
 
     def settle(self, body: Callable[[], None]) -> None:
-        """Finds what is known at the begin of every turn of a loop, the first one included; ``body`` only notes."""
+        """Finds what is known whenever an iteration of a loop begins, the first one too; ``body`` only notes."""
         while True:
             before = self.now()
             body()

@@ -1,4 +1,4 @@
-"""The planes of a slab, as the cycles of multigrid see them: levels of rows and planes instead of bricks."""
+"""The planes of a slab, for the cycles of multigrid, whose levels have rows and planes instead of bricks."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from .transport import Rows
 
 @dataclass(frozen=True)
 class Part:
-    """What a rank does of a launch.
+    """A rank's part of a launch.
 
     Attributes:
-        items: blocks, of ``slots``.
-        slots: None: as many as there are anyhow.
+        items: numbers of its blocks, out of ``slots``.
+        slots: what the kernel's argument of this name becomes; None: it stays as it is.
         reads: arguments that must be known on the leaves across the cut.
-        after: what goes to all ranks then.
+        after: rows that are gathered on all ranks afterwards.
     """
 
     items: np.ndarray
@@ -30,12 +30,12 @@ class Part:
 
 
 class Planes:
-    """Planes across the grid's first axis: in 2D they are rows.
+    """Planes perpendicular to the grid's first axis; in 2D they are rows.
 
     Attributes:
         count: planes of the grid.
         owner: [count] rank of each one.
-        begin, end: ours.
+        begin, end: the range of our planes.
     """
 
     def __init__(self, system: System, slabs: Slabs):
@@ -48,13 +48,13 @@ class Planes:
         self.begin, self.end = slabs.owned[0].start, slabs.owned[0].stop
 
     def thick(self, least: int) -> bool:
-        """Slabs are cut across these planes, and whoever is next to a cut has so many planes behind it."""
+        """Whether slabs are cut along this axis, with at least ``least`` planes on either side of each cut."""
         thickness = self._system.bricks.extent[self.axis]
         last = self.count - (self._system.bricks.counts[self.axis] - 1) * thickness
         return self._slabs.axis == self.axis and thickness >= least and (not self.periodic or last >= least)
 
     def near(self, reach: int, end: int, planes: int) -> np.ndarray:
-        """Our planes, up to ``end``, and so many beyond them on both sides, of a level of ``planes``."""
+        """Our planes, up to ``end``, and ``reach`` beyond them on both sides, on a level of ``planes`` planes."""
         near = np.arange(self.begin - reach, end + reach)
         return np.unique(near % planes) if self.periodic else near[(near >= 0) & (near < planes)]
 

@@ -1,9 +1,9 @@
-"""The frame of one solver, shared out among ranks: each does the items of its own leaves.
+"""The frame of one solver, shared out among ranks: each does the items (blocks or threads) of its own leaves.
 
-Everything but this folder knows one process. It records its launches as always; ``Ranks`` carries each of them out for
-the leaves that this rank owns (``access`` says what a kernel reads and writes), and before a launch that reads across a
-cut, brings what changed there from its owners. Arrays have the whole grid's length on every rank, so kernels and
-numbers are those of one process; of an array that is shared out, a rank's own part and the borders hold something.
+The rest of the code knows one process, and records its launches as always. ``Ranks`` carries out each launch for the
+leaves that this rank owns (``access`` says what a kernel reads and writes). Before a launch that reads across a cut, it
+brings what changed there from the owners. Arrays have the whole grid's length on every rank, so kernels and numbering
+are those of one process; a shared array is valid in the rank's own part and at the borders.
 
 Whatever a rank computes, it computes by the same kernel from the same numbers as one process would, and all sums are
 over partial sums of whole layers of bricks, in their order. So results are, bit for bit, those of one process.
@@ -53,7 +53,7 @@ class Ranks:
     first_thread = True
 
     def forget(self, but: wp.array | None = None) -> None:
-        """After the solver was bound to other arrays; ``but`` is one that stays."""
+        """Forgets all arrays but one, since the solver was bound to others."""
         self._known = Known()
         if but is not None:
             self._known.note(but, OWN)
@@ -66,11 +66,11 @@ class Ranks:
         self._launches = True
 
     def all(self) -> contextlib.AbstractContextManager[None]:
-        """Launches are shared out meanwhile."""
+        """A context in which launches are shared out."""
         return spread_to(self)
 
     def carry_out(self, part: Callable[[Loop], None], loop: Loop) -> None:
-        """Runs a part of a frame; loops are the host's, since what is sent in them is."""
+        """Runs a part of a frame. Its loops run on the host, which sends the messages in them."""
         with self.all():
             part(self._by_host)
 
@@ -96,7 +96,7 @@ class Ranks:
         raise NotImplementedError("a preconditioner whose kernels are not ours cannot be shared out among ranks")
 
     def everywhere(self, **arrays: wp.array) -> None:
-        """Brings arrays, by the names kernels have for them, to all ranks now, whatever is known of them."""
+        """Brings arrays, named as kernels name them, to all ranks now, whatever is known of them."""
         for array in arrays.values():
             self._known.note(array, OWN)
         self._gather({name: (array, EVERYWHERE) for name, array in arrays.items()})
@@ -175,7 +175,7 @@ class Ranks:
             self._known.note(given[name], cast(int, swept) if within else OWN)
 
     def _part(self, name: str, given: dict[str, object]) -> Part | None:
-        """Of a launch of a cycle that is shared."""
+        """Our part of a launch of a multigrid cycle that is shared; None: it is no such launch."""
         group, _, short = name.partition(".")
         cycle = self._cycles.get(group)
         if cycle is None or not cycle.shared:
@@ -203,7 +203,7 @@ class Ranks:
                 self._known.note(given[name], OWN)
 
     def _own_due(self, given: dict[str, object]) -> list[object]:
-        """Of the leaves that are due, ours; ``plan`` has listed all of them."""
+        """The inputs of a launch over due leaves, with only ours in the list; kernel ``plan`` has listed them all."""
         if "due" in given:
             due, count = cast(wp.array, given["due"]), cast(wp.array, given["count"])
             if self._due is None:
@@ -216,7 +216,7 @@ class Ranks:
     # What is known
 
     def _gather(self, reads: dict[str, tuple[wp.array, int]]) -> None:
-        """Brings to all ranks what these arrays lack there, together."""
+        """Brings to all ranks, in one message, what they lack of these arrays."""
         rows = self._lacking({name: read for name, read in reads.items() if read[1] == EVERYWHERE})
         if rows and self._launches:
             self._step(lambda: self._gathering([part for part, _ in rows.values()]))
@@ -228,7 +228,7 @@ class Ranks:
         return self._gathers[key]
 
     def _exchange(self, reads: dict[str, tuple[wp.array, int]]) -> Callable[[], Exchange] | None:
-        """What brings across the cut what these arrays lack there, together; None: they lack nothing."""
+        """The message that brings across the cut what ranks lack of these arrays there; None: they lack nothing."""
         rows = self._lacking({name: read for name, read in reads.items() if read[1] != EVERYWHERE})
 
         def exchange() -> Exchange:
@@ -240,7 +240,7 @@ class Ranks:
         return exchange if rows and self._launches else None
 
     def _lacking(self, reads: dict[str, tuple[wp.array, int]]) -> dict[int, tuple[Rows, bool]]:
-        """By address, the arrays not known as far as they are read, which from now on they are; whether by cell."""
+        """By address, the arrays not known as far as they are read, and whether cells suffice; notes them as known."""
         lacking = {}
         for name, (array, level) in reads.items():
             if self._known.of(array) < level:
@@ -250,7 +250,7 @@ class Ranks:
         return lacking
 
     def _step(self, make: Callable[[], Callable[[], None]]) -> None:
-        """Does it now, or when what is being recorded is replayed."""
+        """Does the step now, or, while a frame is recorded, at each replay."""
         if self._pieces:
             self._pieces.insert(make)
         else:
@@ -266,7 +266,7 @@ class Ranks:
         self._settle(body)
 
     def _settle(self, body: Callable[[], None]) -> None:
-        """Finds what is known at the begin of every turn of a loop; launches and sends nothing."""
+        """Finds what is known whenever an iteration of a loop begins; launches and sends nothing."""
         before, self._launches = self._launches, False
         self._known.settle(body)
         self._launches = before

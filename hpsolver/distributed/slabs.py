@@ -1,4 +1,4 @@
-"""Who owns what: the grid cut into slabs of whole layers of bricks, one a rank."""
+"""Who owns what: the grid is cut into slabs of whole layers of bricks, one per rank."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from hpsolver.grid import Grid
 
 @dataclass(frozen=True)
 class Border:
-    """What two ranks tell each other of: leaves on either side of the cut, and their cells next to it, by number.
+    """What two ranks send each other: the leaves on either side of the cut, and their cells next to it, by number.
 
     Attributes:
-        leaves, cells: of ours, what the other rank reads.
-        their_leaves, their_cells: what we read.
+        leaves, cells: ours, which the other rank reads.
+        their_leaves, their_cells: those of the other rank, which we read.
     """
 
     leaves: np.ndarray
@@ -50,7 +50,7 @@ class Slabs:
 
     @property
     def axis(self) -> int:
-        """That is cut, of three; its bricks are numbered slowest."""
+        """The axis, of three, that is cut: the one along which brick numbers rise slowest."""
         return self.bricks.slowest
 
     @property
@@ -59,7 +59,7 @@ class Slabs:
 
     @functools.cached_property
     def first_layer(self) -> np.ndarray:
-        """[ranks + 1] where each slab begins."""
+        """[ranks + 1] first layer of each slab, and the end of the last."""
         return np.arange(self.ranks + 1) * self.layers // self.ranks
 
     @functools.cached_property
@@ -88,7 +88,7 @@ class Slabs:
 
     @functools.cached_property
     def borders(self) -> dict[int, Border]:
-        """By the rank on the other side."""
+        """Our borders, by the rank on the other side."""
         bricks, owner = self.bricks, self.owner
         crosses = (bricks.side == INTERIOR) & (owner[bricks.neighbor] != owner[:, None])
         ours = crosses & (owner == self.rank)[:, None]
@@ -106,7 +106,7 @@ class Slabs:
         return borders
 
     def _faces(self, leaves: np.ndarray, directions: np.ndarray) -> np.ndarray:
-        """Numbers of the cells of these leaves on these sides of theirs."""
+        """Numbers of the cells on side ``directions[k]`` of leaf ``leaves[k]``, for all k."""
         bricks = self.bricks
         local = np.stack(np.unravel_index(np.arange(bricks.leaf_size), bricks.extent), axis=-1)
         axes = 2 - directions // 2

@@ -34,24 +34,24 @@ SHARED = ("none", "jacobi", "schwarz", "multigrid", "htp")
 
 MOVING = ("solid", "air", "surface", "fraction")
 GOOD, SINGLE = 1, 2 << len(MOVING)
-"""In the code of a frame (``_words``): a rank can use what it was given; the pressure goes out in single precision."""
+"""Bits in a frame's code (``_words``): the rank can use its arrays; the pressure is returned in single precision."""
 
 
 class Solver(hpsolver.Solver):
-    """Solves one frame of a grid that is cut into slabs, one a rank.
+    """Solves one frame of a grid that is cut into slabs, one per rank.
 
-    Made by every rank of a ``torch.distributed`` group with the same arguments; without a process group it is a solver
-    of one rank. Iterations, residuals and the bits of the pressure do not depend on how many ranks there are.
+    Every rank of a ``torch.distributed`` group makes one with the same arguments; without a process group it is a
+    solver of one rank. Iterations, residuals and the bits of the pressure do not depend on how many ranks there are.
 
     Args:
         shape: cells per axis of the whole grid.
         group: the ranks; None: all of them.
-        options: those of ``hpsolver.Solver``, but ``worlds``; the preconditioner one of ``SHARED``, or ``auto``. The
-            device is by default the GPU whose number is ``LOCAL_RANK``, as ``torchrun`` sets it.
+        options: those of ``hpsolver.Solver``, but not ``worlds``; the preconditioner is one of ``SHARED``, or ``auto``.
+            The device is by default the GPU whose number is ``LOCAL_RANK``, as ``torchrun`` sets it.
 
     Attributes:
-        owned: this rank's part of the grid, a slice an axis. Arrays of the caller's are of its shape.
-        rank, ranks: in the group.
+        owned: this rank's part of the grid, one slice per axis. The caller's arrays have its shape.
+        rank, ranks: this rank's number in the group, and how many there are.
         transport: counts ``messages`` and bytes ``sent`` by this rank.
 
     Raises:
@@ -88,11 +88,11 @@ class Solver(hpsolver.Solver):
     def step(self, density: Array, rhs: Array, *, out: Array | None = None, **moving: Any) -> Any:
         """Solves one frame: ``hpsolver.Solver.step`` with the parts of all arrays that this rank owns.
 
-        Faces of an array of faces are those of the rank's cells, both ends included.
+        An array of faces holds those of the rank's cells, both ends included.
 
         Raises:
-            TypeError, ValueError: an array of this rank's is not what it should be.
-            RankError: one of another rank's is not, or ranks do not give the same kinds of arrays.
+            TypeError, ValueError: one of this rank's arrays is not what it should be.
+            RankError: one of another rank's arrays is not, or ranks do not give the same kinds of arrays.
         """
         if self.device.is_capturing:
             raise RuntimeError("step inside a capture: what ranks send each other cannot be recorded into your graph")
@@ -146,7 +146,7 @@ class Solver(hpsolver.Solver):
         return whole
 
     def _report(self) -> None:
-        """Makes the report now, while all ranks are here."""
+        """Reads the report now, while all ranks can send what it needs of their parts."""
         system, status = self.system, Status(int(self._pcg.counter.numpy()[S.STATUS]))
         with everywhere(self.carrier):
             if status is Status.NONFINITE_RHS:
@@ -192,7 +192,7 @@ class Solver(hpsolver.Solver):
                 )
 
     def _agreed(self, code: int, error: Exception | None, what: str) -> list[int]:
-        """The codes of all ranks; raises this rank's own error, or says that another one has one."""
+        """The codes of all ranks; raises this rank's own error, or ``RankError`` if another rank has one."""
         codes = self.transport.numbers(code)
         if error:
             raise error

@@ -21,7 +21,7 @@ ROLL_CALL = 2.0
 """Seconds that ranks have, once a message has failed, to say that they are still there."""
 
 ALIGN = 16
-"""Parts of a message begin at multiples of so many bytes."""
+"""Parts of a message begin at multiples of this many bytes."""
 
 
 class RankError(RuntimeError):
@@ -30,10 +30,10 @@ class RankError(RuntimeError):
 
 @dataclass(frozen=True)
 class Rows:
-    """An array as ``sheets`` of rows that somebody owns, of ``each`` numbers.
+    """An array as [sheets, rows, each]: each row has an owner, in all sheets.
 
     Attributes:
-        kind: what a row belongs to, ``leaves``, ``slots`` or what else has owners (``Transport.owners``).
+        kind: what a row belongs to: ``leaves``, ``slots``, or another key of ``Transport.owners``.
     """
 
     array: wp.array
@@ -44,7 +44,7 @@ class Rows:
 
 @dataclass(frozen=True)
 class Exchange:
-    """A message in two parts: what does not need it can be done between them."""
+    """A message in two parts; work that does not need it can be done between them."""
 
     begin: Callable[[], None]
     end: Callable[[], None]
@@ -54,8 +54,8 @@ class _Parcel:
     """Rows of some arrays in one message, which goes to a rank or comes from it.
 
     Args:
-        views: [sheets, rows, numbers of a row] of each array.
-        rows: of each one, which.
+        views: each array as [sheets, rows, numbers of a row].
+        rows: the numbers of the rows that the message holds, for each array.
     """
 
     def __init__(self, views: Sequence[torch.Tensor], rows: Sequence[torch.Tensor]):
@@ -66,7 +66,7 @@ class _Parcel:
             self.length += -(-size // ALIGN) * ALIGN
 
     def lay_in(self, buffer: torch.Tensor) -> None:
-        """Takes a place in memory: bytes, ``length`` or more."""
+        """Takes a buffer of ``length`` bytes or more as its memory."""
         self.buffer, self._windows = buffer, []
         for view, index, place in zip(self._views, self._rows, self._places, strict=True):
             sheets, _, each = view.shape
@@ -84,18 +84,18 @@ class _Parcel:
 
 
 class Transport:
-    """Sends rows of arrays from their owners to who reads them.
+    """Sends rows of arrays from their owners to the ranks that read them.
 
     Args:
         slabs: who owns what.
         slot_owner: [slots] rank of each partial sum.
-        group: of ranks; None: all of them, or this process alone where there is no process group.
-        device: of the arrays.
+        group: the ranks' process group; None: all ranks, or this process alone if there is no process group.
+        device: device of the arrays.
 
     Attributes:
-        owners: by kind of row, rank of each one.
-        messages, sent, gathered: how many this rank has taken part in; bytes that it has sent, and those of them that
-            went to every rank.
+        owners: by kind of row, the rank that owns each row.
+        messages, sent, gathered: number of messages that this rank has taken part in; bytes that it has sent; those of
+            them that went to every rank.
     """
 
     def __init__(self, slabs: Slabs, slot_owner: np.ndarray, group: Group, device: wp.Device):
@@ -106,7 +106,7 @@ class Transport:
         self.messages = self.sent = self.gathered = 0
 
     def gather(self, parts: Sequence[Rows]) -> Callable[[], None]:
-        """What brings every row of these arrays to every rank."""
+        """A function that brings every row of these arrays to every rank."""
         ranks, me = self.slabs.ranks, self.slabs.rank
         if ranks == 1:
             return _nothing
@@ -130,8 +130,8 @@ class Transport:
         return self._in_stream(carry)
 
     def exchange(self, parts: Sequence[tuple[Rows, bool]]) -> Exchange:
-        """What brings, of each array, what lies across the cut to its reader: all of the leaves there or, where so
-        marked, the layer of cells next to the cut alone."""
+        """The exchange that brings each reader the rows of these arrays across the cut: all of the leaves there or, if
+        an array is so marked, only the layer of cells next to the cut."""
         views = [_view(part, by_cell) for part, by_cell in parts]
         sides = []
         for other, border in self.slabs.borders.items():
@@ -163,7 +163,7 @@ class Transport:
         return Exchange(self._in_stream(begin), self._in_stream(end))
 
     def objects(self, mine: object) -> list[Any]:
-        """What every rank says, by rank."""
+        """An object from every rank, by rank."""
         if self.slabs.ranks == 1:
             return [mine]
         said: list[Any] = [None] * self.slabs.ranks
@@ -171,7 +171,7 @@ class Transport:
         return said
 
     def numbers(self, mine: int) -> list[int]:
-        """A number of every rank, by rank."""
+        """A number from every rank, by rank."""
         if self.slabs.ranks == 1:
             return [mine]
         said = torch.zeros(self.slabs.ranks, dtype=torch.int64, device=self._device)
@@ -181,7 +181,7 @@ class Transport:
         return numbers
 
     def _in_stream(self, carry: Callable[[], None]) -> Callable[[], None]:
-        """Packs, sends and unpacks in the order of Warp's launches: on its stream."""
+        """``carry`` on Warp's stream, so that it packs, sends and unpacks in the order of Warp's launches."""
         if self._device.type == "cpu":
             return carry
         device = wp.device_from_torch(self._device)
@@ -201,7 +201,7 @@ class Transport:
             ) from error
 
     def _who_is_missing(self) -> str:
-        """A roll call in the group's store, since those who failed at the same message come here too."""
+        """A roll call in the group's store: ranks that failed at the same message come here too."""
         gone = "another rank is gone, or did not come within the group's timeout"
         try:
             store = dist.distributed_c10d._get_default_store()  # there is no public way to it

@@ -1,4 +1,4 @@
-"""The command line that the liquid and the smoke share."""
+"""The command line that the liquid and the smoke example share."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ def carry_out(
     shape: tuple[int, int],
     steps: int,
 ) -> int:
-    """Reads the options, and runs the example with them; returns what it does.
+    """Reads the options, and runs the example with them; returns its exit code.
 
     Args:
-        shape: cells, if nobody says others.
-        steps: of a picture.
+        shape: cells per axis, unless the options say others.
+        steps: steps of the flow per picture.
     """
     cells = "x".join(map(str, shape))
     parser = argparse.ArgumentParser(prog=name, description=description)

@@ -2,10 +2,9 @@
 
     python -m hpsolver.examples.learn_force
 
-Every world is a closed tank with a light bubble, 100:1. A force on the bubble, one vector a frame, is to bring it to
-the world's target within 20 frames, against its own rising. The flow is written in Torch; its pressure solve is one
-``solver.step`` for all worlds, and its gradients are those of the solve. What is learnt is checked at the end: where
-the bubbles are.
+Every world is a closed tank with a light bubble, 100:1. A force on the bubble, one vector per frame, has to bring it
+to the world's target within 20 frames, although it rises by itself. The flow is written in Torch. Its pressure solve is
+one ``solver.step`` for all worlds, through which gradients flow back. The check at the end is where the bubbles are.
 """
 
 from __future__ import annotations
@@ -25,9 +24,9 @@ from hpsolver import Solver
 CONTRAST, DT, GRAVITY = 100.0, 0.05, 1.0
 RADIUS = 0.16
 RATE = 100.0
-"""Of gradient descent: about one over the squared change of a place by a frame's force, summed over the frames."""
+"""Rate of gradient descent: about 1 / sum over frames of (change of a bubble's place by a frame's force)^2."""
 NEAR = 0.05
-"""How near to its target a bubble is to come, in lengths of the tank."""
+"""How near its target a bubble has to end, in lengths of the tank."""
 
 
 @dataclass(frozen=True)
@@ -67,10 +66,10 @@ def advance(solver: Solver, state: State, force: Tensor) -> State:
 
 
 def transport(field: Tensor, u: Tensor, v: Tensor) -> Tensor:
-    """What was, one frame ago, where the flow came from (semi-Lagrangian); ``field`` is at cells or at faces."""
+    """The field, at cells or at faces, one frame later (semi-Lagrangian): its old value where the flow came from."""
     n = u.shape[-1]
     shape = field.shape[1:]
-    first = [0.5 * (n + 1 - m) for m in shape]  # of its entry (0, 0), in cells from the corner
+    first = [0.5 * (n + 1 - m) for m in shape]  # place of entry (0, 0), in cells from the corner
     x, y = torch.meshgrid(
         *(torch.arange(m, device=field.device) + f for m, f in zip(shape, first, strict=True)), indexing="ij"
     )

@@ -1,4 +1,4 @@
-"""The pictures of the learnt forces; without Matplotlib or Pillow it only says so."""
+"""The pictures of the learnt forces. Without Matplotlib or Pillow there is only a message."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 SHOWN = 16
-"""Worlds in the film, at most."""
+"""The most worlds that the film shows."""
 TILE, GAP = 128, 4
-"""Pixels of a world, and between two."""
+"""Pixels of a world, and between two worlds."""
 WATER, AIR, MARK = np.array([20, 65, 115]), np.array([250, 240, 215]), (213, 94, 0)
 
 
@@ -18,7 +18,7 @@ def write_pictures(folder: Path, distance: np.ndarray, film: np.ndarray, goal: n
     """Writes learn_force.png, the loss and the worlds as they end, and learn_force.gif, the worlds on their way.
 
     Args:
-        distance: [rounds, W] from bubble to target, in lengths of the tank.
+        distance: [rounds, W] distance from bubble to target, in lengths of the tank.
         film: [frames, W, n, n] share of light fluid.
         goal: [W, 2] targets.
     """
@@ -48,7 +48,7 @@ def write_pictures(folder: Path, distance: np.ndarray, film: np.ndarray, goal: n
 
 
 def _mosaic(light: np.ndarray, goal: np.ndarray) -> np.ndarray:
-    """[pixels, pixels, 3] the worlds side by side, up is up."""
+    """[pixels, pixels, 3] the worlds side by side; up is up."""
     from PIL import Image, ImageDraw
 
     columns = math.ceil(math.sqrt(len(light)))

@@ -3,9 +3,9 @@
     python -m hpsolver.examples.liquid
     python -m hpsolver.examples.liquid --shape 64x40x24
 
-Particles carry the liquid and its velocity (FLIP; Zhu and Bridson, SIGGRAPH 2005). Each step hands the solver a signed
-distance to the surface and the paddle's cells, both new, through ``Projection``; the whole step, from one position of
-all particles to the next, is recorded as one graph and replayed. Units: cell size 1, gravity 1, density 1.
+Particles carry the liquid and its velocity (FLIP; Zhu and Bridson, SIGGRAPH 2005). Each step gives ``Projection`` a new
+signed distance to the surface and the paddle's new cells. The whole step, from one position of all particles to the
+next, is recorded as one graph and replayed. Units: cell size 1, gravity 1, density 1.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ from .liquid_pictures import Film
 
 TOLERANCE = 1e-5
 STEP = 0.25
-"""Time of one step: a fall through the whole tank of 64 cells ends at 11 cells a unit of time, 2.8 cells a step."""
+"""Time of one step. A fall through a tank of 64 cells ends at 11 cells per unit of time, or 2.8 cells a step."""
 STEPS_A_PICTURE = 4
 LAYERS = 4
-"""Of air around the liquid that take their velocity from it."""
+"""Layers of faces in the air around the liquid that take their velocity from it."""
 
 
 class Liquid:
@@ -48,7 +48,7 @@ class Liquid:
         device: a Warp device or its name.
 
     Attributes:
-        position, velocity: [particles] vec3; in 2D the third is 0.5 and 0.
+        position, velocity: [particles] vec3; in 2D their third components are 0.5 and 0.
         phi: [shape] signed distance to the surface, roughly, in cells; negative in the liquid.
     """
 
@@ -102,14 +102,14 @@ class Liquid:
             around = self.phi, self.solid, self._faces[axis], self._weight[axis]
             self._launch(forget, self._faces[axis].shape, axis, *around)
             known, new = (self._faces[axis], self._weight[axis]), (self._spare[0][axis], self._spare[1][axis])
-            for _ in range(LAYERS):  # an even number: what is known ends where it began
+            for _ in range(LAYERS):  # an even number, so that the result ends in self._faces
                 self._launch(spread, known[0].shape, *known, *new)
                 known, new = new, known
         fields = [*self._faces, *self._before]
         self._launch(move, particles, STEP, self.clock, self.solid, *fields, self.velocity, self.position)
 
     def volume(self) -> float:
-        """Cells inside the surface, those that it cuts in part."""
+        """Volume inside the surface, in cells; cells that it cuts count in part."""
         phi, solid = self.phi.numpy(), self.solid.numpy() > 0
         return float(np.where(solid, 0.0, np.clip(0.5 - phi, 0.0, 1.0)).sum())
 
@@ -118,7 +118,7 @@ class Liquid:
 
 
 def dam(grid: tuple[int, int, int]) -> np.ndarray:
-    """[particles, 3] fp32: eight a cell (four in 2D), jittered, in a column at the left and a shallow pool."""
+    """[particles, 3] fp32: eight per cell (four in 2D), jittered, in a column at the left and a shallow pool."""
     rng = np.random.default_rng(0)
     axes = [np.arange(2 * n) / 2 + 0.25 if n > 1 else np.array([0.5]) for n in grid]
     points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)

@@ -6,10 +6,10 @@ A face field of axis a is [nx, ny, nz] with one entry more along a: entry k is t
 import warp as wp
 
 FLIP = wp.constant(0.97)
-"""Share of a particle's velocity that only changes with the grid's; the rest is the grid's own, which smooths."""
+"""Weight of a particle's own velocity plus the grid's change; the rest is the grid's velocity, which smooths."""
 
 RADIUS = wp.constant(0.75)
-"""Of the balls whose union is the liquid, in cells."""
+"""Radius, in cells, of the balls around particles whose union is the liquid."""
 
 PADDLE_WIDTH = wp.constant(3.0)
 GRAVITY = wp.constant(1.0)
@@ -17,7 +17,7 @@ GRAVITY = wp.constant(1.0)
 
 @wp.func
 def paddle_place(time: float, length: int) -> float:
-    """Its left side: it rests while the dam breaks, then swings at the right end of the tank."""
+    """The paddle's left side. It rests while the dam breaks, then swings at the right end of the tank."""
     swing = wp.max(time - 20.0, 0.0)
     return float(length) * (0.82 - 0.08 * (1.0 - wp.cos(0.12 * swing)))
 
@@ -45,7 +45,7 @@ def fill_paddle(clock: wp.array[float], solid: wp.array3d[wp.uint8]):
 
 @wp.func
 def corner(x: wp.vec3, axis: int) -> wp.vec3:
-    """Where a point is among the faces of an axis, whose entries lie half a cell off along the others."""
+    """A point in index units of an axis' faces, whose entries lie half a cell off along the other axes."""
     half = wp.vec3(0.5, 0.5, 0.5)
     half[axis] = 0.0
     return x - half
@@ -53,7 +53,7 @@ def corner(x: wp.vec3, axis: int) -> wp.vec3:
 
 @wp.func
 def share(x: wp.vec3, i: int, j: int, k: int) -> float:
-    """Of a point in an entry: linear in the distance on each axis."""
+    """Weight of entry (i, j, k) at a point: linear in the distance on each axis."""
     a = wp.max(1.0 - wp.abs(x[0] - float(i)), 0.0)
     b = wp.max(1.0 - wp.abs(x[1] - float(j)), 0.0)
     c = wp.max(1.0 - wp.abs(x[2] - float(k)), 0.0)
@@ -84,7 +84,7 @@ def scatter(
     v_weight: wp.array3d[float],
     w_weight: wp.array3d[float],
 ):
-    """Each particle's momentum and weight to the faces around it."""
+    """Adds each particle's momentum and weight to the faces around it."""
     p = wp.tid()
     x, c = position[p], velocity[p]
     add(x, c[0], 0, u, u_weight)
@@ -122,7 +122,7 @@ def face_velocity(
     weight: wp.array3d[float],
     before: wp.array3d[float],
 ):
-    """field: momentum over weight, plus gravity; walls and paddle have theirs. before: without gravity."""
+    """field: momentum over weight, plus gravity; at walls and paddle their velocity. before: momentum over weight."""
     i, j, k = wp.tid()
     low = wp.vec3i(i - wp.where(axis == 0, 1, 0), j - wp.where(axis == 1, 1, 0), k - wp.where(axis == 2, 1, 0))
     last = field.shape[0] - 1
@@ -161,8 +161,8 @@ def forget(
     field: wp.array3d[float],
     weight: wp.array3d[float],
 ):
-    """weight: 1 where a face touches the liquid, else 0: what the projection made is known there alone. So the liquid
-    slides along the paddle, whose inside takes its velocity from outside."""
+    """weight: 1 where a face touches the liquid, else 0, since only there the projection gives a velocity. Faces inside
+    the paddle then take theirs from outside, so that the liquid slides along it."""
     i, j, k = wp.tid()
     a, b, c = i - wp.where(axis == 0, 1, 0), j - wp.where(axis == 1, 1, 0), k - wp.where(axis == 2, 1, 0)
     wet = wp.where(is_liquid(phi, solid, i, j, k) or is_liquid(phi, solid, a, b, c), 1.0, 0.0)
@@ -199,7 +199,7 @@ def spread(
 
 @wp.func
 def sample(x: wp.vec3, axis: int, field: wp.array3d[float]) -> float:
-    """A face field between its entries, linear; outside as at the edge."""
+    """A face field at a point: linear between its entries, and outside as at the edge."""
     place = corner(x, axis)
     i, j, k = int(wp.floor(place[0])), int(wp.floor(place[1])), int(wp.floor(place[2]))
     total = float(0.0)
@@ -235,7 +235,7 @@ def move(
     velocity: wp.array[wp.vec3],
     position: wp.array[wp.vec3],
 ):
-    """Particles take the grid's change of velocity, mostly, and go with its flow; tank and paddle hold them."""
+    """Particles mostly take the grid's change of velocity, and move with its flow; tank and paddle stop them."""
     p = wp.tid()
     x = position[p]
     now = flow_at(x, u, v, w)

@@ -1,4 +1,4 @@
-"""The film of the liquid example; without Pillow and Matplotlib it only says so."""
+"""The film of the liquid example. Without Pillow and Matplotlib there is only a message."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ SKY, PADDLE = (247, 247, 242), (90, 82, 78)
 WIDTH = 640
 """Width of the film, in pixels."""
 FASTEST = 0.5
-"""Speed at the bright end of the colours, times the square root of the tank's height."""
+"""Speed at the bright end of the colours, over the square root of the tank's height."""
 
 
 class Film:
     """Pictures of the liquid, collected as numbers and drawn at the end.
 
     Args:
-        grid: cells on three axes; a tank with depth is looked through from the side.
+        grid: cells on three axes; the picture of a 3D tank looks through it from the side.
     """
 
     def __init__(self, grid: tuple[int, int, int]):
@@ -37,7 +37,7 @@ class Film:
         self._pictures.append((liquid.mean(axis=2), (solid > 0).mean(axis=2), speed, caption))
 
     def write(self, folder: Path) -> None:
-        """Writes liquid.gif and liquid.png, the film and the picture at its half."""
+        """Writes liquid.gif and liquid.png, the film and the picture in its middle."""
         try:
             from matplotlib import colormaps
             from PIL import Image, ImageDraw, ImageFont

@@ -86,7 +86,7 @@ def multiply(T: Any) -> wp.Kernel:
 
 
 def main() -> int:
-    """Solves one frame with it and one with ``jacobi``; returns 0 if it takes fewer iterations."""
+    """Solves a frame with ``jacobi`` and with ``neumann``; returns 0 if ``neumann`` takes fewer iterations."""
     preconditioners.NAMES["neumann"] = Neumann  # the registration: from here on it has a name
     density, rhs = problems.frame("bubbles", (128, 64), seed=0, contrast=1000)
     counts = {}

@@ -1,4 +1,4 @@
-"""The pictures of the rising-bubbles example; without Matplotlib or Pillow it only says so."""
+"""The pictures of the rising-bubbles example. Without Matplotlib or Pillow there is only a message."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ def write_pictures(
     """Writes rising_bubbles.gif, frame.png and convergence.png.
 
     Args:
-        folder: where to.
+        folder: where the files go.
         film: the pictures of the film.
         snapshot: ``caption``, and ``density``, ``pressure``, ``divergence`` after projection, each [shape].
         contestants: the solvers with their records.
-        tolerance: what they solved to.
+        tolerance: the tolerance that they solved to.
     """
     try:
         from matplotlib.figure import Figure  # not pyplot: the caller's backend stays as it is
@@ -65,7 +65,7 @@ def write_pictures(
 
 
 def _film_picture(image: Any, draw: Any, font: Any, picture: Picture) -> Any:
-    """Light fluid pale, heavy fluid dark blue, up is up; a fraction is a palette entry, so nothing is dithered."""
+    """Light fluid is pale, heavy fluid dark blue; up is up. A fraction is a palette entry, so nothing is dithered."""
     levels = np.ascontiguousarray(np.rint(255 * picture.fraction.T[::-1]).astype(np.uint8))
     height, width = levels.shape
     scale = max(1, WIDTH // width)

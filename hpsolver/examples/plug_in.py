@@ -2,9 +2,9 @@
 
     python -m hpsolver.examples.plug_in
 
-The existing code is a small stable-fluids smoke: it transports, lets hot smoke rise, and takes the divergence away with
-a fixed number of Jacobi sweeps between two kernels. The lines marked  # hpsolver  replace all three; every array stays
-on the device.
+The existing code is a small stable-fluids smoke: it transports, lets hot smoke rise, and takes the divergence away by
+one kernel, a fixed number of Jacobi sweeps, and another kernel. The lines marked  # hpsolver  replace all three; every
+array stays on the device.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def sample(field: wp.array2d[float], p: wp.vec2) -> float:
 
 @wp.func
 def departure(u: wp.array2d[float], v: wp.array2d[float], p: wp.vec2) -> wp.vec2:
-    """Where what is now at p was one time step ago."""
+    """Where the fluid that is now at p was one time step ago."""
     return p - DT * wp.vec2(sample(u, p - U_FACE), sample(v, p - V_FACE))
 
 
@@ -137,7 +137,7 @@ def main() -> int:
     print(f"divergence left, worst of {FRAMES} frames, as a fraction of that before the projection:")
     print(f"  {SWEEPS} Jacobi sweeps           {left_swept:.1e}")
     print(f"  hpsolver, {info.iterations:2d} iterations    {left_plugged:.1e}")
-    # The solver leaves 1e-6 of it; what single precision rounds away in u and v comes on top.
+    # The solver leaves 1e-6 of the divergence; the rounding of u and v to single precision comes on top.
     if info.converged and left_plugged < 1e-4 and left_plugged < left_swept:
         return 0
     print(f"CHECK FAILED: {info.status.name.lower()}, divergence left {left_plugged:.1e}", file=sys.stderr)

@@ -47,7 +47,7 @@ class Contestant:
         return pressure
 
     def note(self) -> None:
-        """What its solver did in a frame."""
+        """Notes what the solver did in the last frame."""
         info = self.solver.info
         self.milliseconds.append(info.timings["total"] if self.milliseconds else math.nan)
         self.iterations.append(info.iterations)

@@ -64,7 +64,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def launch(ranks: int, argv: list[str]) -> int:
-    """Runs this module in so many processes on this machine, through ``torchrun``; returns its exit code."""
+    """Runs this module in ``ranks`` processes on this machine, through ``torchrun``; returns its exit code."""
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(ranks)]
     return subprocess.run([*torchrun, "-m", "hpsolver.examples.shared_bubbles", *argv], check=False).returncode
 

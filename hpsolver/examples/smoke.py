@@ -3,8 +3,8 @@
     python -m hpsolver.examples.smoke
     python -m hpsolver.examples.smoke --shape 48x64x48
 
-Semi-Lagrangian transport (Stam, SIGGRAPH 1999), buoyancy by the smoke's own weight, a top that is open. Each step
-hands the ball's cells to ``Projection``, new, and is recorded once and replayed. Units: cell size 1, density 1; the
+The flow has semi-Lagrangian transport (Stam, SIGGRAPH 1999), buoyancy in proportion to the smoke, and an open top. Each
+step gives ``Projection`` the ball's new cells; steps are recorded once and replayed. Units: cell size 1, density 1; the
 second axis is height.
 """
 
@@ -27,7 +27,7 @@ TOLERANCE = 1e-4
 STEP = 1.0
 BUOYANCY = wp.constant(0.08)
 SPEED = wp.constant(0.05)
-"""Of the ball's swing, radians a unit of time."""
+"""Speed of the ball's swing, in radians per unit of time."""
 
 
 @wp.func
@@ -57,14 +57,14 @@ def place_ball(clock: wp.array[float], solid: wp.array3d[wp.uint8]):
 
 @wp.func
 def behind(x: wp.vec3, u: wp.array3d[float], v: wp.array3d[float], w: wp.array3d[float]) -> wp.vec3:
-    """Where the flow brought x from; midpoint rule."""
+    """Where the fluid that is now at x was one step ago; midpoint rule."""
     middle = x - 0.5 * STEP * flow_at(x, u, v, w)
     return x - STEP * flow_at(middle, u, v, w)
 
 
 @wp.func
 def smoke_at(x: wp.vec3, smoke: wp.array3d[float]) -> float:
-    """Cell values between their centres: as the faces of an axis that does not exist."""
+    """The smoke at a point, linear between the centres of cells; ``sample`` expects faces, half a cell off."""
     return sample(x - wp.vec3(0.5, 0.0, 0.0), 0, smoke)
 
 
@@ -137,7 +137,7 @@ class Plume:
         self._graph: wp.Graph | None = None
 
     def step(self) -> None:
-        """Two steps, after which all is back where it was: recorded the second time, replayed from then on."""
+        """Two steps, after which every array has its first role again: recorded the second time, then replayed."""
         if self._graph is None:
             self._steps()
             with wp.ScopedCapture(device=self.device) as capture:

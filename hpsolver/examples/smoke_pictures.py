@@ -1,4 +1,4 @@
-"""The film of the smoke example; without Pillow and Matplotlib it only says so."""
+"""The film of the smoke example. Without Pillow and Matplotlib there is only a message."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def write_film(folder: Path, film: list[tuple[np.ndarray, np.ndarray, str]]) -> 
     """Writes smoke.gif and smoke.png, the film and its last picture.
 
     Args:
-        film: smoke and ball of each frame, [length, height] from 0 to 1, through the whole depth; and a caption.
+        film: smoke and ball of each frame, [length, height], means over the depth from 0 to 1; and a caption.
     """
     try:
         from matplotlib import colormaps

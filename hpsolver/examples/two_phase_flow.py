@@ -4,7 +4,7 @@ Units: cell size 1, gravity 1, heavy density 1; the second axis is height.
 
 Staggered grid: horizontal velocity u [nx + 1, nz] and vertical velocity w [nx, nz + 1] on faces, heavy fraction,
 density and pressure [nx, nz] in cells. The fraction is carried as volumes cut by one line per cell (piecewise-linear
-VOF, Weymouth and Yue 2010): the interface stays one cell thin, and mass changes by the divergence left over alone.
+VOF, Weymouth and Yue 2010): the interface stays one cell thin, and mass changes only by the divergence left over.
 """
 
 from __future__ import annotations
@@ -87,8 +87,8 @@ def carried(f: Field, i: int, k: int, di: int, dk: int, courant: Real) -> Real:
 def sweep(f: Field, first: Field, velocity: Field, dt: Real, di: int, dk: int, f_new: Field):
     """Carries the fraction along one axis (di, dk). Threads [nx, nz].
 
-    One axis alone stretches the fluid; ``first``, the fraction before the first sweep, decides for all sweeps which
-    cells count that as heavy, so that the stretches cancel where the whole velocity is free of divergence.
+    The flow along one axis alone stretches the fluid. By ``first``, the fraction before the first sweep, all sweeps
+    decide which cells count the stretch as heavy, so that stretches cancel where the flow is free of divergence.
     """
     i, k = wp.tid()
     low = dt * velocity[i, k]
@@ -170,7 +170,7 @@ def find_fastest(u: Field, w: Field, fastest: wp.array[wp.float64]):
 
 class Flow:
     """The flow, its arrays on the device. ``advance`` takes it to the pressure; then ``hpsolver.Projection`` makes its
-    ``velocity`` free of divergence, or ``project`` does, for who has the pressure.
+    ``velocity`` free of divergence, or, given the pressure, ``project`` does.
 
     Args:
         shape: cells, (width, height).
@@ -181,7 +181,7 @@ class Flow:
     def __init__(self, shape: tuple[int, int], contrast: float, device: wp.Device | str | None = None):
         self.shape, self.light, self.device = shape, wp.float64(1.0 / contrast), wp.get_device(device)
         nx, nz = shape
-        # What has fallen freely through the whole tank crosses one cell per frame.
+        # Fluid that has fallen freely through the whole tank crosses one cell per frame.
         self.dt = 1.0 / math.sqrt(2.0 * nz)
         self.fraction = wp.array(bubbles(shape), dtype=wp.float64, device=self.device)
         self.density, self.rhs, self._half, self._whole = (wp.zeros_like(self.fraction) for _ in range(4))

@@ -149,7 +149,7 @@ class BasisWeights:
         return np.concatenate([in_strips(matrix).ravel(), bias])
 
     def edges(self, extent: tuple[int, int, int]) -> np.ndarray:
-        """The part of the edge networks that does not depend on A, fp32, flat, in the order of ``native/basis/tokens.h``."""
+        """What in the edge networks does not depend on A, fp32, flat, in the order of ``native/basis/tokens.h``."""
         _, steps, offset = patch_graph(extent, 2 * self.dimension)
         geometry = np.concatenate([offset / REACH, np.eye(TOKENS)[..., None]], axis=-1)
         parts = []

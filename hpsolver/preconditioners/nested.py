@@ -4,12 +4,12 @@ E is a coarse matrix on *nodes* of R unknowns: leaves of the grid, or bricks of 
 bricks of 128 unknowns. With D the bricks' own blocks and L, U the couplings to bricks of earlier and later colours, the
 cycle on E is
 
-    M = S^T (D + L Q U) S,   S = (D + L)^-1,   Q = Psi (Psi^T E Psi)^-1 Psi^T,
+    M = S^T (D + L Q U) S,   S = (D + L)^-1,   Q = Psi (Psi^T E Psi)^-1 Psi^T.
 
 For a right-hand side c this is a sweep over the colours; a correction, by the bricks' functions Psi, of what the sweep
-left in earlier colours, U S c; and the sweep back. M is symmetric positive definite whatever stands for D^-1 and for the
-inverse in Q, so Q may be a cycle itself. The grid's own leaves are treated in the same way once their coarse problem is
-nested.
+left in earlier colours, U S c; and the sweep back. M is symmetric positive definite whatever stands for D^-1 and for
+the inverse in Q, so Q may be a cycle itself. The grid's own leaves are treated in the same way once their coarse
+problem is nested.
 
 Psi has R2 functions a brick, 16 or 32: Haar functions of the brick's groups of nodes times the constants' coefficients,
 after one inverse step of the brick with closed faces. Faces are closed in the grid (``kernels.nested``): closing them

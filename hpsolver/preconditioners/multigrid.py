@@ -21,7 +21,7 @@ PATIENCE = {2: 50, 3: 100}
 """Iterations that take about as long as a whole frame of ``schwarz``, by dimension."""
 
 DOUBTFUL = 0.25
-"""Share of the leaves with fluid that solids reach (3D: cut) from which on frames begin with ``schwarz``."""
+"""Frames begin with ``schwarz`` if solids reach (3D: cut) more than this share of the leaves with fluid."""
 
 
 class Multigrid(Preconditioner):
@@ -54,7 +54,7 @@ class Multigrid(Preconditioner):
         self.block_cells = block_cells
 
     def leaf_cells(self, grid: Grid) -> int:
-        return Schwarz().leaf_cells(grid)  # only the fallback uses leaves
+        return Schwarz().leaf_cells(grid)  # only the fallback's speed depends on leaves
 
     def cut_axis(self, grid: Grid) -> int | None:
         return 3 - grid.dimension
@@ -65,7 +65,7 @@ class Multigrid(Preconditioner):
         grid, limit = system.grid, self.block_cells or (BLOCK_CELLS if system.device.is_cuda else 2 * system.size)
         flat = max(grid.spacing) > STRONG * min(grid.spacing)
         geometric = grid.dimension == 3 and not flat
-        if system.in_layers and self.block_cells is None:  # ranks share the finest level: it has its own kernels
+        if system.in_layers and self.block_cells is None:  # ranks share the finest level, so it needs its own kernels
             limit = min(limit, max(grid.cells // 8 if geometric else grid.cells, 2) - 1)
         self._cycle = Geometric(system, limit) if geometric else BlackBox(system, limit)
 

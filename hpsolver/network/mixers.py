@@ -10,7 +10,7 @@ from .patches import PatchLattice
 from .tiles import TileMap
 
 Links = TileMap | PatchLattice
-"""Where a mixer finds what is connected."""
+"""Where a mixer finds which tokens are connected."""
 
 
 class Mixer(nn.Module):

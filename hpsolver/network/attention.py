@@ -2,8 +2,8 @@
 
     out = W_o ( softmax(q k^T / sqrt(d_h) + b) v + G(e) v )
 
-e_ij = (displacement from i to j, a_ij / s) is an edge's feature, its last entry the bias b_ij for every head, and G a
-small network that gives one weight per head. On the diagonal e_ii = (0, 0, 0, 1).
+e_ij = (displacement from i to j, a_ij / s) are the features of an edge; the last one is the bias b_ij of every head. G
+is a small network with one output per head. On the diagonal e_ii = (0, 0, 0, 1).
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from .poisson import Lattice
 EDGE_FEATURES = 4
 EDGE_WIDTH = 16
 REACH = 16.0
-"""Displacements are given in units of so many cells."""
+"""Displacements are in units of this many cells."""
 
 NEVER = -1e4
 """A bias that leaves no weight after the softmax, yet keeps a leaf without fluid finite."""
 
 
 class EdgeAttention(nn.Module):
-    """The products that leaf and tile attention share.
+    """What leaf and tile attention share: the projections and G.
 
     Args:
         width: d, a multiple of ``heads``.
@@ -77,16 +77,16 @@ class LeafEdges:
 
     Args:
         conductance: [B, D, K, L] over s, between the tokens of ``lattice``.
-        lattice: of the tokens.
+        lattice: the lattice of the tokens, a ``Lattice`` or ``PatchLattice``.
 
     Attributes:
-        bias: [B, K, L, L] a_ij / s, 1 on the diagonal; after the softmax nobody attends to solid or padding. (In G(e) v
-            and in means they take part, as tokens like any other.)
+        bias: [B, K, L, L] a_ij / s, 1 on the diagonal; NEVER is added for solid and padding, so that the softmax gives
+            them no weight. (In G(e) v and in means they take part like other tokens.)
         geometry: [L, L, 4] edge features without A.
         stencil: [B, K, D, L, 4] edge features from each token to the one across.
         bare_stencil: [D, L, 4] the same without A.
-        within: of the lattice.
-        inside: [K, D, L], of the lattice.
+        within: as in the lattice.
+        inside: [K, D, L], as in the lattice but for the order of the axes.
     """
 
     def __init__(self, conductance: torch.Tensor, lattice: Lattice):

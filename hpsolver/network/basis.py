@@ -1,10 +1,10 @@
 """The learned coarse space: a frame's operator -> start functions of every leaf.
 
-The trunk of the hierarchical transformer on patches of cells; its output says how every leaf combines the Haar
-functions of its sub-bricks, beginning with the first ones, which are the classical basis, so that a network of zeros is
-the classical coarse space. What the start functions become (one inverse step through the closed leaf, the constant put
-first, orthonormalisation) is up to ``preconditioners.schwarz``; the matrix is symmetric positive definite whatever they
-are.
+The network is the trunk of the hierarchical transformer on patches of cells. Its output tells how every leaf combines
+the Haar functions of its sub-bricks, and is added to the first ones, which are the classical basis: a network of zeros
+gives the classical coarse space. ``preconditioners.coarse_space`` makes coarse functions of the start functions (one
+inverse step on the leaf with closed faces, the constant first, orthonormalisation). The preconditioner is symmetric
+positive definite whatever they are.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class BasisConfig:
     Attributes:
         dimension: of the grids, 2 or 3.
         width, layers, heads: of the trunk.
-        functions: start functions of a leaf, most useful first: a coarse space with C candidates takes C - 1.
+        functions: start functions of a leaf, most useful first: a coarse space with C candidates takes the first C - 1.
         leaf_size: cells of a leaf.
     """
 

@@ -49,17 +49,17 @@ COSINE_PROBES = 32
 
 @dataclass(frozen=True)
 class BasisTask:
-    """What is trained on what.
+    """The network, its training frames and its objective.
 
     Attributes:
-        network: its size.
-        frames: what it sees.
-        objective: ``gain``, of what the leaves' functions leave uncaptured (``oracle``) the mean logarithm, and the
-            logarithm of its mean over that of the best choice, so that neither the many easy leaves nor the few hard
-            ones are forgotten; ``determinant``, that of the coarse matrix per leaf over R (``coupling``); ``cosine``,
-            the published one, for comparison (``objectives``).
-        sizes: numbers of candidates C whose objectives are added: the leading functions must do alone.
-        validation_size: coarse size of the validation's solvers, additive, chosen among the fewest candidates.
+        network: the network's size.
+        frames: the frames it is trained on.
+        objective: ``gain`` takes what the leaves' functions leave uncaptured (``oracle``). It adds the mean of its
+            logarithm and the logarithm of its mean, relative to the best choice's, so that neither the many easy leaves
+            nor the few hard ones are forgotten. ``determinant`` is J of ``coupling`` per leaf, over R. ``cosine`` is
+            the published objective, for comparison (``objectives``).
+        sizes: numbers of candidates C. Their objectives are added, so that the leading functions also serve alone.
+        validation_size: coarse size of the solvers that validate: additive, choosing among the fewest candidates.
 
     Raises:
         ValueError: there is no such objective.
@@ -113,7 +113,7 @@ class BasisTask:
 
 @functools.lru_cache(maxsize=2)
 def frame_source(config: FrameConfig, device: torch.device) -> FrameSource:
-    """One for all trainings of a process, which share what it remembers."""
+    """One source for all trainings of a process, which share the batches it remembers."""
     return FrameSource(config, device)
 
 
@@ -126,8 +126,8 @@ _KNOWN: WeakKeyDictionary[Operator, tuple[Gains, torch.Tensor]] = WeakKeyDiction
 
 
 def known_gains(operator: Operator) -> tuple[Gains, torch.Tensor]:
-    """Gains in single precision, and [B, F] what the constant and the best 1, 2, ..., F functions of a leaf leave, the
-    mean over the leaves; remembered as long as the operator, since they cost more than a step of training."""
+    """Gains in single precision, and [B, F] what the constant and the best 1, 2, ..., F functions of a leaf leave
+    uncaptured, the mean over the leaves. Kept as long as the operator: they cost more than a step of training."""
     if operator not in _KNOWN:
         with torch.no_grad():
             exact = gains(operator, patch_lattice(operator.lattice).candidates)
@@ -138,5 +138,5 @@ def known_gains(operator: Operator) -> tuple[Gains, torch.Tensor]:
 
 
 def _relative(left: torch.Tensor, best: torch.Tensor, size: int) -> torch.Tensor:
-    """[B] what is left, mean over leaves, over what the best functions leave; 0.1 keeps frames without any finite."""
+    """[B] the mean of what is left, relative to what the best functions leave; finite also where that is nothing."""
     return (left[..., size - 2].mean(dim=1) + 0.1) / (best[:, size - 2] + 0.1)

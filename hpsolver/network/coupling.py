@@ -1,5 +1,5 @@
-"""The algebra of a coarse space in Torch, and an objective that needs no more: a determinant. (The shipped weights were
-trained on a trace, ``oracle``; ``bench/FINDINGS.md`` compares.)
+"""The algebra of a coarse space in Torch, and a training objective made of it: a determinant. (The shipped weights were
+trained on a trace, ``oracle``; ``bench/FINDINGS.md`` compares the two.)
 
 With Phi a basis of a few functions per leaf, the additive two-level preconditioner
 
@@ -12,11 +12,11 @@ leaf part restricted to the A_ii-complement of Phi_i does not change with the co
 
     log det M = const - [ log det(Phi^T A Phi) - sum_i log det(Phi_i^T A_ii Phi_i) ].
 
-The bracket, J <= 0, is to be made small. With Phi_i whitened, Y_i^T A_ii Y_i = I, it is J = log det(Y^T A Y): minus
+Training minimises the bracket, J <= 0. With Phi_i whitened to Y_i, Y_i^T A_ii Y_i = I, J = log det(Y^T A Y): minus
 twice the mutual information between leaves (A as the precision matrix of a Gaussian field) that the coarse variables
 capture. Its floor, for a complete basis, is log det A - sum_i log det A_ii; J / floor is the captured fraction. A null
-vector of A (no open side) is in the span and is shifted to 1 in both. With deflation instead of the additive form the
-same bracket appears, and only the trace is no longer fixed.
+vector of A (no open side) is in the span and is shifted to 1 in J and in the floor. With deflation instead of the
+additive form the same bracket appears; only the trace is no longer fixed.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ import torch
 from .poisson import Operator
 
 SHIFT = 1e-3
-"""Of the diagonal, in the inverse step of the basis (``kernels/native/leaves/factor.h``)."""
+"""Share of the diagonal that the inverse step of the basis adds to it (``kernels/native/leaves/rows.h``)."""
 
 ROUNDED = 1e-6
-"""A diagonal in single precision is the sum of its conductances within this; what is beyond belongs to open sides."""
+"""A diagonal in single precision equals the sum of its conductances up to this share; any more is of open sides."""
 
 
 def leaf_matrices(operator: Operator, *, closed: bool) -> torch.Tensor:

@@ -16,7 +16,7 @@ from hpsolver.system import System
 from .poisson import Lattice, Operator, assembled_operator, stack
 
 FIRST_SEED = 1_000_000
-"""Seed of the first training frame, and so on upwards. Tables use 10,000 and up, validation 500,000 and up."""
+"""Seed of the first training frame; later ones count upwards. Tables use 10,000 and up, validation 500,000 and up."""
 
 VALIDATION_SEED = 500_000
 
@@ -26,11 +26,10 @@ class FrameConfig:
     """What a frame is drawn from; each entry of a tuple is as likely as the others.
 
     Attributes:
-        shapes: of grids.
+        shapes: shapes of grids.
         families: of the gallery (``hpsolver.problems``).
-        contrast: range, log-uniform, of every family but panel, and of panel too unless None (then 5 to 100, the
-            paper's).
-        boundaries: of the first axis, and of the last.
+        contrast: range of the contrast, log-uniform; None: the default of each family, for panel the paper's 5 to 100.
+        boundaries: for the sides of the first axis, and for those of the last.
         solid: share of frames with a solid block somewhere.
         distinct: how many batches there are; later ones repeat them, from memory. None: no limit.
     """

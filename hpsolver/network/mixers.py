@@ -1,5 +1,5 @@
-"""What carries information between leaves: vectors of width d that every token's feed-forward part is given besides
-the token itself. The published network has highways; the learned coarse space, nothing (``bench/FINDINGS.md``)."""
+"""*Mixers* carry information between leaves, as vectors of width d that the feed-forward part of every token takes
+besides the token. The published network has highways; the learned coarse space has none (``bench/FINDINGS.md``)."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from .patches import PatchLattice
 from .tiles import TileMap
 
 Links = TileMap | PatchLattice
-"""Where a mixer finds who is connected to whom."""
+"""Where a mixer finds which tokens are connected."""
 
 
 class Mixer(nn.Module):
-    """No mixing, and the interface of all.
+    """The interface of all mixers. This one mixes nothing.
 
     Attributes:
         contexts: vectors per token.
@@ -23,7 +23,7 @@ class Mixer(nn.Module):
     contexts = 0
 
     def leaf_context(self, x: torch.Tensor, y: torch.Tensor | None, links: Links | None) -> list[torch.Tensor]:
-        """For leaf tokens x [B, K, L, d], given tile tokens y [B, M, T, d]: tensors that broadcast to x."""
+        """The context of leaf tokens x [B, K, L, d], given tile tokens y [B, M, T, d]: tensors that broadcast to x."""
         return []
 
     def tile_context(self, x: torch.Tensor, y: torch.Tensor, links: Links) -> list[torch.Tensor]:
@@ -34,9 +34,9 @@ class Mixer(nn.Module):
 class Highways(Mixer):
     """Row, column and global highways of arXiv 2605.13343.
 
-    A buffer [K, L, d] holds the leaf tokens plus the tokens of all tiles that a leaf belongs to by rows (by columns).
-    Leaf tokens read their own place, tiles the means over their strips. The third vector is the mean over all tokens
-    of a stream: over all tiles, where the published code averages inside each tile.
+    The row (column) buffer [K, L, d] holds the leaf tokens plus the tokens of all tiles whose row (column) strip
+    contains the leaf. Leaf tokens read their own place, tiles read the means over their strips. The global vector is
+    the mean over all tokens of a stream. For tiles it is over all tiles; the published code averages inside each tile.
     """
 
     contexts = 3

@@ -1,4 +1,4 @@
-"""What training minimises for a preconditioner M given as products, estimated with random probes.
+"""What training minimises for a preconditioner M given by its products, estimated with random probes.
 
 Probes Z [B, N, P] are standard normal and zero outside the fluid. Smoothing is damped Jacobi on A Z = 0, twice,
 
@@ -27,9 +27,9 @@ def probes(operator: Operator, count: int, generator: torch.Generator, *, smooth
     """[B, N, P] random probes.
 
     Args:
-        operator: of the frames.
+        operator: the frames' operator.
         count: P.
-        generator: where the numbers come from.
+        generator: source of the random numbers.
         smooth: apply the smoothing steps.
     """
     B, (K, L) = operator.frames, operator.diagonal.shape[1:]

@@ -1,16 +1,16 @@
 """The best coarse space there is, frame by frame: slow, a target for networks and tests.
 
-Let W be any basis of all functions, A_ii-orthonormal leaf by leaf, of which the coarse space keeps some, Y. Deflation
-leaves the Schur complement S of A on the others, and S^-1 is their block of (W^T A W)^-1. Its trace,
+Let W be any basis of all functions, A_ii-orthonormal leaf by leaf; the coarse space keeps a part Y of it. Deflation
+leaves the Schur complement S of A on the other functions, and S^-1 is their block of (W^T A W)^-1. Its trace,
 
     tr S^-1 = tr (W^T A W)^-1 - sum_i tr( Y_i^T A_ii [A^-1]_ii A_ii Y_i ),
 
-is the sum of what is left of the slow modes, 1 / lambda each. The first term does not depend on the choice, and the
-second is a sum over leaves: best are, leaf by leaf, the leading eigenvectors of the *gain* matrix, the leaf's block of
-(W^T A W)^-1. Its eigenvalues are >= 1 (unless a leaf is its own neighbour across a periodic side): what the far field
-adds to what the leaf itself knows. The leaf's constant is always kept, so the others are taken orthogonal to it. Here W
-is restricted to ``CANDIDATES`` classical functions per leaf; all 128 would be worth 1 % of the iterations more with 4
-functions and 8 % with 8 (``bench/FINDINGS.md``).
+is the sum of 1 / lambda over the modes that are left. The first term does not depend on the choice, and the second is a
+sum over leaves. So the best choice is, leaf by leaf, the leading eigenvectors of the *gain* matrix, the leaf's block of
+(W^T A W)^-1. Its eigenvalues are >= 1 (unless a leaf is its own neighbour across a periodic side); the excess is what
+the far field adds to what the leaf itself knows. The leaf's constant is always kept, so the other functions are taken
+orthogonal to it. Here W is restricted to ``CANDIDATES`` classical functions per leaf; all 128 would save another 1 % of
+the iterations with 4 functions and 8 % with 8 (``bench/FINDINGS.md``).
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ CANDIDATES = basis.CANDIDATES + 1
 
 @dataclass(frozen=True)
 class Gains:
-    """What every function of a leaf is worth to the others.
+    """What the functions of every leaf are worth.
 
     Attributes:
         own: [B, K, C, C] gain matrices of C candidates, in whitened functions orthogonal to the constant.
-        coordinates: [B, K, C, C] row c: what the inverse step makes of candidate c, in those functions.
+        coordinates: [B, K, C, C] row c: candidate c after the inverse step, in these whitened functions.
     """
 
     own: torch.Tensor
@@ -50,8 +50,8 @@ class Gains:
         return values.flip(-1), rows.flip(-2)
 
     def uncaptured(self, coefficients: torch.Tensor) -> torch.Tensor:
-        """[B, K, F] of each leaf, the gain above 1 that the constant and the first 1, 2, ..., F functions leave: its
-        part of tr S^-1, less what it would be without far field.
+        """[B, K, F] the gain above 1 that a leaf's constant and first 1, 2, ..., F functions leave uncaptured: the
+        leaf's part of tr S^-1, less what that part would be without far field.
 
         Args:
             coefficients: [B, K, F, C] the functions' coefficients in the candidates, before the inverse step.
@@ -71,7 +71,7 @@ def gains(operator: Operator, candidates: torch.Tensor) -> Gains:
     """Gains of the candidates, by inverting their coupling matrix.
 
     Args:
-        operator: of the frames.
+        operator: the frames' operator.
         candidates: [C, L] start functions.
     """
     B, K = operator.frames, operator.lattice.leaves

@@ -22,14 +22,14 @@ OBJECTIVES = {"cosine": objectives.cosine_hutchinson, "sai": objectives.sparse_a
 
 @dataclass(frozen=True)
 class PaperTask:
-    """What is trained on what.
+    """The network, its training frames and its objective.
 
     Attributes:
-        network: its size.
-        frames: what it sees.
-        objective: ``cosine`` or ``sai``.
-        smooth: smooth the probes; published with cosine.
-        probes: of a frame.
+        network: the network's size.
+        frames: the frames it is trained on.
+        objective: ``cosine`` or ``sai`` (``objectives``).
+        smooth: smooth the probes, as published for ``cosine``.
+        probes: random probes of a frame.
 
     Raises:
         ValueError: there is no such objective.
@@ -63,7 +63,7 @@ class PaperTask:
         return OBJECTIVES[self.objective](operator, functools.partial(factors.apply, operator, tiles), z)
 
     def preconditioner(self, network: nn.Module) -> HTPaper:
-        """For validation."""
+        """The preconditioner that validation runs."""
         return HTPaper.of_network(network)
 
     def validation(self) -> list[tuple[str, tuple[int, ...], float | None]]:

@@ -1,9 +1,9 @@
 """The hierarchical matrix behind the transformer: which tile of M couples which leaves (arXiv 2605.13343).
 
 Leaves are taken in Morton order of their bricks and cut into aligned strips of S = 1, 2, 4, ... leaves. A tile couples
-two strips of equal S. Weak admissibility, by distance in the order alone: strips of S > 1 starting at leaves r and c
-make a tile when S <= eta (|r - c| - S), as large as possible; what no such tile covers is coupled leaf by leaf, S = 1.
-M is symmetric, so only tiles with r <= c are listed; the diagonal leaves are not tiles.
+two strips of equal S. Admissibility is weak and depends on the distance in the order alone: strips of S > 1 starting at
+leaves r and c make a tile when S <= eta (|r - c| - S). Tiles are as large as possible; what none of them covers is
+coupled leaf by leaf, S = 1. M is symmetric, so only tiles with r <= c are listed; the diagonal leaves are not tiles.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class Partition:
         order: [K] leaf at each place of the Morton order.
         row, column: [tiles] first place of each tile's strips.
         size: [tiles] leaves of the row strip, a power of two.
-        column_size: [tiles] leaves of the column strip, as many, or fewer where the order ends.
+        column_size: [tiles] leaves of the column strip: ``size``, or fewer where the order ends.
     """
 
     order: np.ndarray

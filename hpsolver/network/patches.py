@@ -21,13 +21,13 @@ def cell_features(dimension: int) -> int:
 
 
 class PatchLattice:
-    """With it the patches of all leaves look like a coarser lattice.
+    """The patches of all leaves as a coarser lattice.
 
     Attributes:
         cells: [T, P] cells of a leaf in each patch.
         candidates: [C, L] Haar functions; the first R - 1 are the classical start functions.
-        within, inside, offset, steps, fluid: as in ``Lattice``, of patches (fluid: 1 where any cell is; inside: 1 where
-            the patch across is in the leaf).
+        within, inside, offset, steps, fluid: as in ``Lattice``, for patches (fluid: 1 where any cell of the patch is
+            fluid; inside: 1 where the patch across is in the leaf).
     """
 
     def __init__(self, lattice: Lattice):
@@ -45,9 +45,9 @@ class PatchLattice:
         self.fluid = lattice.fluid[:, self.cells].amax(dim=-1)
 
     def features(self, operator: Operator) -> torch.Tensor:
-        """[B, K, T, P * features]: of each cell the logarithm of its diagonal less the leaf's mean; its conductances
-        over its diagonal, the part of them that leaves the leaf, and their logarithms, relative to the leaf's largest
-        diagonal. None depends on units, nor on the level of the density."""
+        """[B, K, T, P * features]: for each cell the logarithm of its diagonal less the leaf's mean; its conductances
+        over its diagonal; those of them that leave the leaf; and the logarithms of its conductances over the leaf's
+        largest diagonal. No feature depends on units or on the level of the density."""
         lattice = self.lattice
         fluid = lattice.fluid
         diagonal = operator.diagonal.clamp_min(1e-12)

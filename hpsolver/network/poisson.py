@@ -25,16 +25,16 @@ standardisation (natural logarithms; the diagonal's is of a_ii / s)."""
 
 
 class Lattice:
-    """What does not change from frame to frame: who is whose neighbour.
+    """What does not change from frame to frame: which cells are neighbours.
 
     Attributes:
-        across: [D, N] number of the cell across each side; of no meaning where there is none, the conductance is 0.
+        across: [D, N] number of the cell across each side; meaningless where there is none, as the conductance is 0.
         within: [D, L] number inside the brick of the cell across, 0 where it is outside.
-        inside: [D, K, L] 1 where that is the cell across in the grid; else the coupling, if any, leaves the leaf (and
-            may come back to it through a periodic side).
+        inside: [D, K, L] 1 where the cell of ``within`` is the one across in the grid; elsewhere the coupling, if any,
+            leaves the leaf (and may come back to it through a periodic side).
         face: [D, K, F] cells of each leaf's face.
         fluid: [K, L] 1 for cells of the fluid, 0 for solid and padding.
-        cells: of the fluid.
+        cells: number of fluid cells.
         offset: [L, L, 3] displacement from cell i to cell j of a leaf, in cells, first axis first.
         steps: [D, 3] displacement of the cell across each side.
         singular: no side is open, so that A maps the constant to zero.
@@ -76,13 +76,13 @@ class Lattice:
 
 @dataclass(frozen=True, eq=False)
 class Operator:
-    """A / s of B frames. Two are the same only if they are one object.
+    """A / s of B frames. Two operators are equal only if they are one object.
 
     Attributes:
         lattice: of the grid.
         conductance: [B, D, K, L] fp32, conductances over s.
         diagonal: [B, K, L] fp32, diagonal over s, 1 outside the fluid.
-        log_density: [B, K, L] fp32, over the lightest cell's density; 0 outside the fluid.
+        log_density: [B, K, L] fp32, log of the density over the lightest cell's; 0 outside the fluid.
     """
 
     lattice: Lattice

@@ -50,7 +50,7 @@ def configured(name: str, changes: dict[str, Any]) -> tuple[Task, Run]:
     """A preset with some settings changed.
 
     Args:
-        name: of ``PRESETS``.
+        name: a key of ``PRESETS``.
         changes: value by dotted key, such as ``run.steps`` or ``task.network.width``.
 
     Raises:

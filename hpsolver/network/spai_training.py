@@ -40,10 +40,10 @@ FAMILIES = ("panel", "panel", "panel", "bubbles", "film", "noise", "dam", "tank"
 """Panel (arXiv 2605.13343's barriers) three times as often as each other one."""
 
 BOUNDARIES = ("wall", "wall", "wall", "wall", "open", "periodic")
-"""Of the first axis; the others are walls, as are all sides of most frames."""
+"""Sides of the first axis. The other sides are walls, and so are all sides of most frames."""
 
 FIRST_SEED = 1_000_000
-"""Seed of the first frame, and so on upwards; the measured tables use 10,000 to 10,003."""
+"""Seed of the first frame; later frames count upwards. The measured tables use 10,000 to 10,003."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Config:
         channels, layers, epsilon: of the network and of M; epsilon is the original's.
         steps, batch, probes: optimiser steps, frames a step, random vectors a frame.
         rate, decay, clip: AdamW's peak rate (one cycle) and weight decay, the gradient's largest norm.
-        shapes, families, boundaries: what a frame is drawn from, each entry alike.
+        shapes, families, boundaries: what a frame is drawn from, each entry equally likely.
         contrast: range of the contrast of all families but panel, log-uniform.
         seed: of weights and probes.
     """
@@ -138,7 +138,7 @@ class Network(torch.nn.Module):
         return getattr(self, f"{block}_{tensor}")
 
     def _messages(self, block, h, edges, across) -> tuple[torch.Tensor, torch.Tensor]:
-        """U^T h_i + b [N, C], and [directions, N, C] what comes over each face."""
+        """U^T h_i + b [N, C], and the messages over each face [directions, N, C]."""
         own = h @ self._of(block, "own") + self._of(block, "bias")
         sent = (h @ self._of(block, "across"))[across]
         return own, functional.hardswish(own + sent + edges @ self._of(block, "edge"))
@@ -198,7 +198,7 @@ def join(graphs: list[Graph]) -> Graph:
 
 
 def train(config: Config, log: Path) -> tuple[Network, float]:
-    """Trains a network; prints progress, writes step, loss and seconds to ``log``. Returns it and the seconds."""
+    """Trains a network; prints progress, writes step, loss and seconds to ``log``. Returns network and seconds."""
     torch.manual_seed(config.seed)
     network = Network(config.layers)
     optimizer = torch.optim.AdamW(network.parameters(), lr=config.rate, weight_decay=config.decay)

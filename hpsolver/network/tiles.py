@@ -1,4 +1,4 @@
-"""Where tiles take their tokens from, and where they put them: strips of leaves as index lists on the device."""
+"""Where tiles (``partition``) take their tokens from and put them: strips of leaves as index lists on the device."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class TileMap:
 
     Attributes:
         row_mean, column_mean: [M, K] weights 1 / S that average a strip's leaves.
-        row_tiles, column_tiles: [K, most] tiles of each leaf, M where there are fewer.
+        row_tiles, column_tiles: [K, most] tiles of each leaf, filled up with M.
     """
 
     def __init__(self, lattice: Lattice, partition: Partition, pool: int):
@@ -69,7 +69,7 @@ class TileMap:
         return torch.as_tensor(table, device=self._device)
 
     def _displacements(self, lattice: Lattice, partition: Partition) -> torch.Tensor:
-        """[M, T, T, 3] in units of the attention's REACH times the strip's length in leaves."""
+        """[M, T, T, 3] mean displacements from row to column slots, in units of REACH cells."""
         origin = torch.as_tensor(lattice.bricks.coordinates * np.array(lattice.bricks.extent), dtype=torch.float32)
         origin = origin.to(self._device)
         between = self.column_mean @ origin - self.row_mean @ origin  # [M, 3]
@@ -78,8 +78,8 @@ class TileMap:
         return (local + between[:, None, None, :]) / REACH
 
     def _couplings(self, lattice: Lattice, partition: Partition) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Conductances that cross from a row leaf to a column leaf: for each entry of [M, T, T] that has some, its
-        number, and theirs [entries, most] in [D, K, L] with their weights, 0 where there are fewer."""
+        """Conductances that cross from a row leaf to a column leaf, for each entry of [M, T, T] that has some: their
+        numbers in [D, K, L], [entries, most]; the entry's number; their weights, [entries, most], filled up with 0."""
         K, L, T, pool = partition.leaves, lattice.leaf_size, self.tokens, self.pool
         tile_of = np.full((K, K), -1, dtype=np.int64)
         for tile, (rows, columns) in enumerate(

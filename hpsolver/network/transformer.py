@@ -21,11 +21,11 @@ class TransformerConfig:
     """Size of the network. The published one is the default: 2,653,841 parameters.
 
     Attributes:
-        width: d.
-        layers: of both streams.
+        width: d, channels of a token.
+        layers: layers of both streams (``trunk``).
         heads: attention heads, a divisor of ``width``.
         leaf_size: L, cells of a leaf.
-        rank: of the node bases, and tokens of a tile: a divisor of ``leaf_size``.
+        rank: rank of the bases U and V (``factors``), and tokens of a tile: a divisor of ``leaf_size``.
         highways: row, column and global means between leaves and tiles.
         graph_layers: graph convolutions of the embedding.
     """
@@ -77,7 +77,7 @@ class HierarchicalTransformer(nn.Module):
     At the start M is the identity plus half of Jacobi. With all heads near zero, as published, u u^T and u v^T begin at
     a saddle point, where training stalls: the leaf factor is therefore I plus the head's output, and of a core's two
     factors only one begins at zero. Tokens are normalised ahead of the heads, and the heads' outputs scaled so that a
-    step of the optimiser changes M by a little.
+    step of the optimiser changes M only a little.
     """
 
     def __init__(self, config: TransformerConfig):
@@ -110,7 +110,7 @@ class HierarchicalTransformer(nn.Module):
 
 
 def _head(width: int, outputs: int, *, zero: bool) -> nn.Sequential:
-    """A two-layer head; its last layer begins at zero, or as Torch's do."""
+    """A two-layer head; its last layer starts at zero, or from Torch's default."""
     last = nn.Linear(width, outputs)
     if zero:
         nn.init.zeros_(last.weight)

@@ -49,11 +49,11 @@ class StreamLayer(nn.Module):
 
 
 class Trunk(nn.Module):
-    """Each layer: leaf attention; leaf feed-forward with the mixer's context; strips of the new leaf tokens into the
-    tile tokens; tile attention; tile feed-forward.
+    """Each layer: leaf attention; leaf feed-forward with the mixer's context; strip means of the new leaf tokens, added
+    to the tile tokens; tile attention; tile feed-forward.
 
     Args:
-        width, heads: of both streams.
+        width, heads: of both streams, leaf tokens and tile tokens.
         mixers: what carries information between leaves, one for each layer.
         tile_stream: whether there are tile tokens.
     """
@@ -72,7 +72,7 @@ class Trunk(nn.Module):
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
         """Leaf tokens [B, K, L, d] -> (leaf tokens [B, K, L, d], tile tokens [B, M, T, d] or None).
 
-        ``links`` is what the mixer needs; with tile edges [B, M, T, T, 4] it is the tiles' map.
+        ``links`` is what the mixer needs; with tile edges [B, M, T, T, 4] it is a ``TileMap``.
         """
         y = None if tile_edges is None else sum(links.read(*(links.pooled(x),) * 2))
         for k, (leaf_layer, mixer) in enumerate(zip(self.leaf_layers, self.mixers, strict=True)):

@@ -20,7 +20,7 @@ def save(path: str | Path, network: nn.Module, architecture: str, config: Any, a
     """Writes a network's parameters in half precision.
 
     Args:
-        path: to write, ``*.safetensors``.
+        path: the file to write, ``*.safetensors``.
         architecture: names the kind of network; changes whenever old weights would mean something else.
         config: dataclass from which ``load`` makes the network again.
         about: whatever else belongs in the file (training, data, figures), as JSON.
@@ -37,9 +37,9 @@ def load(path: str | Path, architecture: str, make: Callable[..., Network], conf
     """The network of a weight file, in single precision, for inference.
 
     Args:
-        path: of the file.
-        architecture: that it must have.
-        make: network from its configuration.
+        path: the file to read.
+        architecture: the architecture that the file must have.
+        make: makes the network from its configuration.
         config_type: dataclass of the configuration.
 
     Raises:
@@ -72,5 +72,5 @@ def load(path: str | Path, architecture: str, make: Callable[..., Network], conf
 
 
 def about(path: str | Path) -> dict[str, Any]:
-    """What the file says of its training."""
+    """What the file says about its training."""
     return json.loads(read(path)[0].get("about", "{}"))

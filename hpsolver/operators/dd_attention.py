@@ -11,7 +11,7 @@ width, those at the two ends pushed inwards; D_i is one over the number of windo
 are the first nodes of all subdomains but the first, and Phi is piecewise linear between them and zero at both ends (the
 homogeneous Dirichlet condition). K = Q makes M symmetric positive semidefinite.
 
-In 2D and 3D, with factors by algebra instead of training, it is ``hpsolver.preconditioners.DDAttention``.
+``hpsolver.preconditioners.DDAttention`` is the same in 2D and 3D, with factors computed instead of trained.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ def _hats(coarse: Tensor, size: int) -> Tensor:
 
 
 def _factor(*shape: int) -> nn.Parameter:
-    """A random factor [..., nodes, rank] so small that Q K^T of it starts well below the identity: M starts near 0."""
+    """A random factor [..., nodes, rank], so small that Q K^T starts well below the identity and M starts near 0."""
     nodes, rank = shape[-2:]
     return nn.Parameter(torch.randn(shape) / max(nodes**2 * rank, 1) ** 0.25)
 

@@ -11,7 +11,7 @@ where U_l copies the row of a level-l token to every token below it. With T_l = 
 What the abstract leaves open, and our reading: values live on the finest level only, scores go up by copying, the
 weights are one per level and shared by the heads, queries and keys have no bias (S_l is then a bilinear form of the
 tokens), nothing normalises a level's tokens. The bound of 4/3 is on the products S_l; the linear maps of a level cost
-1, 1/2, 1/4, ... of the finest ones, and count while T is short against d.
+1, 1/2, 1/4, ... of the finest ones, and matter while T is small compared with d.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class CausalPairs(nn.Module):
         return self.map(torch.cat([x[:, ::2], before[:, ::2]], 2))
 
     def parent(self, tokens: int) -> Tensor:
-        """[tokens] to the coarse token of each."""
+        """[tokens] the coarse token of each token."""
         return torch.arange(tokens, device=self.map.weight.device) // 2
 
 
@@ -69,7 +69,7 @@ class Groups(nn.Module):
         return self.map(sums * self.share)
 
     def parent(self, tokens: int) -> Tensor:
-        """The group of each token; raises ValueError for another number of tokens than given."""
+        """The group of each token; raises ValueError if the hierarchy is for another number of tokens."""
         if tokens != len(self.groups):
             raise ValueError(f"this hierarchy is for {len(self.groups)} tokens, got {tokens}")
         return self.groups
@@ -107,11 +107,11 @@ class HierarchicalKernelAttention(nn.Module):
         return self.logits.softmax(0)
 
     def forward(self, x: Tensor, valid: Tensor | None = None) -> Tensor:
-        """Normalised tokens to what the others tell them.
+        """Normalised tokens to what each learns from the others.
 
         Args:
             x: [batch, T, dim].
-            valid: bool [batch, T], False for tokens that nobody may attend to (padding at the end); None: all valid.
+            valid: bool [batch, T], False for tokens that no token may attend to (padding at the end); None: all valid.
         """
         scores = self.scores(x)
         if self.causal:

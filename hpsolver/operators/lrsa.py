@@ -6,7 +6,7 @@ A mixer of N tokens through M latents, from attention, normalisation and feed-fo
     mix          Z = Z + attention(LN Z, LN Z);  Z = Z + FFN(LN Z)
     reconstruct  y = attention(queries x, context LN Z)
 
-so that what a token learns of the others passes through M vectors, at a cost of O(N M) instead of O(N^2). No position
+What a token learns of the others thus passes through M vectors, at a cost of O(N M) instead of O(N^2). No position
 enters: permuted tokens give permuted outputs.
 
 What the abstract leaves open, and our reading: one mixing layer (``layers`` takes more), feed-forward layers of GELU,
@@ -64,7 +64,7 @@ class LowRankSpatialAttention(nn.Module):
 
     Args:
         dim: channels d of a token.
-        latents: their number M, >= 1.
+        latents: number of latents M, >= 1.
         heads: attention heads, a divisor of ``dim``.
         layers: mixing layers among the latents, >= 0.
         ratio: hidden over outer width of their feed-forward parts.
@@ -84,7 +84,7 @@ class LowRankSpatialAttention(nn.Module):
         self.reconstruct = CrossAttention(dim, heads)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Normalised tokens [batch, N, dim] to what the others tell them, of the same shape; any N."""
+        """Normalised tokens [batch, N, dim] to what each learns from the others, of the same shape; any N."""
         latents = self.latents.expand(len(x), -1, -1)
         latents = self.mix(latents + self.compress(latents, x))
         return self.reconstruct(x, self.norm(latents))

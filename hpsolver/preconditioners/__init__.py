@@ -46,18 +46,18 @@ NAMES: dict[str, Callable[[], Preconditioner]] = {
 """What each name stands for."""
 
 TINY = 2_000
-"""Cells of a 2D grid up to which a CPU solves with ``schwarz`` faster."""
+"""Up to this many cells of a 2D grid, ``schwarz`` is faster than ``multigrid`` on a CPU."""
 
 
 ASPECT = 10.0
-"""Of cells, from which on a CPU solves with ``schwarz`` faster: its leaves are long where the coupling is strong."""
+"""From this aspect of cells on, ``schwarz`` is faster on a CPU: its leaves are long where the coupling is strong."""
 
 
 def auto(grid: Grid, device: wp.Device) -> str:
-    """The name that ``auto`` stands for: ``multigrid``, but on tiny 2D grids and on flat cells on a CPU.
+    """The name that ``auto`` stands for: on a CPU ``schwarz`` for tiny 2D grids and flat cells, else ``multigrid``.
 
-    It is the fastest, or nearly, on all frames of the gallery, since ``schwarz`` takes over within a frame where it is
-    slow, and begins the next ones (``bench/results/choice.md``).
+    This choice is the fastest, or nearly, on all frames of the gallery (``bench/results/choice.md``): where
+    ``multigrid`` is slow, ``schwarz`` takes over within the frame and begins the next ones.
     """
     tiny, flat = grid.dimension == 2 and grid.cells <= TINY, grid.aspect >= ASPECT
     return "schwarz" if (tiny or flat) and not device.is_cuda else "multigrid"
@@ -80,8 +80,8 @@ def make(preconditioner: str | Preconditioner) -> Preconditioner:
 
 
 def make_fallback(bound: Preconditioner) -> Preconditioner | None:
-    """The fallback of a bound preconditioner, bound to its system; a fallback that does not fit there gives way to its
-    own."""
+    """The fallback of a bound preconditioner, bound to the same system. Where that fails, the fallback's own fallback
+    takes its place."""
     name = bound.fallback
     while name is not None:
         fallback = make(name)

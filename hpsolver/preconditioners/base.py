@@ -1,4 +1,4 @@
-"""What the solver knows of a preconditioner."""
+"""The interface through which the solver uses a preconditioner."""
 
 from __future__ import annotations
 
@@ -24,21 +24,22 @@ class Preconditioner(abc.ABC):
         name: its name in the registry and in ``info.preconditioner``.
         symmetric: M is symmetric.
         positive: M is positive definite for every density, by construction.
-        graph_safe: nothing but ``update`` and ``apply``, which may be captured, is needed; otherwise ``predict`` runs
-            in each frame between assembly and ``update``, outside the graphs.
-        leaf_size: cells of a leaf it wants, 64 or 128; what None means is up to ``leaf_cells``.
-        shapes_leaves: where cells are flat, its leaves take the shape that these ask for.
-        fallback: name of the one that takes over, within the frame, where this one fails; None if it cannot fail but
-            by rounding, which no other would mend.
-        patience: iterations after which its fallback is likely to be the faster one; None: half of a frame's.
-        doubtful: the solids are such that its fallback should begin (once bound).
+        graph_safe: ``update`` and ``apply``, which a graph can capture, are all it needs; otherwise ``predict`` also
+            runs in each frame, between assembly and ``update``, outside the graphs.
+        leaf_size: cells of the leaves it asks for, 64 or 128; ``leaf_cells`` decides what None means.
+        shapes_leaves: on flat cells, its leaves take the shape that the spacing asks for (``make_bricks``).
+        fallback: name of the preconditioner that takes over, within the frame, where this one fails; None if only
+            rounding can make it fail, which no other one would mend.
+        patience: iterations after which the fallback is likely to be faster; None: half of ``max_iterations``.
+        doubtful: once bound, whether the solids are such that the next frames should begin with the fallback.
         starts: it implements ``start``.
         moves: it can follow a fluid that changes every frame (``System.moving``).
-        spreads: it launches by ``hpsolver.kernels.building`` alone, so that a launch can go to many worlds.
-        launches_alone: but for ``update``, whose kernels are not ours: each world has launches of its own.
-        pointwise: [N], Krylov type, M's diagonal if it has no other entries (once bound): an iteration then applies it
-            in passing, and calls no ``apply``.
-        system: what it is bound to.
+        spreads: it launches kernels through ``hpsolver.kernels.building`` only, so that one launch can serve many
+            worlds (``hpsolver.worlds``).
+        launches_alone: its ``update`` launches kernels that are not ours, for each world separately.
+        pointwise: once bound, [N] of Krylov type: M's diagonal if M has no other entries. An iteration then applies it
+            within kernels of its own and does not call ``apply``.
+        system: the system it is bound to.
     """
 
     name: str
@@ -58,11 +59,11 @@ class Preconditioner(abc.ABC):
     pointwise: wp.array | None = None
 
     def leaf_cells(self, grid: Grid) -> int | None:
-        """Cells of a leaf that its ``System`` is to have; None: no use for leaves."""
+        """Cells of a leaf in its ``System``; None: it makes no use of leaves."""
         return self.leaf_size
 
     def cut_axis(self, grid: Grid) -> int | None:
-        """The axis, of three, across which ranks should cut the grid; None: that of most bricks."""
+        """The axis, one of three, across which ranks should cut the grid; None: the axis with most bricks."""
         return None
 
     def bind(self, system: System) -> Preconditioner:
@@ -84,8 +85,8 @@ class Preconditioner(abc.ABC):
         """Runs what cannot be captured, Torch's part of the frame, without waiting for the device (``graph_safe``)."""
 
     def watch(self, counter: wp.array) -> None:  # noqa: B027 (most do not care)
-        """Hears where the device counts a frame's iterations (``hpsolver.kernels.state``): ``update`` finds the last
-        frame's there."""
+        """Takes the array in which the device counts a frame's iterations (``hpsolver.kernels.state``): while
+        ``update`` runs, it holds the last frame's count."""
 
     @abc.abstractmethod
     def apply(self, r: wp.array, z: wp.array, rz: wp.array) -> None:
@@ -110,7 +111,7 @@ class Preconditioner(abc.ABC):
     @property
     @abc.abstractmethod
     def launches(self) -> int:
-        """Kernels that an iteration launches for it."""
+        """Kernels that an iteration launches for this preconditioner."""
 
     @property
     def products(self) -> int:

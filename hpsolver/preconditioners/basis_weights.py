@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 ARCHITECTURE = "hpsolver.htp/2"
 REACH = 16.0
-"""Displacements are given to the network in units of so many cells."""
+"""The network takes displacements in units of this many cells."""
 
 Tensors = dict[str, np.ndarray]
 
@@ -31,7 +31,7 @@ class BasisWeights:
 
     Attributes:
         dimension, width, layers, heads, functions, leaf_size: as in ``BasisConfig``.
-        tensors: fp32 by name, a matrix as Torch has it, [outputs, inputs].
+        tensors: fp32 by name; matrices are [outputs, inputs], as in Torch.
     """
 
     dimension: int
@@ -44,7 +44,7 @@ class BasisWeights:
 
     @classmethod
     def shipped(cls, dimension: int) -> BasisWeights:
-        """Those that come with the package."""
+        """The weights that come with the package."""
         return cls.load(shipped(f"htp_{dimension}d.safetensors"))
 
     @classmethod
@@ -70,14 +70,14 @@ class BasisWeights:
 
     @classmethod
     def of_network(cls, network: BasisNetwork) -> BasisWeights:
-        """Of a network at hand, rounded to half precision as in its file."""
+        """The weights of a network in memory, rounded to half precision as in a file."""
         tensors = {name: value.detach().cpu().half().float().numpy() for name, value in network.state_dict().items()}
         weights = cls(**asdict(network.config), tensors=tensors)
         weights._check("the network")
         return weights
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
-        """Of the tensors, by name."""
+        """Shapes of the tensors, by name."""
         d, h = self.width, self.heads
         features = self.leaf_size // TOKENS * (1 + 6 * self.dimension)
 
@@ -118,7 +118,7 @@ class BasisWeights:
         return Size(self.width, self.heads, self.layers, functions)
 
     def trunk(self) -> np.ndarray:
-        """fp32, flat, in the order of ``native/basis/tokens.h``."""
+        """Weights of the trunk, fp32, flat, in the order of ``native/basis/tokens.h``."""
         tensors, parts = self.tensors, list[np.ndarray]()
 
         def add_linear(name: str) -> None:
@@ -141,7 +141,7 @@ class BasisWeights:
         return np.concatenate([part.ravel() for part in parts])
 
     def head(self, functions: int) -> np.ndarray:
-        """fp32, flat: matrix in strips and bias, of the first ``functions`` start functions."""
+        """Weights of the head, fp32, flat: matrix in strips and bias, for the first ``functions`` start functions."""
         rows, padded = functions * CANDIDATES, self.size(functions).outputs
         matrix = np.zeros((padded, TOKENS * self.width), dtype=np.float32)
         bias = np.zeros(padded, dtype=np.float32)
@@ -149,7 +149,7 @@ class BasisWeights:
         return np.concatenate([in_strips(matrix).ravel(), bias])
 
     def edges(self, extent: tuple[int, int, int]) -> np.ndarray:
-        """fp32, flat, in the order of ``native/basis/tokens.h``: all of the edge networks that does not depend on A."""
+        """What in the edge networks does not depend on A, fp32, flat, in the order of ``native/basis/tokens.h``."""
         _, steps, offset = patch_graph(extent, 2 * self.dimension)
         geometry = np.concatenate([offset / REACH, np.eye(TOKENS)[..., None]], axis=-1)
         parts = []
@@ -164,12 +164,12 @@ class BasisWeights:
 
 
 def in_strips(matrix: np.ndarray) -> np.ndarray:
-    """[N / STRIP, K, STRIP] of a matrix [N, K]."""
+    """A matrix [N, K] as [N / STRIP, K, STRIP]."""
     N, K = matrix.shape
     return np.ascontiguousarray(matrix.reshape(N // STRIP, STRIP, K).transpose(0, 2, 1))
 
 
 def gelu(x: np.ndarray) -> np.ndarray:
-    """x Phi(x), Phi the normal distribution's."""
+    """x Phi(x), with Phi the normal distribution function."""
     value: np.ndarray = 0.5 * x * (1.0 + np.vectorize(math.erf)(x / math.sqrt(2.0)))
     return value

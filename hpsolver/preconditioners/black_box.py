@@ -11,23 +11,23 @@ from hpsolver.kernels.building import launch
 from hpsolver.system import System
 
 STRONG = 1.5
-"""Axes are coarsened whose spacing is at most this times the smallest: across longer cells the coupling is weak, and a
-point smoother leaves errors rough there."""
+"""An axis is coarsened if its spacing is at most this times the smallest. Along axes of longer cells the coupling is
+weak, and a point smoother leaves errors rough."""
 
 
 class BlackBox:
     """M = one V-cycle with a damped Jacobi sweep before and after the coarse correction.
 
     The method of Alcouffe, Brandt, Dendy and Painter (SIAM J. Sci. Stat. Comput. 2, 1981) and of Dendy (J. Comput.
-    Phys. 48, 1982), with a smoother for devices that do everything at once:
+    Phys. 48, 1982), with a smoother that updates all cells at once:
 
     - A coarse level keeps every second cell of each axis. Other cells take their value from A x = 0 in their own row,
       with the couplings along other axes collapsed, so interpolation follows interfaces between densities.
     - The coarse operator is the Galerkin product P^T A P, with 9 points in 2D and 27 in 3D. Each coupling is stored
-      once, and the part of a row that leaves through open sides apart from them. So regions without open side keep
-      their constants exactly, on every level and in every precision.
-    - The factor of a Jacobi sweep is 0.8 / max(a_ii, sum_j |a_ij| / 2). Where all couplings have the usual sign that is
-      0.8 / a_ii; in any case the sweep contracts, so M is symmetric positive definite.
+      once, and the part of the diagonal that leaves through open sides is stored separately. So regions without open
+      sides keep their constants exactly, on every level and in every precision.
+    - The factor of a Jacobi sweep is 0.8 / max(a_ii, sum_j |a_ij| / 2). Where all couplings have the usual sign, this
+      is 0.8 / a_ii; in any case the sweep contracts, so M is symmetric positive definite.
     - Axes whose spacing is above 1.5 times the smallest are coarsened later, when the others have caught up.
     - A level of at most 64 cells is solved exactly.
 
@@ -84,10 +84,10 @@ class BlackBox:
 
 
 def levels(grid: Grid, surface: bool = False) -> tuple[np.ndarray, int]:
-    """[levels, FIELDS] int32, what the kernels know of the levels, the finest first; and how many numbers they need.
+    """[levels, FIELDS] int32, ``table`` of the kernels, the finest level first; and how many ``numbers`` they need.
 
     Args:
-        surface: there may be one inside the grid.
+        surface: there may be a free surface inside the grid.
     """
     missing = 3 - grid.dimension
     shape = np.array((1,) * missing + grid.shape)

@@ -1,4 +1,4 @@
-"""Exact leaves and nothing else."""
+"""Exact solves on leaves and nothing else."""
 
 from __future__ import annotations
 

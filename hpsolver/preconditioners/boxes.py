@@ -21,7 +21,7 @@ def patch_boxes(extent: tuple[int, int, int]) -> tuple[np.ndarray, tuple[int, in
 
 
 def patch_graph(extent: tuple[int, int, int], directions: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Who is whose neighbour among the patches of a leaf.
+    """Which patches of a leaf are neighbours.
 
     Returns:
         across: [directions, T] int32, the patch across each side, -1 where it would leave the leaf.

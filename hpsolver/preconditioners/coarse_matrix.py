@@ -15,8 +15,8 @@ from hpsolver.system import System
 from .constants import Constants, RegionConstants
 
 SLACK = {wp.float64: 1e-8, wp.float32: 1e-6}
-"""Of a coarse diagonal, added to all of it where the fluid moves and nobody knows which unknowns to pin; by the type of
-the residual, whose rounding it amplifies. What no pin fixes is a level, which A does not see."""
+"""Share of the coarse diagonal that is added to it where the fluid moves and the unknowns to pin are not known. Like a
+pin, it fixes a level, which A does not see. By the type of the residual, whose rounding it amplifies."""
 
 
 @dataclass(frozen=True)
@@ -27,11 +27,11 @@ class CoarseMatrix:
         lattice: the nodes: leaves of the grid, or bricks of nodes.
         R: unknowns of a node.
         neighbor, side: [nodes, directions] of the lattice.
-        changed: [nodes] int32, 1 where what the node's own block is made of is not last frame's.
+        changed: [nodes] int32, 1 where the node's own block is made of other numbers than in the last frame.
         blocks, mass: [nodes, directions + 1, R, R], [nodes, directions, R, R] (or a dummy).
         scale: [unknowns] diagonal of the matrix without its couplings, > 0.
         constants: which unknowns are constants.
-        cells: [nodes, R] fp64 of moving fluid, see ``hpsolver.kernels.constants``; None of fluid at rest.
+        cells: [nodes, R] fp64 for moving fluid (``hpsolver.kernels.constants``); None for fluid at rest.
     """
 
     lattice: Bricks | NodeBricks
@@ -51,7 +51,7 @@ class CoarseMatrix:
 
     @property
     def width(self) -> int:
-        """Of the lower band: diagonal and entries left of it."""
+        """Entries of a row in the lower band: the diagonal and those left of it."""
         return (self.lattice.leaf_reach + 1) * self.R
 
     @classmethod
@@ -64,7 +64,7 @@ class CoarseMatrix:
         constants: Constants,
         mass: bool,
     ) -> CoarseMatrix:
-        """With zeros for blocks; ``graph``: neighbor, side and changed."""
+        """A matrix with zeros for blocks; ``graph``: neighbor, side and changed."""
         faces = lattice.leaves * lattice.directions * R * R
         blocks = system.zeros(faces + lattice.leaves * R * R, wp.float64)
         masses = system.zeros(faces if mass else 1, wp.float64)
@@ -136,7 +136,7 @@ class ExactCoarse:
             before, after = after, before
 
     def _fixed(self) -> list[object]:
-        """What fixes the levels of singular regions."""
+        """Kernel arguments that fix the levels of singular regions."""
         return [self._pins.count, self._pins.pins, self._slack, self._matrix.scale]
 
     def solve(self, rhs: wp.array, *, pushed: bool = False, local_inverse: wp.array | None = None) -> None:

@@ -1,9 +1,10 @@
 """The coarse space of the grid's leaves: a few functions on each, their Galerkin matrix, and its inverse.
 
-Phi [leaves, R, L] holds R orthonormal functions of each leaf, and E = Phi^T A Phi. Where they come from: *start
-functions* go through one inverse step (A_ii^N + 1e-3 D_i)^-1 D_i of the leaf with closed faces, the constants of the
-leaf's pieces of fluid come first, and all is orthonormalised. Of C such candidates a leaf keeps the R that it needs
-most, if C > R (``selection``). Start functions are Haar functions of the leaf's sub-bricks, or what a network says.
+Phi [leaves, R, L] holds R orthonormal functions of each leaf, and E = Phi^T A Phi is their Galerkin matrix. They are
+made from *start functions*: Haar functions of the leaf's sub-bricks, or what a network predicts. Start functions go
+through one inverse step (A_ii^N + 1e-3 D_i)^-1 D_i, where A_ii^N is the leaf's matrix with closed faces and D_i is A's
+diagonal; the constants of the leaf's pieces of fluid are put first, and all are orthonormalised. This gives C
+candidates. If C > R, the leaf keeps the R that it needs most (``selection``).
 """
 
 from __future__ import annotations
@@ -30,23 +31,23 @@ class CoarseSpace:
     """Phi, E and E^-1, renewed where leaves changed.
 
     Args:
-        system: the frame's.
-        leaves: its leaves, whose closed factors make the functions.
+        system: the assembled system.
+        leaves: its leaves; their factors with closed faces make the functions.
         R: functions of a leaf.
         C: candidates of a leaf, R or more.
-        start: fp32 start functions, [(C - 1) * L] for all leaves alike, or [leaves * (C - 1) * L].
+        start: fp32 start functions, [(C - 1) * L] shared by all leaves, or [leaves * (C - 1) * L].
         pushed: leaf sweeps push the residual to the neighbours (``kernels/native/leaves/sweep.h``); otherwise the
             residual is restricted as it is.
-        local: the additive form's leaves need the inverses of their own blocks of E.
-        nested: E is solved by a cycle (``nested``) of ``levels`` levels, None as many as pay; otherwise exactly.
+        local: also invert the leaves' own blocks of E, for the additive form.
+        nested: E is solved by a cycle (``nested``) of ``levels`` levels (None: as many as pay); otherwise exactly.
         dense: solve with dense inverses instead of banded factors.
-        brick_functions: of a brick of leaves, where E is nested.
+        brick_functions: functions of a brick of leaves, where E is nested.
 
     Attributes:
-        start: the start functions on the device; who predicts them writes here.
+        start: the start functions on the device; a prediction overwrites them.
         functions: [leaves, R, L] Phi, preconditioner type.
-        selection: how the functions were chosen, None if C = R.
-        sweep: what leaf sweeps read and write of it.
+        selection: the choice of the functions, None if C = R.
+        sweep: what leaf sweeps read and write of the coarse space.
         nested: E is solved by the cycle of ``nested``, not exactly.
     """
 
@@ -103,7 +104,7 @@ class CoarseSpace:
 
     @property
     def launches(self) -> int:
-        """Kernels of one solution."""
+        """Kernels that one solution launches."""
         return self._inverse.launches
 
     @property

@@ -19,17 +19,17 @@ from .pieces import share
 
 @dataclass(frozen=True)
 class Constants:
-    """Which functions of a coarse space, R a node, are constants of pieces of fluid. On the host.
+    """Which functions of a coarse space with R functions a node are constants of pieces of fluid. On the host.
 
-    The first functions of a node are constants of its pieces, or of several pieces that share one (``pieces``). With
-    ``cells`` cells such a function has the coefficient sqrt(cells) in the constant of the whole fluid.
+    The first functions of a node are the constants of its pieces, or constants that several pieces share (``pieces``).
+    A constant of ``cells`` cells has the coefficient sqrt(cells) in the constant of the whole fluid.
 
     Attributes:
-        unknown, cells: [constants] their numbers, node * R + function, ascending, and sizes.
-        region: [constants] the singular region that each one belongs to, -1 for none. Regions count here where their
-            constant is in the coarse space: those whose pieces share functions count as one, or, if any of them has an
-            open side, not at all.
-        link: [2, ..] constants, by place in ``unknown``, that faces of the grid join.
+        unknown, cells: [constants] the number of each constant, node * R + function, ascending; its cells.
+        region: [constants] the singular region that each constant belongs to, -1 for none. A region counts only if its
+            constant is in the coarse space: regions whose pieces share functions count as one, or not at all if any of
+            them has an open side.
+        link: [2, ..] pairs of constants, by place in ``unknown``, that faces of the grid join.
     """
 
     R: int
@@ -44,9 +44,9 @@ class Constants:
 
     @classmethod
     def of_leaves(cls, system: System, R: int) -> tuple[np.ndarray, Constants]:
-        """Of the pieces of fluid in each leaf, ``System.pieces``: [N] the function, 1 to R, of each cell; they.
+        """[N] the function of each cell, 1 to R, and the constants of each leaf's pieces of fluid (``System.pieces``).
 
-        Solid cells and pockets have none, 0: a leaf solves its pockets exactly.
+        Solid cells and pockets (``regions.pinned_cells``) have no function, 0: a leaf solves its pockets exactly.
         """
         bricks, grid, label = system.bricks, system.grid, system.region_label
         counts = system.pieces > 0
@@ -67,11 +67,12 @@ class Constants:
         return function, constants
 
     def without_regions(self) -> Constants:
-        """Of moving fluid, whose singular regions are found on the device."""
+        """The constants of moving fluid: its singular regions are found on the device."""
         return dataclasses.replace(self, region=np.full_like(self.region, -1))
 
     def merged(self, lattice: NodeBricks, R: int) -> tuple[np.ndarray, Constants]:
-        """Of what is connected in each brick: [constants] the function, 1 to R, of each one here; the bricks' own."""
+        """The constants that are connected inside a brick of ``lattice`` become one: [constants] its function in the
+        brick, 1 to R; and the bricks' constants."""
         brick = lattice.places[self.unknown // self.R] // lattice.size
         inside = brick[self.link[0]] == brick[self.link[1]]
         root = components(len(brick), [(self.link[0, inside], self.link[1, inside])])
@@ -88,17 +89,17 @@ class Constants:
     def _of_pieces(
         cls, node: np.ndarray, cells: np.ndarray, region: np.ndarray, link: np.ndarray, R: int
     ) -> tuple[np.ndarray, Constants]:
-        """[pieces] the function, 0 to R - 1, of each piece in its node; the constants."""
+        """[pieces] the function of each piece in its node, 0 to R - 1; and the constants."""
         number = share(node, cells, link, R)
         unknown, first, place = np.unique(node * R + number, return_index=True, return_inverse=True)
         sizes = np.bincount(place, weights=cells, minlength=len(unknown)).astype(np.int64)
-        open_first = region + 1  # 0: an open side; what shares a function with it is one with it
+        open_first = region + 1  # 0: an open side; regions that share a function with 0 join it
         joined = components(int(open_first.max(initial=0)) + 1, [(open_first[first][place], open_first)])
         _, label = np.unique(np.append(joined[open_first], 0), return_inverse=True)
         return number, cls(R, unknown, sizes, label[:-1][first] - 1, _distinct(place[link]))
 
     def alone(self, brick: np.ndarray) -> np.ndarray:
-        """[regions] int32: 1 where a singular region lies inside a single brick; ``brick`` [constants] of each one."""
+        """[regions] int32: 1 where a singular region lies inside one brick; ``brick`` [constants]: brick of each."""
         member = self.region >= 0
         lowest, highest = np.full(self.regions, len(brick)), np.full(self.regions, -1)
         np.minimum.at(lowest, self.region[member], brick[member])
@@ -108,19 +109,19 @@ class Constants:
 
 
 def _distinct(link: np.ndarray) -> np.ndarray:
-    """[2, ..] the links of two different ends, once each."""
+    """[2, ..] the links whose two ends differ, each once."""
     low, high = np.sort(link[:, link[0] != link[1]], axis=0).astype(np.int64)
     span = int(high.max(initial=0)) + 1
     return np.stack(np.divmod(np.unique(low * span + high), span))
 
 
 class RegionConstants:
-    """Where a coarse space fixes the level of each singular region, on the device.
+    """Where a coarse space fixes the level of each singular region, which A leaves free. On the device.
 
     Attributes:
         count: how many regions there are.
-        pins: [regions] int32, an unknown of each one, chosen by ``choose_pins``.
-        pinned: [unknowns] uint8, 1 at the pins of regions inside one brick of ``lattice``, if there is one.
+        pins: [regions] int32, an unknown of each region, chosen by ``choose_pins``.
+        pinned: [unknowns] uint8, 1 at the pins of regions inside one brick of ``lattice``, if that is given.
     """
 
     def __init__(self, system: System, host: Constants, nodes: int, lattice: NodeBricks | None = None):
@@ -137,7 +138,7 @@ class RegionConstants:
         self._unknowns = wp.array(host.unknown[by_region], **as_int)
 
     def choose_pins(self, scale: wp.array) -> None:
-        """Records: ``pins`` and ``pinned``, by the size ``scale`` [unknowns] of the unknowns."""
+        """Records: ``pins`` and ``pinned``, the unknown of largest ``scale`` [unknowns] in each region."""
         if self.count:
             inputs = [self._first, self._unknowns, self._alone, scale, self.pins, self.pinned]
             launch(kernels.choose_pins, self.count, inputs, self._system.device)

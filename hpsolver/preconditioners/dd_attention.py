@@ -3,14 +3,16 @@
     M = Phi Q0 K0^T Phi^T + sum_i R_i^T D_i^1/2 Q_i K_i^T D_i^1/2 R_i
 
 in the paper's notation and its symmetric choice K = Q, so that M is symmetric positive semidefinite. The paper trains
-Q and K for one operator; here they come from the frame's, by algebra:
+Q and K for one operator; here they are computed from the operator of each frame:
 
-- R_i, D_i: leaves with ``overlap`` layers of cells around them, one over the number of them that hold the cell.
-- Phi: the coarse functions of ``schwarz``, and Q0 Q0^T = (Phi^T A Phi)^-1.
-- Q_i = L_i^-T, of the Cholesky factor of A on the window, has full rank: Q_i Q_i^T = A_i^-1. Then M is positive
-  definite: two-level overlapping Schwarz by another name.
-- With a ``rank``, Q_i is the best of that rank: of A_i u = lambda diag(A_i) u the smallest lambda, u of norm 1 in
-  diag(A_i), give its columns u / sqrt(lambda). What that misses is stiff, and diag(A)^-1, added, makes M definite.
+- R_i restricts to window i, a leaf with ``overlap`` layers of cells around it. D_i is one over the number of windows
+  that hold the cell.
+- Phi holds the coarse functions of ``schwarz``, and Q0 Q0^T = (Phi^T A Phi)^-1.
+- Q_i = L_i^-T, with L_i the Cholesky factor of A_i, A on the window, has full rank: Q_i Q_i^T = A_i^-1. Then M is
+  positive definite: two-level overlapping Schwarz by another name.
+- With a ``rank``, Q_i is the best of this rank. Its columns are u / sqrt(lambda), for the smallest lambda of
+  A_i u = lambda diag(A_i) u with u of norm 1 in diag(A_i). What Q_i misses is stiff; diag(A)^-1 is added for it and
+  makes M definite.
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ OVERLAPS = (0, 1, 2)
 RANKS = (8, 16, 32, 64)
 
 MISSING = 4.0
-"""Eigenvalue of the cells that a window lacks: above all others, which end at 3, so that no rank is spent on them."""
+"""Eigenvalue of cells that a window lacks: above all others, which are at most 3, so that no rank is spent on them."""
 
 
 class DDAttention(Preconditioner):
@@ -41,10 +43,10 @@ class DDAttention(Preconditioner):
     (``bench/FINDINGS.md``): ``schwarz`` is the faster form of the same idea.
 
     Args:
-        coarse_size: functions a leaf, a power of two from 1 to 32, chosen from 8 candidates where that is more.
+        coarse_size: functions a leaf, a power of two from 1 to 32, chosen from 8 candidates where 8 is more.
         overlap: layers of cells, 0 to 2.
-        rank: of the windows' Q_i, 8, 16, 32 or 64; None is full. The low ranks take an eigenvalue problem per window
-            and frame, by Torch: hundreds of milliseconds, a target for networks to predict, not for use.
+        rank: rank of the windows' Q_i, 8, 16, 32 or 64; None is full. With a rank, Torch solves an eigenvalue problem
+            per window and frame, which takes hundreds of milliseconds: a target for networks to predict, not for use.
         leaf_size: cells of a leaf, 64 or 128.
         dense: apply windows and coarse space as dense inverses (None: on a GPU) instead of banded factors (on a CPU).
 

@@ -22,9 +22,9 @@ class DILU(Preconditioner):
 
     - the ends of a periodic axis of odd length have one colour: their couplings are left out of L and U. An exact
       colouring takes four colours there, hence six kernels, for 4 to 6 % fewer iterations (33 and 65 cells a side);
-    - a periodic axis of two cells couples a pair through two faces, which E counts apart: e is larger;
-    - a black cell that is a whole region without open sides, together with its red neighbours, has e = 0 by the
-      formula, or a rounding error: below 1e-12 a_ii it keeps a_ii.
+    - a periodic axis of two cells couples a pair through two faces, which E counts separately: e is larger;
+    - where a black cell and its red neighbours are a whole region without open sides, the formula gives e = 0 or a
+      rounding error: below 1e-12 a_ii, the cell keeps a_ii.
     """
 
     name = "dilu"

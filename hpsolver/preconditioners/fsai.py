@@ -26,12 +26,12 @@ class FSAI(Preconditioner):
 
     The supports are chosen once, for constant density with the same walls, solids and spacing: the rest of the frame's
     update is then free of host reads and can be captured. On frames whose phases move, this costs 0 to 4 % more
-    iterations than choosing them anew for each frame, while those of some earlier frame cost up to 30 % more.
+    iterations than choosing them anew for each frame; supports chosen for some earlier frame cost up to 30 % more.
 
-    A region without open sides makes A singular, but only for supports that hold the whole region: their last cells
-    are left out when the supports are chosen (Warp's ``pivot_floor``, 1e-12 of the diagonal). A pivot that later falls
-    below that, by contrast, is raised to it; a row that is not finite becomes D^-1/2. See ``repaired_rows``. A cell
-    that is its own neighbour (a periodic axis of one cell) keeps only its diagonal, which makes M smaller.
+    A region without open sides makes A singular, which matters only for supports that hold the whole region: their last
+    cells are left out when the supports are chosen (Warp's ``pivot_floor``, 1e-12 of the diagonal). A pivot that falls
+    below this floor in a later frame is raised to it; a row that is not finite becomes D^-1/2 (``repaired_rows``). A
+    cell that is its own neighbour (a periodic axis of one cell) keeps only its diagonal, which makes M smaller.
 
     Factors are computed in double precision, kept in the preconditioner's type, applied in the Krylov vectors' type.
 

@@ -21,24 +21,24 @@ class Geometric:
     2001. Levels halve every axis (a last odd cell stands alone) down to a single cell. Restriction is prolongation
     transposed and the smoother is symmetric, so M is symmetric positive definite whatever the coarse operators are.
 
-    Those have 5 or 7 points and come from face conductances alone, without a matrix product:
+    Coarse operators have 5 or 7 points and come from face conductances alone, without a matrix product:
 
-    - a coarse face is the geometric mean of two averages: its fine lines in parallel, each from centre to centre in
-      series, which is right for layers; and half the sum of its fine faces, the Galerkin product of piecewise constants
-      over-corrected by 2 (Braess, Computing 55, 1995), which is right for inclusions. On films of 1e5:1 at 64x64 either
-      alone took 53 and 41 iterations, the mean 27;
+    - the conductance of a coarse face is the geometric mean of two averages. The first takes its fine lines in
+      parallel, each from centre to centre in series, and is right for layers. The second is half the sum of its fine
+      faces, the Galerkin product of piecewise constants over-corrected by 2 (Braess, Computing 55, 1995), and is right
+      for inclusions. On films of 1e5:1 at 64x64 they took 53 and 41 iterations alone, and their mean took 27;
     - prolongation averages the parent and the coarse cells across a cell's outer faces, weighted by the conductances
       to them, so that it follows interfaces (the operator-dependent interpolation of Khalil and Wesseling, J. Comput.
       Phys. 98, 1992, with weights that stay in [0, 1]). Only red cells need it: the sweep after the correction
-      starts with the black ones and replaces them. With piecewise constants instead, iterations on ``panel`` grow:
-      15 at 64x64, 21 at 256x256, where this takes 11 and 11.
+      starts with the black ones and replaces them. With piecewise constants instead, ``panel`` takes 15 iterations at
+      64x64 and 21 at 256x256; with this prolongation it takes 11 at both.
 
     Regions without open sides keep their constants on every level; an odd periodic axis gets extra cells in its seam.
-    Iterations do not grow with the grid on ``panel`` (11 to 14 at 1e-8), but do where phases are torn at the scale of
-    a cell and the contrast is high: ``noise`` at 128x128 takes 12 at 10:1, 26 at 100:1, 73 at 1000:1 and 448 at 1e5:1.
-    Where coarse cells lie on both sides of a solid wall they help neither: 11 become 14 to 28 with thin walls at
-    128x128, 151 with a wall every seventh cell. Smoothing by points wants cells as wide as long: 11 become 20 with
-    spacings of 1:2 and 48 with 1:4.
+    Iterations do not grow with the grid on ``panel`` (11 to 14 at 1e-8). They grow where phases are torn at the scale
+    of a cell and the contrast is high: ``noise`` at 128x128 takes 12 at 10:1, 26 at 100:1, 73 at 1000:1 and 448 at
+    1e5:1. A coarse cell that lies on both sides of a solid wall helps neither side: 11 iterations become 14 to 28 with
+    thin walls at 128x128, and 151 with a wall every seventh cell. Point smoothing needs cells as wide as long: 11
+    iterations become 20 with spacings of 1:2, and 48 with 1:4.
 
     Args:
         system: the assembled problem.
@@ -56,7 +56,7 @@ class Geometric:
         self._big = int(np.argmax(cells <= block_cells))
         self._total = int(table[-1, 4]) + half_rows(table[-1], dimension)
         self._table = wp.array(table.ravel(), dtype=wp.int32, device=system.device)
-        surface = system.moving is not None or bool(system.grid.sizes)  # leaks are not those of even cells then
+        surface = system.moving is not None or bool(system.grid.sizes)  # then a leak is not twice the cell's own
         self._numbers = system.zeros(kernels.roles(dimension, surface) * self._total + kernels.OVERHANG, M)
         self._setup, self._cycle = kernels.setup(system.shape, M, surface), kernels.cycle(system.shape, T, M)
 
@@ -73,7 +73,7 @@ class Geometric:
         for level in range(1, rest):
             self._launch(self._setup.coarsen, system.slots, system.slots, level)
         self._launch(self._setup.coarsen_rest, 1, 1, rest, self._levels)
-        # In two parts, of which ranks share the first.
+        # In two parts where ranks share the grid: they share the first part.
         for first, end in ((0, 1), (1, self._levels)) if system.in_layers else ((0, self._levels),):
             self._launch(self._setup.split, system.slots, system.slots, first, end)
 
@@ -101,7 +101,7 @@ class Geometric:
 
 
 def levels(grid: Grid) -> np.ndarray:
-    """[levels, FIELDS] int32, what the kernels know of the levels, the finest first."""
+    """[levels, FIELDS] int32, ``table`` of the kernels, the finest level first."""
     missing = 3 - grid.dimension
     shape = (1,) * missing + grid.shape
     periodic = (False,) * missing + tuple(grid.periodic(axis) for axis in range(grid.dimension))
@@ -120,6 +120,6 @@ def levels(grid: Grid) -> np.ndarray:
 
 
 def half_rows(shape: Sequence[int], dimension: int) -> int:
-    """Numbers that one colour of a level takes, ghosts included."""
+    """How many numbers one colour of a level takes, ghost cells included."""
     x, y, z = (int(n) for n in shape[:3])
     return (x + 2 * (dimension == 3)) * (y + 2) * ((z + 1) // 2 + 2)

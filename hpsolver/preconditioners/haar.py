@@ -8,7 +8,7 @@ import numpy as np
 def haar(extent: tuple[int, int, int], functions: int) -> np.ndarray:
     """[functions, L] fp32: +1 on one half of a sub-brick and -1 on the other, 0 elsewhere, coarse to fine.
 
-    With the constant, the first R - 1 span the indicators of ``sub_bricks(extent, R)`` for every R, a power of two.
+    For R a power of two, the constant and the first R - 1 functions span the indicators of ``sub_bricks(extent, R)``.
     """
     rows: list[np.ndarray] = []
     parts = 1
@@ -22,8 +22,8 @@ def haar(extent: tuple[int, int, int], functions: int) -> np.ndarray:
 def sub_bricks(extent: tuple[int, int, int], parts: int) -> np.ndarray:
     """[leaf_size] number of the sub-brick of each cell: the longest axis is halved until there are ``parts``.
 
-    Of equally long axes the least halved one is next: four quadrants of a leaf, which know slopes along both axes, are
-    worth half as many iterations again as four strips.
+    Of equally long axes the least halved one is next. So four parts of a leaf are quadrants, which hold slopes along
+    both axes; four strips would take half as many iterations again.
     """
     boxes = [tuple((0, e) for e in extent)]
     while len(boxes) < parts:

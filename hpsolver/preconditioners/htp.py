@@ -1,5 +1,5 @@
-"""The hierarchical transformer preconditioner with a learned coarse space: symmetric positive definite whatever the
-network says, one set of weights for every size of grid."""
+"""The hierarchical transformer preconditioner with a learned coarse space. It is symmetric positive definite whatever
+the network predicts, and one set of weights serves every size of grid."""
 
 from __future__ import annotations
 
@@ -25,24 +25,26 @@ SIZES = (2, 4, 8)
 class HTP(Schwarz):
     """``Schwarz`` whose start functions a network predicts from the frame's operator, by kernels inside the frame.
 
-    Everything else is the skeleton's algebra: one inverse step through the closed leaf, the constant of every piece of
-    fluid first, orthonormalisation, the choice of the best (``selection``), Galerkin matrix. Where the network's
-    numbers are of no use, the basis is the classical one or a worse one, but M stays symmetric positive definite and
-    keeps the constants: a leaf whose numbers are not finite, or larger than ``LARGEST``, takes the classical functions.
+    Everything else is as in ``Schwarz``: one inverse step on the leaf with closed faces, the constant of every piece of
+    fluid first, orthonormalisation, the choice of the best (``selection``), the Galerkin matrix. A bad prediction can
+    make the basis worse than the classical one of Haar functions, but M stays symmetric positive definite and keeps the
+    constants. A leaf with a number that is not finite, or larger than ``LARGEST``, takes the classical functions.
 
     Args:
         coarse_size: functions a leaf, 2, 4 or 8.
-        candidates: functions a leaf to choose those from, all but the constant predicted: 8 or 16, at most one more
-            than the weights have; ``coarse_size`` itself: no choice. None: 8 for up to 4 functions, 16 for 8.
+        candidates: functions a leaf from which ``coarse_size`` are chosen, all predicted but the constant: 8 or 16, at
+            most one more than the weights have; ``coarse_size`` itself means no choice. None is 8 for a ``coarse_size``
+            of up to 4, and 16 for 8.
         weights: a file written by ``hpsolver train``; None takes the shipped one for the grid's dimension.
         refresh: frames from one prediction to the next; in between the functions start from the last prediction, which
             the inverse step fits to the new density. ``auto`` predicts anew when the iterations have risen by a quarter
-            since, and after ``LONGEST`` frames at the latest; on a CPU ``PORTION`` leaves a frame, so that no frame
-            waits for all. Only leaves that changed are predicted, and the device finds out which.
+            since the last prediction, and after ``LONGEST`` frames at the latest; on a CPU it predicts ``PORTION``
+            leaves a frame, so that no frame waits for all. Only leaves that changed are predicted; the device finds
+            out which.
         sweep, levels, dense: as in ``Schwarz``; leaves have 128 cells.
 
     Raises:
-        TypeError, ValueError: as ``Schwarz``; when bound, a weight file is not what it should be.
+        TypeError, ValueError: as ``Schwarz``; when bound, also if the weight file is not what it should be.
     """
 
     name = "htp"
@@ -75,7 +77,7 @@ class HTP(Schwarz):
 
     @classmethod
     def of_network(cls, network: BasisNetwork, **options: Any) -> HTP:
-        """With a network at hand instead of a file, as training does; rounded to half precision, as files are."""
+        """A preconditioner with a network in memory, rounded to half precision as in a file; for training."""
         made = cls(**options)
         made._weights = BasisWeights.of_network(network)
         return made
@@ -84,7 +86,7 @@ class HTP(Schwarz):
         return 128
 
     def start_functions(self, candidates: int) -> np.ndarray:
-        """[leaves * (C - 1) * L]: the classical ones for every leaf, until the network has spoken."""
+        """[leaves * (C - 1) * L]: the classical ones for every leaf, until the first prediction."""
         return np.tile(super().start_functions(candidates), self.system.leaves)
 
     def allocate(self) -> None:

@@ -26,9 +26,9 @@ ARCHITECTURE = "hpsolver.htp_paper/1"
 class HTPaper(Preconditioner):
     """M = blkdiag(u u^T) + low-rank tiles + diag(g / a_ii), all factors predicted each frame by the transformer.
 
-    The formula is ``hpsolver.network.factors``'. M is symmetric, not always positive definite: where PCG meets
-    r.z <= 0 or p.Ap <= 0 the frame goes on with the fallback, and ``info`` says so. The forward pass is Torch's: on the
-    CPU it runs ahead of the frame's PCG graph, on CUDA as a graph of its own on the same stream, without a host read in
+    ``hpsolver.network.factors`` has the formula. M is symmetric, not always positive definite: where PCG meets
+    r.z <= 0 or p.Ap <= 0 the frame goes on with the fallback, and ``info`` says so. Torch runs the forward pass: on the
+    CPU ahead of the frame's PCG graph, on CUDA as a graph of its own on the same stream, without a host read in
     between. M itself is applied by three kernels.
 
     Args:
@@ -58,7 +58,7 @@ class HTPaper(Preconditioner):
 
     @classmethod
     def of_network(cls, network: HierarchicalTransformer, **options: Any) -> HTPaper:
-        """With a network at hand instead of a file, as training does."""
+        """A preconditioner with a network in memory instead of a file; for training."""
         made = cls(**options)
         made.network = network
         return made
@@ -120,7 +120,7 @@ class HTPaper(Preconditioner):
         return weight_files.shipped(f"htp_paper_{min(sizes, key=lambda n: abs(np.log(n / cells)))}.safetensors")
 
     def operator(self) -> Operator:
-        """A / s of the assembled system, as the network sees it."""
+        """A / s of the assembled system, as the network sees it (``hpsolver.network.poisson``)."""
         from hpsolver.network.poisson import assembled_operator
 
         return assembled_operator(self._lattice, self.system)
@@ -129,10 +129,10 @@ class HTPaper(Preconditioner):
         self._forward(self._fill)
 
     def update(self) -> None:
-        """Nothing is left to renew."""
+        """Nothing to do: ``predict`` has renewed M."""
 
     def _fill(self) -> None:
-        """The network on the system's arrays, its factors into M's. Torch; no allocation outside its pool."""
+        """Runs the network on the system's arrays and stores its factors in M's. Torch allocates in its pool only."""
         import torch
 
         with torch.no_grad():
@@ -141,7 +141,7 @@ class HTPaper(Preconditioner):
             block = factors.leaf[0] @ factors.leaf[0].transpose(-1, -2)
             block.diagonal(dim1=-2, dim2=-1).add_(factors.gate[0] / operator.diagonal[0])
             basis = torch.cat([factors.left[0], factors.right[0]], dim=-1).transpose(-1, -2)
-            # M's scale is free and its bases' is the cores': in half precision nothing must overflow.
+            # Scaled against overflow in half precision: M may have any scale, and the cores take up that of the bases.
             largest, reach = block.abs().amax(), basis.abs().amax()
             wp.to_torch(self._blocks).copy_((block / largest).reshape(-1))
             wp.to_torch(self._basis).copy_((basis / reach).reshape(-1))

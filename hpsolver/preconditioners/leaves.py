@@ -23,14 +23,14 @@ class CoarseArrays:
 
 
 class Groups:
-    """Leaves, or bricks, by colour and in groups of W that never mix colours; those without fluid are in no group.
+    """Leaves or bricks in groups of W, sorted by colour; no group mixes colours. Those without fluid are in no group.
 
     Attributes:
-        W: factored together; 1 in the dense form.
-        colors, groups: how many.
-        members, places: [groups * W] numbers, -1 for none; [leaves] where each one stands, 0 if it is in no group.
-        color: [leaves] the colour of each one.
-        first_group: where each colour begins in groups.
+        W: leaves of a group, which are factored together; 1 in the dense form (``hpsolver.kernels.leaves``).
+        colors, groups: how many there are.
+        members, places: [groups * W] leaf at each place, -1 for none; [leaves] place of each leaf, 0 if in no group.
+        color: [leaves] the colour of each leaf.
+        first_group: [colors + 1] the first group of each colour, and the number of groups.
     """
 
     def __init__(self, colors: tuple[np.ndarray, ...], device: wp.Device, dense: bool, fluid: np.ndarray | None = None):
@@ -52,17 +52,17 @@ class Groups:
         )
 
     def of_color(self, color: int) -> tuple[int, int]:
-        """What a sweep works through: the first group of a colour, and how many it has."""
+        """The groups of a colour, for a sweep over them: the first one, and how many there are."""
         begins = self.first_group
         return int(begins[color]), int(begins[color + 1] - begins[color])
 
 
 class Leaves:
-    """All leaves' factors, in the form the device likes (``hpsolver.kernels.leaves``), and their solves.
+    """The factors of all leaves, banded or dense as suits the device (``hpsolver.kernels.leaves``), and their solves.
 
     Attributes:
         by: the leaves in groups.
-        changed: [leaves] int32, 1 for leaves whose rows of A are not last frame's; the others keep what they have.
+        changed: [leaves] int32, 1 for leaves whose rows of A differ from the last frame's; others keep their factors.
         pinned: [N] uint8, ``System.pinned`` on the device.
         y: [N] the last sweep's result, Krylov type.
     """
@@ -99,7 +99,7 @@ class Leaves:
         return 2 * self.by.colors - 1
 
     def forget(self) -> None:
-        """Lets the next ``find_changes`` take all leaves for changed. Not inside a graph."""
+        """Makes the next ``find_changes`` count all leaves as changed. Not inside a graph."""
         self._seen.fill_(math.nan)
 
     def find_changes(self) -> None:
@@ -109,12 +109,12 @@ class Leaves:
         launch(self._find_changes, system.leaves, inputs, system.device)
 
     def inverse_step(self, kernel: wp.Kernel, functions: int, start: wp.array, raw: wp.array) -> None:
-        """Records: raw [groups, functions, L, W], start functions times the diagonal, through the leaves with closed
-        faces; before ``update``.
+        """Records: raw [groups, functions, L, W], the start functions times the diagonal, solved for on the leaves with
+        closed faces. Must run before ``update``, which reuses its storage.
 
         Args:
-            kernel: ``kernels.coarse.coarsening``'s, for so many functions.
-            start: fp32 [functions * L] for all leaves alike, or [leaves * functions * L].
+            kernel: ``inverse_step`` of ``kernels.coarse.coarsening``, for this number of functions.
+            start: fp32, [functions * L] shared by all leaves, or [leaves * functions * L].
         """
         system, by = self.system, self.by
         ends = [int(start.size > functions * system.bricks.leaf_size), start, raw, self._factor]

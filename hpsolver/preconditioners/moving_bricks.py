@@ -1,4 +1,4 @@
-"""Bricks of a nested coarse space in moving fluid: what is known of their constants, found on the device."""
+"""Bricks of a nested coarse space in moving fluid: their constants, found on the device."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class MovingBricks:
         fluid: ``System.moving``.
         R, R2: functions of a node and of a brick.
         brick_of: [leaves] the brick of each leaf of the grid.
-        smooth: [functions, nodes of a brick] shapes of start functions.
+        smooth: [functions, nodes of a brick] Haar functions of a brick's nodes, for the start functions.
     """
 
     def __init__(self, system: System, fluid: MovingFluid, R: int, R2: int, brick_of: np.ndarray, smooth: np.ndarray):

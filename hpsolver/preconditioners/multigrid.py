@@ -13,28 +13,29 @@ from .options import check_at_least
 from .schwarz import Schwarz
 
 BLOCK_CELLS = 1024
-"""Cells of the largest level that one block of a GPU takes over, with all coarser ones: four for each of its lanes. An
-H100 needed 59 us an iteration for the levels from 4,096 cells on in one block, and 2.8 for a pass over a larger level
-in a kernel of its own; that smaller blocks are faster follows from that, and has not been measured."""
+"""Cells of the largest level that one block of a GPU takes over, with all coarser ones: four for each of its lanes. On
+an H100 the levels of up to 4,096 cells took 59 us an iteration in one block, and a pass over a larger level in a kernel
+of its own took 2.8 us. That a smaller limit is faster follows from these figures, but has not been measured."""
 
 PATIENCE = {2: 50, 3: 100}
-"""Iterations that cost about what ``schwarz`` costs for a whole frame, by dimension."""
+"""Iterations that take about as long as a whole frame of ``schwarz``, by dimension."""
 
 DOUBTFUL = 0.25
-"""Share of the leaves that hold fluid."""
+"""Frames begin with ``schwarz`` if solids reach (3D: cut) more than this share of the leaves with fluid."""
 
 
 class Multigrid(Preconditioner):
     """M = one symmetric V-cycle on a hierarchy of grids, for a density that jumps.
 
     In 2D it is black-box multigrid (``BlackBox``): interpolation and coarse operators come from A, and iterations
-    hardly grow with the contrast or the grid. In 3D its coarse operators have 27 points and cost more than they save,
-    so the cycle has 7 points on every level (``Geometric``). Flat cells, with spacings more than 1.5 apart, take
-    ``BlackBox`` in 3D too, which coarsens their short axes first. ``bench/FINDINGS.md`` has the figures.
+    hardly grow with the contrast or the grid. In 3D black-box coarse operators have 27 points and cost more than they
+    save, so the operators have 7 points on every level (``Geometric``). Flat cells, whose spacings differ by a factor
+    of more than 1.5, take ``BlackBox`` in 3D too, which coarsens their short axes first. ``bench/FINDINGS.md`` has the
+    figures.
 
-    Walls thinner than a coarse cell, islands of single cells and torn thin films are beyond it: a frame that takes more
-    than ``PATIENCE`` iterations goes on with ``schwarz``, which then begins the next frames too. Where solids are all
-    over the grid, that one begins at once.
+    Multigrid is slow on walls thinner than a coarse cell, islands of single cells and torn thin films: a frame that
+    takes more than ``PATIENCE`` iterations goes on with ``schwarz``, which then begins the next frames too. Where
+    solids reach many leaves (``DOUBTFUL``), ``schwarz`` begins at once.
 
     Args:
         block_cells: cells of the largest level that one block takes over, with all coarser ones, in one kernel. None:
@@ -53,7 +54,7 @@ class Multigrid(Preconditioner):
         self.block_cells = block_cells
 
     def leaf_cells(self, grid: Grid) -> int:
-        return Schwarz().leaf_cells(grid)  # its own speed does not depend on them, its fallback's does
+        return Schwarz().leaf_cells(grid)  # only the fallback's speed depends on leaves
 
     def cut_axis(self, grid: Grid) -> int | None:
         return 3 - grid.dimension
@@ -64,12 +65,12 @@ class Multigrid(Preconditioner):
         grid, limit = system.grid, self.block_cells or (BLOCK_CELLS if system.device.is_cuda else 2 * system.size)
         flat = max(grid.spacing) > STRONG * min(grid.spacing)
         geometric = grid.dimension == 3 and not flat
-        if system.in_layers and self.block_cells is None:  # ranks share the finest level, which kernels of its own need
+        if system.in_layers and self.block_cells is None:  # ranks share the finest level, so it needs its own kernels
             limit = min(limit, max(grid.cells // 8 if geometric else grid.cells, 2) - 1)
         self._cycle = Geometric(system, limit) if geometric else BlackBox(system, limit)
 
     def _doubts(self) -> bool:
-        """Whether solids reach, in 2D, or cut, in 3D, a good share of the leaves."""
+        """Whether solids reach (3D: cut) more than ``DOUBTFUL`` of the leaves with fluid."""
         system = self.system
         if system.moving:
             return False

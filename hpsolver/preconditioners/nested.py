@@ -1,17 +1,19 @@
 """A coarse problem too large to solve exactly: the same construction once more, or as often as needed.
 
-E [nodes, R] is a coarse matrix. Nodes are grouped in bricks of 128 unknowns; with D the bricks' own blocks and L, U the
-couplings to bricks of earlier and later colours, the cycle on E is
+E is a coarse matrix on *nodes* of R unknowns: leaves of the grid, or bricks of the level below. Nodes are grouped in
+bricks of 128 unknowns. With D the bricks' own blocks and L, U the couplings to bricks of earlier and later colours, the
+cycle on E is
 
-    M = S^T (D + L Q U) S,   S = (D + L)^-1,   Q = Psi (Psi^T E Psi)^-1 Psi^T,
+    M = S^T (D + L Q U) S,   S = (D + L)^-1,   Q = Psi (Psi^T E Psi)^-1 Psi^T.
 
-a sweep over the colours, the correction of what it left in earlier ones, U S c, by the bricks' functions Psi, and the
-sweep back. M is symmetric positive definite whatever stands for D^-1 and for the inverse in Q, so Q may be a cycle in
-its turn. The grid's own leaves are treated alike once their coarse problem is nested.
+For a right-hand side c this is a sweep over the colours; a correction, by the bricks' functions Psi, of what the sweep
+left in earlier colours, U S c; and the sweep back. M is symmetric positive definite whatever stands for D^-1 and for
+the inverse in Q, so Q may be a cycle itself. The grid's own leaves are treated in the same way once their coarse
+problem is nested.
 
-Psi, R2 functions a brick, 16 or 32: Haar functions of its groups of nodes times the constants' coefficients, one
-inverse step of the brick with closed faces. Closing E itself would be wrong by far: what is closed is the grid
-(``kernels.nested``).
+Psi has R2 functions a brick, 16 or 32: Haar functions of the brick's groups of nodes times the constants' coefficients,
+after one inverse step of the brick with closed faces. Faces are closed in the grid (``kernels.nested``): closing them
+in E itself would be wrong by far.
 """
 
 from __future__ import annotations
@@ -35,32 +37,33 @@ from .leaves import Groups
 from .moving_bricks import MovingBricks
 
 FUNCTIONS = 16
-"""R2. With 8, one function for two leaves, thin and torn phases need up to twice the iterations. Where solids cut many
-leaves it is twice as many: the constants of what is connected inside a brick alone need that."""
+"""R2, functions of a brick. With 8, one function for two leaves, thin and torn phases need up to twice the iterations.
+Where solids cut many leaves, R2 is twice as large: the constants of what is connected in a brick need that many."""
 
 BAND_WORK = 1500
-"""rows * width^2, per cell of the grid, of the largest band that is factored, by choice, each frame. Exact solutions
-cost fewer iterations: they are kept for as long as the factorisation is a fair part of the frame."""
+"""rows * width^2, per cell of the grid, of the largest band that is factored each frame where ``levels`` is None. Exact
+solutions cost fewer iterations: they are kept as long as the factorisation is a fair part of the frame."""
 
 EXACT_ROWS = 1024
-"""Rows of the largest matrix whose dense inverse is made, by choice, each frame. Modelled for an H100, not measured: 32
-panels of some 10 us, where a nested level takes 0.1 ms to renew but up to 1 ms more in iterations
+"""Rows of the largest matrix whose dense inverse is made each frame where ``levels`` is None. Modelled for an H100, not
+measured: 32 panels of some 10 us, where a nested level takes 0.1 ms to renew but up to 1 ms more in iterations
 (``kernels/native/coarse/exchange.h``)."""
 
 SLACK = 1e-4
-"""Of the diagonals of bricks that enclose a singular region of moving fluid, as in ``coarse_matrix``; more than there,
-since dense inverses of bricks are stored in single precision."""
+"""Share of the diagonal that is added to it in bricks that enclose a singular region of moving fluid, like ``SLACK`` in
+``coarse_matrix``, but larger, since dense inverses of bricks are stored in single precision."""
 
 TORN_WORK = 16 * BAND_WORK
-"""The same with twice the functions, where solids cut most leaves and a cycle needs up to twice the iterations."""
+"""``BAND_WORK`` with twice the functions, where solids cut many leaves and a cycle needs up to twice the iterations."""
 
 
 def nests(
     lattice: Bricks | NodeBricks, R: int, dense: bool, levels: int | None, size: int, functions: int = FUNCTIONS
 ) -> bool:
-    """Whether the coarse matrix of these nodes is nested; ``levels`` counts them as the first. One node never is.
+    """Whether the coarse matrix of these nodes is solved by a cycle. It never is if there is a single node.
 
     Args:
+        levels: of the preconditioner, counted from these nodes on; None: as many as pay.
         size: cells of the grid.
         functions: R2.
     """
@@ -74,15 +77,15 @@ def nests(
 
 
 class NestedCoarse:
-    """E^-1 by one cycle.
+    """An approximate E^-1: one cycle.
 
     Args:
         matrix: E, with ``mass``.
         cells: cells of a node per axis, times ``bricks.weakness``.
         dense: solve bricks by dense inverses.
-        levels: of the whole preconditioner, the levels below not counted; None: as many as pay.
+        levels: of the preconditioner, counted from the nodes of E on; None: as many as pay.
         functions: R2.
-        lower: [leaves] the node of each leaf of the grid; None where those are the nodes.
+        lower: [leaves] the node of each leaf of the grid; None where the leaves are the nodes.
 
     Attributes:
         result: [rows] fp64, the last solution.
@@ -227,7 +230,7 @@ def _smooth(lattice: NodeBricks, R2: int) -> np.ndarray:
 
 
 def _start_functions(smooth: np.ndarray, lattice: NodeBricks, R: int, R2: int, weight: np.ndarray) -> np.ndarray:
-    """[bricks * (R2 - 1) * 128] fp32: Haar functions of the constants; of few nodes, their next functions too."""
+    """[bricks * (R2 - 1) * 128] fp32: Haar functions times constants; with few nodes, also their next functions."""
     size, count = lattice.size, R2 - 1
     functions = np.zeros((lattice.leaves, count, size, R), dtype=np.float32)
     functions[:, : len(smooth)] = smooth[:, :, None] * weight.reshape(lattice.leaves, 1, size, R)

@@ -15,10 +15,10 @@ def is_integer(value: object) -> TypeGuard[int]:
 
 
 def check_one_of(name: str, value: object, allowed: Sequence[int | str], *, or_none: bool = False) -> None:
-    """Refuses a value that is not one of ``allowed``, nor None where that is allowed too.
+    """Refuses a value that is not one of ``allowed``, except None if ``or_none``.
 
     Raises:
-        ValueError: it is neither.
+        ValueError: the value is not allowed.
     """
     known = (is_integer(value) or isinstance(value, str)) and value in allowed
     if not known and not (or_none and value is None):
@@ -27,10 +27,10 @@ def check_one_of(name: str, value: object, allowed: Sequence[int | str], *, or_n
 
 
 def check_at_least(name: str, value: object, least: int, *, or_else: str | None = None) -> None:
-    """Refuses a value that is not an integer, ``least`` or more.
+    """Refuses a value that is not an integer of at least ``least``.
 
     Args:
-        or_else: what is allowed besides, said in the message.
+        or_else: what else is allowed, for the message.
 
     Raises:
         ValueError: the value is something else.

@@ -1,8 +1,9 @@
 """Few coarse functions for many pieces of fluid: which pieces of a node share a constant.
 
-A solid mask may cut the fluid of a leaf into many *pieces*. The constant of each is a coarse function while there are
-enough of them. Where there are not, pieces share one: first those that a single piece of a neighbouring node joins,
-since a smooth pressure hardly differs between them, the smallest first. Pieces that nothing near joins share one last.
+A solid mask may cut the fluid of a leaf into many *pieces*. The constant of each piece is a coarse function as long as
+there are enough functions. Where there are too few, pieces share one. The first to share are pieces that a single piece
+of a neighbouring node joins, the smallest first: a smooth pressure hardly differs between them. Pieces that nothing
+near joins share last.
 """
 
 from __future__ import annotations
@@ -14,10 +15,10 @@ def share(node: np.ndarray, cells: np.ndarray, link: np.ndarray, limit: int) -> 
     """[pieces] number of each piece's function in its node, 0 to limit - 1, larger functions first.
 
     Args:
-        node: [pieces] the node of each one, ascending.
+        node: [pieces] the node of each piece, ascending.
         cells: [pieces] their sizes.
-        link: [2, ..] pieces of different nodes that faces of the grid join.
-        limit: functions of a node.
+        link: [2, ..] pairs of pieces of different nodes that faces of the grid join.
+        limit: the most functions of a node.
     """
     group = np.arange(len(node))
     ends = np.concatenate([link, link[::-1]], axis=1)
@@ -37,7 +38,7 @@ def share(node: np.ndarray, cells: np.ndarray, link: np.ndarray, limit: int) -> 
 def _joined(
     group: np.ndarray, node: np.ndarray, through: np.ndarray, size: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Groups of one node that a piece of another joins, by node and size: each with the largest one there."""
+    """Groups that a piece of another node joins to a larger one of their node, by node and size; the largest such."""
     order = np.lexsort((group, -size[group], node, through))
     group, node, through = group[order], node[order], through[order]
     starts = np.ones(len(group), dtype=bool)
@@ -50,7 +51,7 @@ def _joined(
 
 
 def _ranked(node: np.ndarray, group: np.ndarray, size: np.ndarray, limit: int) -> np.ndarray:
-    """The number of each piece's group in its node, by size; the last ones have to share."""
+    """The number of each piece's group in its node, by size; the smallest groups share the last number."""
     groups, place = np.unique(group, return_inverse=True)
     order = np.lexsort((-size[groups], node[groups]))
     of_node = node[groups[order]]

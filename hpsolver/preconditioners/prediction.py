@@ -1,4 +1,4 @@
-"""Start functions of every leaf from its rows of A, by the network of ``hpsolver.network.basis`` as kernels."""
+"""Start functions of every leaf from its rows of A, by the network of ``hpsolver.network.basis``, run as kernels."""
 
 from __future__ import annotations
 
@@ -16,18 +16,20 @@ from .boxes import patch_boxes, patch_graph
 from .haar import haar
 
 STORAGE = {True: wp.float16, False: wp.float32}
-"""Type of the weights, by whether the device is a GPU. Files hold half precision, so nothing is lost by it; a CPU would
-spend its time on conversions."""
+"""Type of the weights, by whether the device is a GPU. Files hold half precision, so a GPU loses nothing by it; a CPU
+would spend its time on conversions."""
 
 
 @dataclass(frozen=True)
 class Refresh:
-    """When leaves that changed are predicted anew (``native/basis/plan.h``).
+    """When leaves that changed are predicted anew (``kernels/native/basis/plan.h``).
+
+    A round predicts all leaves that changed since they were last predicted.
 
     Attributes:
-        longest: frames from one round of predictions to the next, at most.
-        automatic: a round begins earlier where the iterations have risen by a quarter since the last one.
-        portion: leaves of a round that a frame takes, if automatic.
+        longest: the most frames from one round to the next.
+        automatic: a round begins earlier if the iterations have risen by a quarter since the last one.
+        portion: if automatic, the most leaves of a round that one frame predicts.
     """
 
     longest: int
@@ -36,20 +38,20 @@ class Refresh:
 
 
 class Prediction:
-    """The network, its weights on the device, and which leaves it was asked for.
+    """The network with its weights on the device, and which leaves it predicts in a frame.
 
     Args:
-        system: the frame's.
+        system: the assembled system.
         changed: [leaves] int32, 1 where the rows of A are not the last frame's; leaves that are predicted get a 1 too.
-        weights: of the network, of the system's dimension and leaves.
-        start: fp32 [leaves * functions * L], the start functions, to be written.
-        functions: of a leaf, at most the network's.
-        refresh: when.
-        largest: coefficient that is believed.
+        weights: the network's weights, for the system's dimension and leaf size.
+        start: fp32 [leaves * functions * L], where the start functions are written.
+        functions: start functions of a leaf, at most as many as the network has.
+        refresh: when leaves are predicted.
+        largest: the largest coefficient that is accepted; a leaf with a larger one takes the classical functions.
 
     Attributes:
         count: [1] int32, leaves predicted in the last frame.
-        coefficients: [leaves, outputs] fp32, of the last leaves that were due, before the identity is added.
+        coefficients: [leaves, outputs] fp32, for the leaves that were last due, before the identity is added.
     """
 
     def __init__(

@@ -1,16 +1,15 @@
-"""Schwarz with a coarse space: exact leaves and a coarse space of a few functions per leaf (the *skeleton*).
+"""Schwarz with a coarse space: exact solves on leaves and a coarse space of a few functions per leaf.
 
-With B = blkdiag(A_ii^-1), or a symmetric sweep over coloured leaves, and Q = Phi (Phi^T A Phi)^-1 Phi^T:
+A_ii is the block of A on leaf i, and Phi holds the coarse functions (``coarse_space``). With B = blkdiag(A_ii^-1), or a
+symmetric sweep over coloured leaves, and Q = Phi (Phi^T A Phi)^-1 Phi^T:
 
-- additive:  M = B + Q - Phi blkdiag((Phi_i^T A_ii Phi_i)^-1) Phi^T. What leaf and coarse space would both correct is
-  taken out once; M is symmetric positive definite, since B minus its Phi part is A_ii^-1 seen through an A-orthogonal
-  projector.
+- additive:  M = B + Q - Phi blkdiag((Phi_i^T A_ii Phi_i)^-1) Phi^T. The last term takes out once what leaf and coarse
+  space would both correct. M is symmetric positive definite, since B minus this term is A_ii^-1 seen through an
+  A-orthogonal projector.
 - deflated:  M = B + Q (I - A B), the A-DEF2 of Tang, Nabben, Vuik and Erlangga (2009), which equals a symmetric
   positive definite preconditioner once the start vector has Phi^T r = 0.
 - redblack: the same with the symmetric sweep for B.
 - nested, on large grids: the symmetric cycle of ``nested``, where the inverse in Q is itself approximate.
-
-What Phi is: ``coarse_space``.
 """
 
 from __future__ import annotations
@@ -48,21 +47,22 @@ SWEEPS = ("additive", "deflated", "redblack")
 
 
 class Schwarz(Preconditioner):
-    """The skeleton.
+    """Exact solves on leaves with a coarse space, in one of the forms of the module's text.
 
     Args:
-        coarse_size: functions a leaf, a power of two from 1 to 32. None is 4; 8 where solids cut ``TORN`` of the leaves
-            in two pieces or more; and 16 where they cut as many in more than four.
-        candidates: functions a leaf to choose those from, in every frame, by what its neighbours leave free
-            (``selection``): 8 or 16, at least ``coarse_size``; ``coarse_size`` itself: no choice. None is no choice on
-            leaves of 64 cells or with one function, and on others 8, or ``coarse_size`` where that is more; where
-            solids ask for more functions it is 16.
-        sweep: ``redblack``, ``deflated`` or ``additive``: which of the three forms above.
-        leaf_size: cells of a leaf, 64 or 128. None is 64 on 2D grids of up to ``SMALL`` cells, with up to 4 functions
-            and no choice among candidates, and 128 otherwise. Measured on a CPU (``bench/results/options.md``), no
-            frame of the gallery takes much longer with these defaults than with the options that are best for it.
-        levels: 2 solves the coarse problem exactly, more treat it by the same construction again, in time and memory
-            proportional to the cells; None takes as many as pay (needs ``redblack``, otherwise 2).
+        coarse_size: functions a leaf, a power of two from 1 to 32. None is 4, or 8 where solids cut a share ``TORN`` of
+            the leaves into two pieces or more, or 16 where they cut as many into more than four.
+        candidates: functions a leaf from which every frame chooses ``coarse_size``, by what the leaf's neighbours leave
+            free (``selection``): 8 or 16, at least ``coarse_size``; ``coarse_size`` itself means no choice. None is no
+            choice on leaves of 64 cells or with one function, and otherwise 8, or ``coarse_size`` where that is more;
+            where solids ask for more functions it is 16.
+        sweep: the form of M: ``redblack``, ``deflated`` or ``additive``.
+        leaf_size: cells of a leaf, 64 or 128. None is 64 on 2D grids of up to ``SMALL`` cells, if there are up to 4
+            functions and no choice among candidates, and 128 otherwise. Measured on a CPU
+            (``bench/results/options.md``), no frame of the gallery takes much longer with these defaults than with the
+            options that are best for it.
+        levels: 2 solves the coarse problem exactly; more apply the same construction to it again (``nested``), in time
+            and memory proportional to the cells. None is as many as pay, and 2 unless ``sweep`` is ``redblack``.
         dense: apply leaves and coarse space as dense inverses (None: on a GPU) instead of banded factors (on a CPU).
 
     Raises:
@@ -145,7 +145,7 @@ class Schwarz(Preconditioner):
         return R, max(R, candidates)
 
     def _needed(self) -> int:
-        """Functions of a leaf, for it to have the constants of its pieces of fluid and some besides."""
+        """How many functions a leaf needs for the constants of its pieces of fluid and some more."""
         pieces = self.system.leaf_pieces
         pieces = pieces[pieces > 0]
         cut, torn = (pieces > 1).sum(), (pieces > FUNCTIONS).sum()
@@ -153,7 +153,7 @@ class Schwarz(Preconditioner):
         return 4 * FUNCTIONS if torn >= enough else 2 * FUNCTIONS if cut >= enough else FUNCTIONS
 
     def start_functions(self, candidates: int) -> np.ndarray:
-        """[(C - 1) * L] for all leaves alike, or [leaves * (C - 1) * L]: what the inverse step is applied to."""
+        """Start functions (``coarse_space``), [(C - 1) * L] shared by all leaves, or [leaves * (C - 1) * L]."""
         return haar(self.system.bricks.extent, max(candidates - 1, 1)).ravel()
 
     @property

@@ -1,14 +1,14 @@
 """Which coarse functions a leaf needs most, chosen frame by frame among candidates.
 
-The slow modes that a coarse space must know are those which a leaf's neighbours do not hold in place. So of C candidate
-functions a leaf keeps the lowest eigenvectors, in energy, of its matrix with the neighbours eliminated: each neighbour
-alone, its faces to everyone else closed, and represented by its own candidates
-(``kernels/native/selection/select.h``). The Schur complement of all other leaves would give the best choice there is in
-the trace of what deflation leaves (``hpsolver.network.oracle``). The neighbours alone give nearly the same
-(``bench/FINDINGS.md``), for one message from each of them. GenEO (Spillane et al. 2014) puts closed faces in the place
-of the neighbours.
+A coarse space must hold the slow modes, those that a leaf's neighbours do not hold in place. To find them, the
+neighbours are eliminated from the leaf's matrix in its C candidate functions, and the leaf keeps the eigenvectors of
+lowest energy. Each neighbour is eliminated alone, represented by its own candidates, with its faces to all other leaves
+closed (``kernels/native/selection/select.h``). Eliminating all other leaves would give the best possible choice,
+measured by the trace of what deflation leaves (``hpsolver.network.oracle``). The neighbours alone give nearly the same
+choice (``bench/FINDINGS.md``), for one message from each of them. GenEO (Spillane et al. 2014) closes the leaf's faces
+instead of eliminating neighbours.
 
-The constants of a leaf are always kept, and whatever is chosen the preconditioner is symmetric positive definite.
+The constants of a leaf are always kept. Whatever is chosen, the preconditioner is symmetric positive definite.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ from .leaves import Leaves
 
 
 class Selection:
-    """R of C functions of every leaf.
+    """Chooses R of C functions of every leaf.
 
     Args:
-        system: the frame's.
+        system: the assembled system.
         leaves: its leaves.
         C: candidates of a leaf, the constants among them.
-        R: functions that are kept.
+        R: functions that a leaf keeps.
         constants: [leaves] int32, how many of a leaf's functions are constants; they come first.
 
     Attributes:
         setup: kernels that make the candidates.
         candidates: [leaves, C, L] functions to choose from, filled by the caller.
-        renewed: [leaves] int32, 1 where the choice may not be last frame's: the leaf or a neighbour changed.
-        worth: [leaves, C] fp64 what each is worth, descending; constants 1e300.
+        renewed: [leaves] int32, 1 where the choice may differ from the last frame's: the leaf or a neighbour changed.
+        worth: [leaves, C] fp64 worth of the candidates' combinations, descending; 1e300 for constants.
     """
 
     def __init__(self, system: System, leaves: Leaves, C: int, R: int, constants: wp.array):

@@ -1,20 +1,21 @@
-"""A learned sparse approximate inverse: the rival of arXiv 2510.27517 on a regular grid, made and trained by us.
+"""A learned sparse approximate inverse after arXiv 2510.27517, on a regular grid, written and trained by us.
 
     M = D^-1/2 (G G^T + epsilon I) D^-1/2
 
 with D the diagonal of A and G a matrix with A's own sparsity, predicted every frame by a small graph network from A.
-M is symmetric positive definite for whatever the network says. Applying it takes two products with sparse matrices, so
-it is local: iteration counts grow with the grid as Jacobi's do, only slower.
+M is symmetric positive definite whatever the network predicts. Applying M takes two products with sparse matrices, so M
+is local: iteration counts grow with the grid as Jacobi's do, only slower.
 
-The network sees A through a_ij = c_ij / sqrt(d_i d_j), the couplings scaled to a unit diagonal, hence neither the units
-nor the contrast's absolute level. G starts, before any training, at I + |a| / 2, the first two terms of the series of
-(D^-1/2 A D^-1/2)^-1/2. Training, data and measurements: ``hpsolver.network.spai_training`` and the model cards. Run
-time needs no Torch: the network is native kernels inside the graph (``hpsolver.kernels.spai``).
+The network sees A through a_ij = c_ij / sqrt(d_i d_j), the couplings scaled to a unit diagonal, so it sees neither the
+units nor the absolute level of the density. G starts, before any training, at I + |a| / 2, the first two terms of the
+series of (D^-1/2 A D^-1/2)^-1/2. Training, data and measurements: ``hpsolver.network.spai_training`` and the model
+cards. Solving needs no Torch: the network runs as native kernels inside the graph (``hpsolver.kernels.spai``).
 
-How far from the original: one network of 4,066 parameters for all sizes, 5 minutes of training on one core, against
-one with deep MLPs per size, 500 epochs on a GPU. It takes 0.49 of Jacobi's iterations where the original reports 0.42
-to 0.48. And training did not pay: the untrained start takes 2 to 6 % fewer iterations in 2D (panel 128x128 at 1e-8:
-351 against 370; Jacobi 747) and 2 to 5 % fewer in 3D. The original's code and weights were not used, nor run beside.
+Differences from the original: ours is one network of 4,066 parameters for all sizes, trained for 5 minutes on one core;
+the original has one network with deep MLPs per size, trained for 500 epochs on a GPU. Ours takes 0.49 of Jacobi's
+iterations, the original reports 0.42 to 0.48. Training did not pay: the untrained start takes 2 to 6 % fewer iterations
+in 2D (panel 128x128 at 1e-8: 351 against 370; Jacobi 747) and 2 to 5 % fewer in 3D. The original's code and weights
+were neither used nor run for comparison.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ FEATURES = 3
 """Features of an edge i <- j: c_ij / d_i, c_ij / d_j and |a_ij|, the root of their product."""
 
 CHANNELS = 16
-"""Channels of a cell; what the kernels hold in registers."""
+"""Channels of a cell, which the kernels hold in registers."""
 
 
 def tensor_shapes(layers: int) -> dict[str, tuple[int, ...]]:
@@ -68,8 +69,8 @@ class Weights:
 
     Attributes:
         values: fp32, every tensor of ``tensor_shapes`` one after the other.
-        layers: of message passing.
-        epsilon: of M, above 0.
+        layers: layers of message passing.
+        epsilon: epsilon in M, above 0.
     """
 
     values: np.ndarray

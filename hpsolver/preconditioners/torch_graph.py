@@ -33,7 +33,7 @@ class OnStream:
 
         current = wp.get_stream(self._device)
         device = wp.device_to_torch(self._device)
-        # Handle 0 is the default stream, which Torch would take for the wish for a new one.
+        # Handle 0 is the default stream; Torch would take it for a request for a new one.
         stream = wp.stream_to_torch(current) if current.cuda_stream else torch.cuda.default_stream(device)
         if self._graph is None:
             side = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]  # Torch's

@@ -17,8 +17,8 @@ class Windows:
     """B = sum_i R_i^T D_i^1/2 Q_i Q_i^T D_i^1/2 R_i, in the notation of arXiv 2606.18525.
 
     R_i restricts to window i, leaf i with ``overlap`` layers of cells around it. D_i is one over the number of windows
-    that hold the cell, so sum_i R_i^T D_i R_i = I. Q_i Q_i^T is the inverse of A_i, which is A on the window, or for a
-    ``rank`` whatever ``roots`` says, to which diag(A)^-1 is added, since low rank is only semidefinite.
+    that hold the cell, so sum_i R_i^T D_i R_i = I. Q_i Q_i^T is the inverse of A_i, which is A on the window. With a
+    ``rank``, Q_i is what ``roots`` holds, and diag(A)^-1 is added to B, since low rank alone is only semidefinite.
 
     Where D_i^1/2 jumps inside a light phase, at a window's border, the norm of B A grows with the contrast, while that
     of blkdiag(A_ii^-1) A is bounded: overlap helps at low contrast and hurts where phases are torn everywhere.
@@ -73,7 +73,7 @@ class Windows:
         self._merge = kernels.merging(system.shape, T, rank is not None)
 
     def update(self, changed: wp.array) -> None:
-        """Records: factors of the windows that hold a cell of a changed leaf. Nothing for a given rank."""
+        """Records: factors of the windows that hold a cell of a changed leaf. With a rank, nothing."""
         if self.rank:
             return
         system, setup, device = self.system, self._setup, self.system.device

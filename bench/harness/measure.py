@@ -46,7 +46,7 @@ class Run:
     remarks: Counter[str] = field(default_factory=Counter)
 
     def warm_up(self, frames: Sequence[Frame], tolerance: float, limit: float, clock: Clock) -> None:
-        """Solves the sequence's last two frames. The first compiles and captures; the second must stay below ``limit``."""
+        """Solves the sequence's last two frames. The first compiles and captures; the second is held to ``limit``."""
         begun = clock()
         try:
             self.rival.prepare(frames[0].density.shape, tolerance, MAX_ITERATIONS)

@@ -36,7 +36,7 @@ Frame = tuple[np.ndarray, np.ndarray]
 
 
 def solids(kind: str, shape: tuple[int, ...]) -> np.ndarray | None:
-    """[shape] bool: a tenth of the cells, balls that fill a tenth, or thin walls around rooms of 24 cells; or None."""
+    """[shape] bool or None: a tenth of the cells, balls that fill a tenth, walls one cell thick around rooms of 24."""
     rng = np.random.default_rng(5)
     if kind == "voxels":
         return rng.random(shape) < 0.1

@@ -96,7 +96,7 @@ def measure(plan: dict) -> Iterable[dict]:
 
 
 def iterations(plan: dict) -> Iterable[dict]:
-    """Case by case: mean iterations over three frames, or None, of every preconditioner that can follow masks."""
+    """Case by case: mean iterations over three frames of all preconditioners that can follow; None if one failed."""
     able = [name for name, make in preconditioners.NAMES.items() if make().moves]
     for shape in plan["gallery"]:
         for family in plan["families"]:

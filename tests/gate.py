@@ -137,7 +137,7 @@ def configured(dimension: int, T: type, M: type) -> list[wp.Kernel]:
             groups.append(selection.selection(leaf, M, 2 * functions, functions))
             groups.append(coarse.coarsening(leaf, BW, W, M, 2 * functions, False, True))
     halfwidths = {2: {4: 19, 8: 39, 16: 47}, 3: {4: 35, 8: 39, 16: 79}}[dimension]
-    for functions, halfwidth in halfwidths.items():  # 16 functions: of the bricks
+    for functions, halfwidth in halfwidths.items():  # 16 functions: those of bricks
         groups.append(coarse.exact_solution(dimension, functions, True, False))
         groups += [nested.nesting(dimension, halfwidth, W, M, functions, 16, True, mass) for mass in (False, True)]
         if functions == 16 and T is wp.float64:

@@ -129,7 +129,7 @@ def test_borders_are_the_cells_that_neighbours_read(boundary: str) -> None:
     [("jacobi", (64, 64), 3), ("schwarz", (64, 64), 6), ("multigrid", (64, 64), 5), ("multigrid", (24, 16, 16), 5)],
 )
 def test_an_iteration_takes_few_messages(pool: RankPool, name: str, shape: tuple[int, ...], each: int) -> None:
-    """A frame's other messages do not depend on its iterations, so frames of different limits differ by these alone."""
+    """Messages outside the iterations are the same in every frame, so more iterations add their own messages only."""
     (few, messages), *others = pool.run(2, on_ranks.messages, name, shape)
     assert others == [(few, messages)]
     assert [later - earlier for earlier, later in itertools.pairwise(messages)] == [4 * each] * 2

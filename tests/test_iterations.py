@@ -18,7 +18,7 @@ QUADRANTS = {
     "coarse_size": 4,
     "candidates": 4,
     "leaf_size": 128,
-}  # of a leaf; four strips of it instead take 26 iterations
+}  # of a leaf; four strips instead take 26 iterations
 CASES = [
     *[("panel", shape, None, {"additive": 24, "deflated": 19, "redblack": 13}) for shape in PANELS],
     ("bubbles", (16, 16, 16), 1e3, {"additive": 34, "deflated": 25}),

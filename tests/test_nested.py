@@ -89,7 +89,7 @@ def cycle(E: np.ndarray, group: np.ndarray, color: np.ndarray, basis: np.ndarray
 
 def formula(A: np.ndarray, levels: int) -> np.ndarray:
     """M on the cells, with ``levels - 1`` coarse spaces, the last one solved exactly."""
-    node = np.stack([c.ravel() for c in np.indices(SHAPE)], axis=1)  # of each unknown; ``which``: its place there
+    node = np.stack([c.ravel() for c in np.indices(SHAPE)], axis=1)  # of each unknown; ``which``: its number there
     which = np.zeros(len(node), dtype=int)
     weight = np.ones(len(node))  # of a node's first unknown in the constant
     cell_owner = np.ravel_multi_index((node // LEAF).T, (8, 8))

@@ -172,7 +172,7 @@ def test_preconditioner_is_its_formula_with_the_chosen_functions(variant):
 
 @pytest.mark.parametrize("family", ["panel", "film", "noise"])
 def test_choice_leaves_little_more_than_the_best_choice_would(family):
-    """Left of the trace of S^-1, where S is A on all candidates after deflation (``hpsolver.network.oracle``)."""
+    """What is left of the trace of S^-1; S is A on all candidates after deflation (``hpsolver.network.oracle``)."""
     shape = (64, 32)
     density = problems.density(family, shape, seed=3, contrast=1e3)
     A = oracle.assemble(density, boundary="open").toarray()

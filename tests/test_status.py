@@ -81,7 +81,7 @@ def test_mean_of_a_singular_right_hand_side_is_removed_and_reported():
 @pytest.mark.parametrize("preconditioner", ["schwarz", "jacobi"])
 @pytest.mark.parametrize("constant", [0.1, -7.7e-5, 1e6 / 3])
 def test_constant_right_hand_side_is_no_problem_at_all(constant, preconditioner):
-    """Its mean equals it only up to rounding, and no pressure could solve for the difference."""
+    """The computed mean equals the constant only up to rounding; no pressure could solve for the difference."""
     solver = Solver(SHAPE, preconditioner=preconditioner)
     assert not solver.step(DENSITY, np.full(SHAPE, constant)).any()
     assert solver.info.converged and solver.info.iterations == 0

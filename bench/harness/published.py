@@ -1,7 +1,7 @@
 """The table published with the Hierarchical Transformer Preconditioner (arXiv 2605.13343), quoted unchanged.
 
 The numbers are from the result files of the authors' repository (github.com/osbo/fluid-sim at 84d2acf, results/
-ablation_sweep_task_000.csv to _004.csv), which give the paper's headline numbers. We read them and ran nothing.
+ablation_sweep_task_000.csv to _004.csv), which give the paper's headline numbers. We read them and ran no code.
 """
 
 from __future__ import annotations

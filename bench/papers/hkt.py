@@ -90,7 +90,7 @@ class Classifier(nn.Module):
 
 
 def models(config: Config) -> dict[str, Callable[[], Classifier]]:
-    """Functions that make the three models; ``wide`` hidden units have the parameters that HKT's levels add."""
+    """Functions that make the models; ``wide`` makes up for HKT's two bilinear maps and one downsampling a level."""
     c = config
     extra = (c.levels - 1) * (4 * c.width**2 + c.width) + (c.levels - 1)
     wide = c.hidden + round(extra / (2 * c.width + 1))

@@ -77,7 +77,7 @@ def test_fallback_takes_over_from_a_broken_preconditioner(fault, fallback):
 @pytest.mark.parametrize("seed", range(4))
 def test_residual_that_stands_still_leaves_the_fallback_its_iterations(seed, deaf, precision):
     # Deaf: after one step r.z is zero up to rounding, which may keep it positive for ever. Blind to half of the cells:
-    # r.z > 0 always, while the residual of these cells stays. Neither is a breakdown, and none may be waited for.
+    # r.z > 0 always, while the residual of these cells stays. Neither is a breakdown, so a frame must not wait for one.
     weight = np.random.default_rng(seed).random(SIZE)
     broken = Broken(weight, deaf=True) if deaf else Broken((weight > 0.5).astype(float))
     solver = Solver(SHAPE, preconditioner=broken, precision=precision)

@@ -266,7 +266,7 @@ def test_a_grid_of_solids_alone_is_no_problem():
 
 
 def test_what_a_failed_preconditioner_left_in_solid_leaves_does_not_reach_the_fallback(monkeypatch):
-    """The fallback's nested cycle writes nothing in solid leaves; a NaN there would spread from the first product on."""
+    """The fallback's nested cycle writes nothing in solid leaves; a NaN there would spread by the first product."""
     monkeypatch.setitem(NAMES, "schwarz", lambda: Schwarz(levels=3))
     shape = (96, 80)
     density, rhs = problems.frame("bubbles", shape, seed=0, contrast=1e3)

@@ -1,4 +1,4 @@
-"""Benchmarks, run from the repository's root: ``python -m bench`` for all, ``python -m bench.fps`` for one.
+"""Benchmarks, run from the repository's root: ``python -m bench`` for the main ones, ``python -m bench.fps`` for one.
 
 How to read what they write into ``results/``: ``README.md`` beside this file.
 """

@@ -1,6 +1,6 @@
-"""Every benchmark there is, one after the other, in less than ten minutes on two cores, then the tables made of it.
+"""The main benchmarks, one after the other, in less than ten minutes on two cores, then the tables made of them.
 
-A script that fails does not stop the next. Where there is a CUDA device its report is made too.
+A script that fails does not stop the next. Where there is a CUDA device, ``bench.cuda_report`` runs first.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
 """Whether the default is the fastest choice: `auto` beside the preconditioners that may be faster, on many sequences.
 
-Each case is a sequence of frames of one family, size and contrast, a new density each time; all solve the same frames,
-one after the other, to a true relative residual of 1e-6, and the time is the mean of all frames but the first two,
-those included in which `auto` tries in vain. "Turning" sequences change their family every eight frames; "voxels",
-"balls" and "rooms" have solids: single cells, obstacles, and closed rooms. The ratio is the time of a choice over that
-of the fastest one in the case; its geometric mean and its largest value say what a choice costs who knows no better.
-`jacobi` and `block_jacobi` take part on the small grids, where alone they have a chance.
+Each case is a sequence of frames of one family, size and contrast, with a new density in every frame. All choices solve
+the same frames in turn to a true relative residual of 1e-6. The time is the mean over all frames but the first two; it
+includes frames in which `auto` tries its first choice in vain. "Turning" sequences change their family every eight
+frames; "voxels", "balls" and "rooms" have solids: single cells, obstacles, and closed rooms. The ratio is the time of a
+choice over the time of the fastest choice in the case; its geometric mean and its largest value say what it costs to
+make one choice for all cases. `jacobi` and `block_jacobi` have a chance on small grids only, and take part there.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .harness import command, machine, report
 TOLERANCE = 1e-6
 CHOICES = ("auto", "schwarz", "jacobi", "block_jacobi")
 SMALL = 5_000
-"""Cells up to which all choices take part, beyond it the first two."""
+"""Up to this many cells all choices take part, beyond it the first two."""
 KINDS = [("panel", 1e2), *((name, contrast) for name in ("bubbles", "film", "noise", "dam") for contrast in (1e3, 1e5))]
 KINDS += [("turning", 1e5), ("voxels", 1e3), ("balls", 1e3), ("rooms", 1e3)]
 TURNS = ("panel", "film", "bubbles", "noise")
@@ -36,7 +36,7 @@ Frame = tuple[np.ndarray, np.ndarray]
 
 
 def solids(kind: str, shape: tuple[int, ...]) -> np.ndarray | None:
-    """[shape] bool: a tenth of the cells; balls that fill a tenth; walls one cell thick around rooms of 24; or none."""
+    """[shape] bool or None: a tenth of the cells, balls that fill a tenth, walls one cell thick around rooms of 24."""
     rng = np.random.default_rng(5)
     if kind == "voxels":
         return rng.random(shape) < 0.1
@@ -52,7 +52,7 @@ def solids(kind: str, shape: tuple[int, ...]) -> np.ndarray | None:
 
 
 def sequence(kind: str, shape: tuple[int, ...], contrast: float, count: int) -> Iterator[Frame]:
-    """``count`` frames."""
+    """Yields ``count`` frames of a kind in ``KINDS``; those with solids are frames of bubbles."""
     for k in range(count):
         family = TURNS[k // 8 % len(TURNS)] if kind == "turning" else kind if solids(kind, shape) is None else "bubbles"
         yield problems.frame(family, shape, seed=k, contrast=None if family == "panel" else contrast)
@@ -82,7 +82,7 @@ def measure(plan: dict) -> Iterable[dict]:
 
 
 def ratios(rows: list[dict], name: str) -> np.ndarray:
-    """[cases] time over that of the fastest."""
+    """[cases] time of ``name`` over the time of the fastest choice."""
     return np.array([row[name][0] / min(row[n][0] for n in CHOICES if n in row) for row in rows if name in row])
 
 

@@ -1,16 +1,16 @@
-"""Everything worth knowing of the first CUDA machine it meets, in one command and less than eight minutes.
+"""A report on a CUDA machine in less than eight minutes: are the answers right, how fast are they, does memory grow.
 
-Each part runs in a process of its own, with a time limit: one that fails, hangs, or breaks the device for itself does
-not stop the next. The report is written after every part, so what there is survives. ``--device cpu`` rehearses the
-same path without a GPU.
+Each part runs in a process of its own, with a time limit: a part that fails, hangs, or loses the device does not stop
+the next. The report is written after every part, so finished parts survive. ``--device cpu`` rehearses the same path
+without a GPU.
 
 1. environment: device, driver, versions.
-2. answers of every preconditioner: against the CPU's, graph against eager launches, bit for bit the same again.
+2. answers of every preconditioner: against the CPU's, the graph's against eager launches', repeated bit for bit.
 3. memory over 10,000 frames.
-4. many worlds: ms of a step beside those of one solver, and whether each gets the bits it gets alone.
+4. many worlds: ms of a step beside those of one solver, and whether each world gets the bits it gets alone.
 5. with two GPUs or more: one grid shared by as many ranks, over NCCL, bit for bit.
 6. times: ms per frame and phase at five sizes and in 3D, us per iteration beside the modelled ones, with the libraries
-   that import there (AMGX, cuDSS, CuPy); only who answered right takes part.
+   that import there (AMGX, cuDSS, CuPy); only preconditioners that answered right take part.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ SCALES = {
 LIMIT = 2.0
 """Seconds a frame may take in part 6."""
 SECONDS = {"environment": 60, "answer": 120, "growth": 60, "worlds": 120, "ranks": 120, "times": 120}
-"""Limits of the kinds of parts."""
+"""Time limits, by kind of part."""
 GROWTH_OF = ("schwarz", "jacobi")
 RANKS_OF = ("schwarz", "multigrid")
 WORLDS_OF = (("schwarz", (32, 32)), ("multigrid", (32, 32)), ("multigrid", (128, 64)))
@@ -127,12 +127,12 @@ def _report(options: argparse.Namespace) -> int:
 
 
 def right(result: Mapping) -> bool:
-    """Every answer that the part gave was a solution."""
+    """Whether every answer of the part was a solution."""
     return not result["failed"] and all(case["refused"] or case["solved"] for case in result["cases"])
 
 
 def _in_process(device: str, kind: str, arguments: Mapping, seconds: float) -> dict:
-    """What the part found; ``failed`` says why there is nothing, else None."""
+    """What the part found; ``failed`` is None, or says why it found nothing."""
     if seconds <= 0:
         return {"failed": "skipped: time is up"}
     with tempfile.TemporaryDirectory() as folder:

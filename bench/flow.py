@@ -1,8 +1,8 @@
-"""A long real flow: 500 frames of the rising bubbles (1000:1), what each solver needs frame after frame.
+"""A long flow: what each solver needs in every one of 500 frames of the rising bubbles (1000:1).
 
 Shows what only a sequence can: breakdowns, drift over time, what a warm start is worth, and for how many frames a
-prediction of the learned coarse space can be kept (``refresh``). ``multigrid`` is the default; ``htp`` has 8 functions
-on leaves of 128 cells unless its name says otherwise.
+prediction of the learned coarse space can be kept (``refresh``). The default begins with ``multigrid``; ``htp`` has 8
+functions on leaves of 128 cells unless its name says otherwise.
 """
 
 from __future__ import annotations

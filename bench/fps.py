@@ -1,8 +1,8 @@
 """Milliseconds and frames per second: every preconditioner and library on the same sequences of frames.
 
-Flows (bench/frames.py): panel, the published data set, and noise, torn phases at 1000:1, every frame drawn anew;
-bubbles and film, a two-phase flow at 1000:1 moving from frame to frame. Times include whatever depends on the density:
-assembly, preconditioner, factors.
+Flows (bench/frames.py): panel (the published data set) and noise (torn phases at 1000:1) draw every frame anew; bubbles
+and film move a two-phase flow at 1000:1 from frame to frame. Times include whatever depends on the density: assembly,
+preconditioner, factors.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .harness.bare import BareLoop
 
 TOLERANCE = 1e-6
 REFERENCE = "multigrid"
-"""Whom others are compared with: the library's default."""
+"""The solver that others are compared with: what the library's default begins with."""
 PLANE = ((32, 32), (64, 32), (64, 64), (128, 64), (128, 128))
 SPACE = ((16, 16, 16), (32, 16, 16))
 CASES = [("panel", shape) for shape in PLANE]

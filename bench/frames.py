@@ -35,8 +35,9 @@ def drawn(family: str, shape: tuple[int, ...], count: int, contrast: float | Non
 def moving(family: str, shape: tuple[int, ...], count: int, contrast: float = 1000.0) -> list[Frame]:
     """``count`` frames of a flow that begins with a gallery density.
 
-    Cell values are read, nearest first, where the flow brought them from, so that both phases stay pure and the
-    interface sharp; the velocity is steady, so each frame traces the last one's origins one step further back.
+    A cell takes the value of the cell that the flow brought it from, without interpolation, so that both phases stay
+    pure and the interface sharp. The velocity is steady, so each frame traces the origins of the last frame one step
+    further back.
     """
     start = problems.density(family, shape, seed=SEED, contrast=contrast, noise=0.0)
     origin = _cell_centres(shape)
@@ -50,7 +51,7 @@ def moving(family: str, shape: tuple[int, ...], count: int, contrast: float = 10
 
 
 def velocity(x: np.ndarray) -> np.ndarray:
-    """[dimension, ...] at x in the unit box: vortices in the vertical planes, divergence-free, none through walls."""
+    """[dimension, ...] at x in the unit box: vortices in the vertical planes, divergence-free, zero through walls."""
     *across, height = np.pi * x
     u = [-np.sin(a) * np.cos(height) for a in across]
     w = sum(np.cos(a) for a in across) * np.sin(height)
@@ -58,7 +59,7 @@ def velocity(x: np.ndarray) -> np.ndarray:
 
 
 def _one_step_back(x: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Midpoint rule; the fastest component moves one cell."""
+    """Where the flow was at x one step earlier, by the midpoint rule; the fastest component moves one cell a step."""
     step = 1.0 / max(*shape[:-1], shape[-1] * (len(shape) - 1))
     middle = x - 0.5 * step * velocity(x)
     return np.clip(x - step * velocity(middle), 0.0, 1.0)

@@ -1,8 +1,8 @@
 """Iterations over the whole gallery, contrast 10 to 1e5, at 1e-6 and 1e-8: every preconditioner, and PyAMG.
 
-A frame counts only if its true residual passes the judge (bench/check.py). Failures and frames that our solver had to
-finish with its fallback are counted and shown, so that a preconditioner which breaks down now and then cannot hide
-behind the frames where it did not. Whoever is slow solves fewer frames, and the table says how many are missing.
+A frame counts only if its true residual passes the judge (bench/harness/check.py). Failures and frames that our solver
+had to finish with its fallback are counted and shown, so that a preconditioner which breaks down now and then cannot
+hide behind the frames where it did not. A slow solver runs out of time for some frames; the table says for how many.
 """
 
 from __future__ import annotations
@@ -37,18 +37,18 @@ SCALES = {
 Case = tuple[str, float]
 """Family and contrast."""
 Pair = tuple[frames.Frame, sp.csr_matrix]
-"""A frame and its A, from the judge."""
+"""A frame and its matrix A, assembled by the judge."""
 
 
 @dataclass
 class Tally:
-    """What became of some frames.
+    """How a solver fared on some frames.
 
     Attributes:
         counts: iterations of the frames that were solved.
-        failures: the others, by reason.
-        fallbacks: solved frames that the fallback had to finish.
-        skipped: frames for which there was no time.
+        failures: how many frames were not solved, by reason.
+        fallbacks: how many solved frames the fallback had to finish.
+        skipped: how many frames there was no time for.
     """
 
     counts: list[int] = field(default_factory=list)
@@ -57,7 +57,7 @@ class Tally:
     skipped: int = 0
 
     def add(self, rival: Rival, frame: frames.Frame, matrix: sp.csr_matrix, tolerance: float) -> None:
-        """Lets ``rival`` solve a frame."""
+        """Lets ``rival`` solve a frame, and counts it."""
         try:
             rival.setup(rival.adopt(frame.density))
             pressure = rival.fetch(rival.solve(rival.adopt(frame.rhs)))
@@ -71,7 +71,7 @@ class Tally:
         self.fallbacks += "fallback" in (rival.remark or "")
 
     def text(self) -> str:
-        """Mean and (worst), then what went wrong how often."""
+        """Mean and (worst) iterations, then what went wrong and how often."""
         parts = [f"{np.mean(self.counts):.1f} ({max(self.counts)})"] if self.counts else []
         refused = sum(count for reason, count in self.failures.items() if reason.startswith(report.NO_CONTEST))
         failed = sum(self.failures.values()) - refused
@@ -82,7 +82,7 @@ class Tally:
 
 
 def total(tallies: Iterable[Tally]) -> Tally:
-    """All of them as one."""
+    """The sum of several tallies."""
     result = Tally()
     for tally in tallies:
         result.counts += tally.counts
@@ -93,7 +93,7 @@ def total(tallies: Iterable[Tally]) -> Tally:
 
 
 def contestants(device: str) -> list[Rival]:
-    """Those who iterate with a preconditioner of their own; other libraries' Jacobi would count what ours counts."""
+    """Solvers with a preconditioner of their own; other libraries' Jacobi would take as many iterations as ours."""
     return [*rivals.engine(device), PyAmg("smoothed aggregation"), PyAmg("Ruge-Stuben")]
 
 
@@ -132,7 +132,7 @@ def _count(present: Sequence[Rival], shape: tuple[int, ...], plan: Mapping, say:
 def _tallies(
     rival: Rival, shape: tuple[int, ...], tolerance: float, drawn: Mapping[Case, Sequence[Pair]], seconds: float
 ) -> dict[Case, Tally]:
-    """What ``rival`` makes of the frames: the first of every case, then the second, as far as ``seconds`` go."""
+    """Lets ``rival`` solve the first frame of every case, then the second, and so on, for at most ``seconds``."""
     tallies = {case: Tally() for case in drawn}
     try:
         rival.prepare(shape, tolerance, MAX_ITERATIONS)

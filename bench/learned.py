@@ -2,8 +2,8 @@
 
 Tables: the published method at its five sizes beside the published counts; where it generalises and where not; the
 learned coarse space beside the classical one at equal size and variant, also on sizes and density families that it
-never saw; its best variant over contrast and dimension. Mean and (worst) over frames; a frame that the fallback
-finished, or that did not converge, is counted.
+never saw; its best variant over contrast and dimension. Entries are the mean and (worst) over frames, and the
+number of frames that the fallback finished or that did not converge.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from .harness import command, machine, report
 TOLERANCE = 1e-8
 MAX_ITERATIONS = 5000
 CANDIDATES = 16
-"""Functions a leaf that the library chooses from, classical or learned."""
+"""Candidates of a leaf, classical or learned, among which the library chooses its functions."""
 PAPER_SHAPES = ((32, 32), (64, 32), (64, 64), (128, 64), (128, 128))
 PUBLISHED = (46.7, 65.7, 80.4, 168.0, 393.6)
 """Iterations of arXiv 2605.13343 on its own frames at its five sizes, fp64 PCG to 1e-8."""
@@ -56,9 +56,9 @@ class Count:
     """Iterations over some frames.
 
     Attributes:
-        mean, worst: of all frames.
+        mean, worst: iterations over all frames.
         failed: frames not converged, or finished by the fallback.
-        frames: how many.
+        frames: number of frames.
         update, solve: median milliseconds of a frame; prediction is part of the update.
     """
 
@@ -75,7 +75,7 @@ class Count:
 
 
 def count(preconditioner: str | Preconditioner, frames: Sequence[Frame]) -> Count:
-    """Solves ``frames``, all of one grid with walls."""
+    """Solves ``frames``, all of one shape, with walls on all sides."""
     shape = frames[0].density.shape
     solver = Solver(
         shape, preconditioner=preconditioner, tolerance=TOLERANCE, max_iterations=MAX_ITERATIONS, device="cpu"
@@ -131,7 +131,7 @@ def _published_width(shape: tuple[int, ...], number: int, row: dict) -> dict:
 
 
 def generalisation(plan: dict, step: Callable[[str], None]) -> list[dict]:
-    """Weights of 4,096 cells (1,024 with ``--quick``) where they were not trained, and other sizes' on each other."""
+    """The weights for 4,096 cells (1,024 with ``--quick``) on frames as trained, and on other kinds and sizes."""
     trained = plan["paper"][min(2, len(plan["paper"]) - 1)]
     number, cells = plan["frames"], trained[0] * trained[1]
     half = number // 2  # contrast c draws from c / 2 to c
@@ -155,8 +155,8 @@ def generalisation(plan: dict, step: Callable[[str], None]) -> list[dict]:
 
 
 def coarse_space(plan: dict, step: Callable[[str], None]) -> list[dict]:
-    """Learned beside classical start functions, everything else equal: the first classical ones, the best of as many
-    classical candidates as there are learned ones, and the best of the learned."""
+    """Learned beside classical start functions, everything else equal: the first R classical ones (``classical``), the
+    best R of 16 classical candidates (``chosen``), and the best R of 16 learned ones (``learned``)."""
     rows = []
     cases = [(f, c, s) for f, c in (*FAMILIES, *UNSEEN) for s in plan["sizes"]]
     cases += [(f, c, s) for f, c in FAMILIES for s in plan["large"]]

@@ -60,7 +60,7 @@ def card(path: Path, found: dict | None) -> str:
 
 
 def _drawn(frames: dict, run: dict) -> str:
-    """How many frames there were."""
+    """How many frames the network was trained on."""
     distinct = frames.get("distinct")
     return f"{distinct * run['batch']} frames" if distinct else "fresh frames each step"
 

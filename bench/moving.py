@@ -1,10 +1,10 @@
 """What a fluid that changes every frame costs: solids, free surfaces and faces handed to `step`, beside frames without.
 
-A ball swims up and down in bubbles at 1000:1, below a wavy surface with a drop above it. All solve the same frames in
-turn, a new density and right-hand side each time, to a true relative residual of 1e-6; milliseconds are medians over
-all frames but the first two, iterations means.
+A ball swims up and down in bubbles at 1000:1, below a wavy surface with a drop above it. Solvers of all ways solve the
+same frames in turn, with a new density and right-hand side each time, to a true relative residual of 1e-6. Milliseconds
+are medians, and iterations means, over all frames but the first two.
 
-- `still`: no solids, closed box. `empty`: the same, with masks of nothing in every frame: what finding out costs alone.
+- `still`: no solids, closed box. `empty`: the same with empty masks in every frame: what looking at masks costs alone.
 - `set_solid`: the ball, by `set_solid` before each frame (included in the time). `solid`: the ball, by `step`.
 - `surface`: the ball, and air above the surface by its signed distance. `fraction`: the same, the ball as open shares
   of faces instead of solid cells.
@@ -39,7 +39,7 @@ SCALES["full"] = SCALES["default"] | {"frames": 40}
 
 
 def scene(shape: tuple[int, ...], frame: int) -> dict[str, np.ndarray | list[np.ndarray]]:
-    """solid [shape] bool, surface [shape] signed distance in cells, fraction one array an axis, of a frame."""
+    """Inputs of one frame: solid [shape] bool, surface [shape] signed distance in cells, fraction an array per axis."""
     time = 0.3 * frame
 
     def ball(*x: np.ndarray) -> np.ndarray:
@@ -59,7 +59,7 @@ def scene(shape: tuple[int, ...], frame: int) -> dict[str, np.ndarray | list[np.
 
 
 def inputs(way: str, shape: tuple[int, ...], frame: int) -> dict:
-    """What `step` is given besides."""
+    """What `step` is given besides density and right-hand side."""
     if way in ("still", "set_solid"):
         return {}
     if way == "empty":
@@ -96,7 +96,7 @@ def measure(plan: dict) -> Iterable[dict]:
 
 
 def iterations(plan: dict) -> Iterable[dict]:
-    """Case by case: mean iterations of every preconditioner that can follow, over three frames; None: some failed."""
+    """Case by case: mean iterations over three frames of all preconditioners that can follow; None if one failed."""
     able = [name for name, make in preconditioners.NAMES.items() if make().moves]
     for shape in plan["gallery"]:
         for family in plan["families"]:

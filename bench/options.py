@@ -1,9 +1,9 @@
-"""Which options of `schwarz` are fastest: functions a leaf, candidates to choose them from, cells of a leaf; red-black.
+"""Which options of `schwarz` are fastest: functions of a leaf, candidates to choose them from, cells of a leaf.
 
-All choices solve the same frames in turn, several rounds; a frame's time is the fastest of its rounds, which a busy
-machine changes least, from new density to pressure. Times and iterations over those of 8 functions on leaves of 128,
-geometric means over the cases and the largest. "4 of 8" are chosen, 4 without more are the first. The default is 4 on
-64 up to 20,000 cells in 2D, and 4 of 8 on 128 beyond and in 3D.
+All choices sweep red-black and solve the same frames in turn, for several rounds. A frame's time, from new density to
+pressure, is the fastest of its rounds, which a busy machine changes least. Times and iterations are divided by those of
+8 functions on leaves of 128: geometric mean over the cases, and largest. "4 of 8" functions are chosen among 8
+candidates; "4" are the first four. The default is 4 on 64 up to 20,000 cells in 2D, and 4 of 8 on 128 beyond and in 3D.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def measure(plan: dict) -> Iterable[dict]:
 
 
 def summary(rows: list[dict], dimension: int) -> list[list[str]]:
-    """One line a choice: time and iterations over those of ``BASE``."""
+    """A line for each choice: time and iterations over those of ``BASE``."""
     mine = [row for row in rows if len(row["shape"]) == dimension]
     lines = []
     for name in CHOICES:

@@ -2,8 +2,8 @@
 
 - `one process`: `hpsolver.Solver` on one thread; `2 ranks`: `hpsolver.distributed.Solver` in two processes of one
   thread each, gloo between them, on this machine. Milliseconds are of a frame of bubbles at 1000:1 to 1e-6, medians.
-- `messages`, `bytes`: what rank 0 takes part in, and sends, in an iteration, counted.
-- the model: below its table.
+- `messages`, `bytes`: messages that rank 0 takes part in, and bytes that it sends, in an iteration; both are counted.
+- the model: its formula is below its table.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ SCALES = {
 SCALES["full"] = SCALES["default"] | {"frames": 15}
 
 EDGE = 128
-"""Cells along each axis that a GPU of the model has."""
+"""Cells along each axis of one GPU's part, in the model."""
 LINKS = {8: ("NVLink", 10e-6, 300e9), 64: ("400 Gb/s", 20e-6, 40e9)}
-"""By number of GPUs: what joins them, seconds of a small message, bytes a second."""
+"""By number of GPUs: the link between them, seconds of a small message, bytes a second."""
 ON_GPU = {"jacobi": "jacobi", "schwarz": Schwarz(dense=True), "multigrid": Multigrid(block_cells=BLOCK_CELLS)}
 FORMULA = (
     "modelled time of an iteration on P GPUs of 128^3 cells each = 2.5 us x graph nodes + (bytes of what ranks share + "
@@ -57,7 +57,7 @@ def frames(shape: tuple[int, ...], count: int) -> list[tuple[np.ndarray, np.ndar
 
 
 def timed(solver: Solver, given: Sequence[tuple[np.ndarray, np.ndarray]]) -> tuple[float, list[int]]:
-    """Milliseconds of a frame, the median of all but the first two; iterations of those."""
+    """Median milliseconds of all frames but the first two, and the iterations of these frames."""
     taken, iterations = [], []
     for density, rhs in given:
         begun = perf_counter()
@@ -84,7 +84,7 @@ def _rank(rank: int, store: str, case: tuple[tuple[int, ...], str, int], answers
     solver = distributed.Solver(shape, preconditioner=name, tolerance=TOLERANCE, max_iterations=5000)
     given = [(density[solver.owned].copy(), rhs[solver.owned].copy()) for density, rhs in frames(shape, count)]
     milliseconds, iterations = timed(solver, given)
-    # What an iteration sends is the difference between frames that stop after some, and after more.
+    # What an iteration sends is the difference between a frame of 4 iterations and one of 8, by four.
     counts = []
     for limit in (4, 8):
         short = distributed.Solver(shape, preconditioner=name, tolerance=1e-14, max_iterations=limit)
@@ -99,7 +99,7 @@ def _rank(rank: int, store: str, case: tuple[tuple[int, ...], str, int], answers
 
 
 def two_ranks(shape: tuple[int, ...], name: str, count: int) -> tuple[float, list[int], np.ndarray]:
-    """Milliseconds, iterations, and what an iteration sends, as ``counted``."""
+    """Milliseconds, iterations, and what an iteration sends, in the form of ``counted``."""
     context = multiprocessing.get_context("spawn")
     answers = context.Queue()
     with tempfile.TemporaryDirectory() as folder:
@@ -115,7 +115,7 @@ def two_ranks(shape: tuple[int, ...], name: str, count: int) -> tuple[float, lis
 
 @dataclass
 class Shares:
-    """Bytes and nodes of an iteration, by who does them (``hpsolver.kernels.building.Spread``)."""
+    """Counts launches and their bytes, shared by ranks or not, in the place of a ``kernels.building.Spread``."""
 
     ranks: Ranks
     nodes: int = 0
@@ -127,7 +127,7 @@ class Shares:
         given = dict(zip((argument.label for argument in kernel.adj.args), inputs, strict=True))
         for name, value in given.items():
             if isinstance(value, wp.array):
-                # Of a cycle's numbers, the part of the levels that the launch is for.
+                # ``numbers`` holds all levels of a cycle: only the part from the launch's level on counts.
                 level = given.get("level", given.get("first", 0)) if name == "numbers" else 0
                 moved += value.capacity * 8.0**-level
         self.nodes += 1
@@ -140,7 +140,7 @@ class Shares:
 
 
 def modelled(shape: tuple[int, ...], sent: dict[str, np.ndarray]) -> list[dict]:
-    """Milliseconds of an iteration on 1, 8 and 64 GPUs; ``sent``: what one of 2 ranks sends in one at ``shape``."""
+    """Milliseconds of an iteration on 1, 8 and 64 GPUs; ``sent``: what one of 2 ranks sends in each, at ``shape``."""
     cells, mine = np.prod(shape), EDGE**3
     rows = []
     for name, chosen in ON_GPU.items():
@@ -156,7 +156,7 @@ def modelled(shape: tuple[int, ...], sent: dict[str, np.ndarray]) -> list[dict]:
             seconds = model.NODE * shares.nodes + (row["shared"] + P * row["by_all"]) * mine / model.BANDWIDTH
             if P > 1:
                 _, latency, bandwidth = LINKS[P]
-                # Cuts grow as the grid's cross-section, what all must know as its cells; each of 2 ranks sent half.
+                # Neighbours' bytes grow with the cross-section, bytes to all with the cells; each of 2 ranks sent half.
                 cut = 2 * to_neighbors * (P * mine / cells) ** (2 / 3)
                 seconds += messages * latency + (cut + 2 * to_all * P * mine / cells) / bandwidth
             row[str(P)] = 1e3 * seconds

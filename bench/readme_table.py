@@ -20,9 +20,9 @@ COLUMNS = (
     ("noise", [128, 128]),
     ("bubbles", [32, 16, 16]),
 )
-"""The cases of ``fps`` that README shows; all of those there are where it has none of them."""
+"""The cases of ``fps`` that README shows; where the results have none of them, it shows all cases."""
 ROWS = ("jacobi", "schwarz", "multigrid", "htp", "PyAMG Ruge-Stuben + CG")
-"""The solvers that a user compares first; all of those there are where the results have none of them."""
+"""The solvers that a user compares first; where the results have none of them, README shows all solvers."""
 
 
 def table(found: Mapping) -> str:
@@ -59,10 +59,9 @@ def _count(count: Mapping) -> str:
 
 
 def learned_table(found: Mapping) -> str:
-    """Iterations of the published method beside the published ones, of the learned coarse space beside the classical,
-    first functions and best ones.
+    """Two tables of iterations: the published method beside the published counts, learned beside classical functions.
 
-    The latter are means over the sizes measured, deflated and red-black.
+    Entries of the second table are means over the sizes measured, with the deflated red-black sweep.
     """
     published = [
         [row["cells"], row["published"], *(_count(row[name]) for name in ("htp_paper", "jacobi", "schwarz"))]
@@ -96,7 +95,7 @@ def learned_table(found: Mapping) -> str:
 
 
 SECTIONS = {"README.md": ("bench", "fps", table), "trained_models/README.md": ("learned", "learned", learned_table)}
-"""A file's markers, and what stands between them: the result file, and the table made of it."""
+"""By page: the name of its markers, the result file, and the function that makes the table between the markers."""
 
 
 def updated(page: str, section: str, text: str) -> str:

@@ -1,8 +1,8 @@
 """Time, iterations and memory from a thousand to a million cells, 2D and 3D, with the exponents of their growth.
 
-The panel flow (contrast 5 to 100), every frame drawn anew, one rival after the other: a million cells of everybody at
-once do not fit into memory. So look here for growth, and at ``bench.fps``, where rivals take turns, for who is faster.
-Who is expected to take too long at a size, by its own growth so far, is not run there; the table says so.
+The panel flow (contrast 5 to 100), every frame drawn anew. Rivals run one after the other, since a million cells of all
+of them at once do not fit into memory. So look here for growth, and at ``bench.fps``, where rivals take turns, for who
+is faster. A rival that should take too long at a size, by its own growth so far, is not run there; the table says so.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ TOLERANCE = 1e-6
 FIT_FROM = 4096
 """Cells from which growth is fitted; below, fixed costs dominate."""
 MOST_ROUNDS, ROUNDS_SECONDS = 10, 0.2
-"""The frames are gone through again until that many rounds or seconds; where a frame takes longer, it is one."""
+"""The frames are solved for so many rounds or seconds; a rival that needs more seconds for one frame solves one."""
 PLANE = [(32, 32), (64, 64), (128, 128), (256, 256), (512, 512), (1024, 1024)]
 SPACE = [(16, 8, 8), (16, 16, 16), (32, 32, 32), (64, 64, 64), (128, 128, 64)]
 SCALES = {
@@ -43,7 +43,7 @@ def main(argv: list[str] | None = None) -> int:
         settings = {"tolerance": TOLERANCE, "max_iterations": measure.MAX_ITERATIONS, "fit_from": FIT_FROM} | plan
         found = report.result("scaling", options, threads, settings)
         found |= {"rivals": rivals.describe(present), "absent": absent, "rows": []}
-        gc.freeze()  # what is there already need not be looked through for every row
+        gc.freeze()  # ``memory.held`` need not look through older objects for every row
         for shape in plan["shapes"]:
             sequence = frames.drawn("panel", shape, plan["frames"])
             for rival in present:
@@ -60,14 +60,14 @@ def main(argv: list[str] | None = None) -> int:
 def _row(
     rival: Rival, shape: tuple[int, ...], sequence: Sequence[frames.Frame], before: Sequence[Mapping], limit: float
 ) -> dict:
-    """One rival at one size; ``before`` are its rows at smaller ones."""
+    """One rival at one size; ``before`` are its rows at smaller sizes."""
     cells = math.prod(shape)
     row: dict[str, object] = {"name": rival.name, "shape": shape, "cells": cells}
     seconds = expected(before, cells)
     if seconds > limit:
         failure = f"dropped: about {report.number(seconds, 2)} s a frame expected, limit {limit:g} s"
         return row | {"failed": failure, "expected_ms": 1e3 * seconds}
-    contender = copy.copy(rival)  # what it makes is gone with it
+    contender = copy.copy(rival)  # a copy, so that what it makes is freed with it
     memory.reset_peak()
     held, resident = memory.held(), memory.resident()
     run = measure.Run(contender)

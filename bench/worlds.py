@@ -1,14 +1,14 @@
-"""Many small worlds a step: one solver of W worlds beside loops of single solvers, and beside what else solves batches.
+"""Many small worlds in a step: one solver of W worlds beside loops of single solvers and beside other batch solvers.
 
-Every world has its own bubbles at 1000:1, new in every frame, with walls all around. Everybody solves the same frames
-in turn, on one thread, to a true relative residual of 1e-6, checked afterwards. Milliseconds are of a frame of ALL
-worlds, medians.
+A world is a grid with its own bubbles at 1000:1, new in every frame, and walls all around. All contestants solve the
+same frames in turn, on one thread, to a true relative residual of 1e-6, checked afterwards. Milliseconds are medians of
+a frame of ALL worlds.
 
 - `worlds`: `Solver(shape, worlds=W)`; `all threads`: the same, over the processors of the machine.
-- `loop`: one `Solver(shape)`, called once for each world; `W solvers`: each world has its own, as it must where a
-  solver keeps something from frame to frame.
+- `loop`: one `Solver(shape)`, called once for each world; `W solvers`: one for each world, as is needed where a solver
+  keeps something from frame to frame.
 - `SuperLU`: SciPy's, world by world. `Torch dense`: a batched Cholesky factorization of dense matrices, where they fit.
-- `backward`: Torch's backward pass through a step, whose `solve` part is what it repeats.
+- `backward`: Torch's backward pass through a step. It solves once more, so its measure is the `solve` part of a step.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from .harness import check, command, machine, memory, report
 
 TOLERANCE = 1e-6
 DENSE_BYTES = 600e6
-"""What the dense matrices may take."""
+"""Most bytes of the dense matrices."""
 LOOP_BYTES = 2e9
-"""What W solvers may take, at 1 kB a cell."""
+"""Most bytes of W solvers, at 1 kB a cell."""
 CHECKED = 4
 """Worlds of a frame whose residual is checked."""
 WAYS = ("worlds", "all threads", "loop", "W solvers", "SuperLU", "Torch dense")
@@ -49,7 +49,7 @@ Way = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 class Dense:
-    """All matrices dense, in one batch; the constant is taken out of each by a matrix of ones."""
+    """All matrices dense, in one batch. Each is singular for the constant, so 1/N is added to all of its entries."""
 
     def __init__(self, shape: tuple[int, ...], worlds: int):
         self._stencil = Stencil(shape)
@@ -82,7 +82,7 @@ def one_by_one(shape: tuple[int, ...]) -> Way:
 
 
 def loop(solvers: list[Solver]) -> Way:
-    """The solvers in turn, over and over."""
+    """Solves world after world, with the solvers in turn."""
 
     def solve(density: np.ndarray, rhs: np.ndarray) -> np.ndarray:
         pressure = np.empty_like(rhs)
@@ -95,7 +95,7 @@ def loop(solvers: list[Solver]) -> Way:
 
 @contextlib.contextmanager
 def all_threads() -> Iterator[None]:
-    """Solvers that are made meanwhile take all processors."""
+    """Solvers that are made inside this context use all processors."""
     pinned = os.environ.pop("OMP_NUM_THREADS", None)
     yield
     if pinned is not None:
@@ -103,7 +103,7 @@ def all_threads() -> Iterator[None]:
 
 
 def ways(shape: tuple[int, ...], worlds: int) -> dict[str, Way | None]:
-    """Everybody; None: too large."""
+    """All contestants by name; None for one that would be too large."""
     options = {"tolerance": TOLERANCE, "device": "cpu"}
     many = Solver(shape, worlds=worlds, **options)
     with all_threads():
@@ -121,7 +121,7 @@ def ways(shape: tuple[int, ...], worlds: int) -> dict[str, Way | None]:
 
 
 def frames(shape: tuple[int, ...], worlds: int, frame: int) -> tuple[np.ndarray, np.ndarray]:
-    """[worlds, *shape] densities and right-hand sides; 64 kinds of bubbles, shifted, of other sizes."""
+    """[worlds, *shape] densities and right-hand sides: up to 64 frames of bubbles, then the same ones shifted."""
     kinds = [problems.frame("bubbles", shape, seed=frame * 64 + k, contrast=1e3) for k in range(min(worlds, 64))]
     parts = [kinds[w % 64] for w in range(worlds)]
     density, rhs = (np.stack([np.roll(part[k], w // 64, 0) for w, part in enumerate(parts)]) for k in range(2))
@@ -129,7 +129,7 @@ def frames(shape: tuple[int, ...], worlds: int, frame: int) -> tuple[np.ndarray,
 
 
 def measure(plan: dict) -> Iterable[dict]:
-    """Row by row: a shape and a number of worlds."""
+    """Yields a row for each shape and number of worlds."""
     for shape in plan["shapes"]:
         for worlds in plan["worlds"]:
             if worlds * np.prod(shape) > 2e6:

@@ -1,4 +1,4 @@
-"""What a bound preconditioner does to unit vectors, column by column."""
+"""M of a solver's preconditioner, column by column, from unit vectors."""
 
 from __future__ import annotations
 

@@ -5,11 +5,12 @@ A program of its own, since it changes what is compiled:
     python tests/fibers.py ORDER CASE [FORM [WITHOUT]]
     python tests/fibers.py mutate
 
-``ORDER`` is ``up`` or ``down``: fibers run one after the other from barrier to barrier, in ascending order, so a lane
-that reads what a higher one wrote is caught in one order, what a lower one wrote in the other. ``CASE`` is a name of
-``CASES``, or ``all``, ``FORM`` the beginning of a name of ``FORMS``. ``WITHOUT`` takes a barrier out:
-``coarse/galerkin:3`` the fourth of that fragment. Prints a line of JSON for each case and preconditioner: iterations,
-status, residual, and the 2-norm of the pressure. ``mutate`` takes out every barrier in turn, and says which are missed.
+Fibers run one after the other from barrier to barrier. ``ORDER`` is ``up`` or ``down``, how lanes are numbered on the
+fibers: where a barrier is missing, one order catches a lane that reads what a higher lane wrote, and the other what a
+lower lane wrote. ``CASE`` is a name of ``CASES``, or ``all``; ``FORM`` is the beginning of a name of ``FORMS``.
+``WITHOUT`` takes a barrier out: ``coarse/galerkin:3`` is the fourth of that fragment. Prints a line of JSON for each
+case and preconditioner: iterations, status, residual, and the 2-norm of the pressure. ``mutate`` takes out every
+barrier in turn, and says whether any of these lines changes.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ PRECISIONS = ("mixed", "float32")
 
 
 def pretend(order: str, without: str) -> None:
-    """Puts a module ``hpsolver.kernels.building`` in place whose bodies are the CUDA ones, made fit for the CPU."""
+    """Installs a module ``hpsolver.kernels.building`` whose kernel bodies are the CUDA ones, made fit for the CPU."""
     wp.config.enable_cpu_blocks = True
     spec = importlib.util.spec_from_file_location("hpsolver.kernels.building", ROOT / "kernels" / "building.py")
     building = importlib.util.module_from_spec(spec)
@@ -94,7 +95,7 @@ def pretend(order: str, without: str) -> None:
             text = text.replace(cuda, cpu)
         return text
 
-    tag = f"fibers_{order}"  # with a barrier less too: Warp keeps what is compiled by its text
+    tag = f"fibers_{order}"  # also without a barrier: Warp caches what it compiles by the text
     building._fragment, building.body = mutated, body
     building.module_name = lambda *words: name_of(tag, *words)
     made = building.block_kernel
@@ -102,7 +103,7 @@ def pretend(order: str, without: str) -> None:
 
 
 def barriers() -> list[str]:
-    """Every barrier there is, as ``WITHOUT`` takes it."""
+    """Every barrier of the fragments, in the form that ``WITHOUT`` takes."""
     folder = ROOT / "kernels" / "native"
     return [
         f"{path.relative_to(folder).with_suffix('')}:{k}"
@@ -137,7 +138,7 @@ FORMS_OF = {
     "diagonal": ("all", "jacobi"),
     "worlds": ("2D worlds", "jacobi"),
 }
-"""Where the fragments of a folder are at work: a case, and forms; those of the others in all of ``schwarz``."""
+"""By folder of fragments: a case and the forms that run them. For other folders: all cases and ``schwarz`` forms."""
 
 
 def mutate() -> None:
@@ -184,7 +185,7 @@ def run(name: str, chosen: str = "") -> None:
                 air = np.zeros_like(solid)
                 air[3:6, 11:14] = True
                 p = one.step(density, rhs, solid=walls, air=air)
-            elif worlds:  # of which the middle one is looked at
+            elif worlds:  # the middle one is looked at
                 shift = range(WORLDS)
                 p = one.step(*(np.stack([np.roll(part, s, 0) for s in shift]) for part in (density, rhs)))[1]
             else:

@@ -49,7 +49,7 @@ from hpsolver.preconditioners.spai import CHANNELS
 from hpsolver.stopwatch import set_mark
 
 ARCHITECTURES = [75, 80, 90, 120]
-"""The oldest for all kernels, all of them for those of the default."""
+"""All kernels are compiled for the oldest, those of the default solver for every one."""
 SHARED_LIMIT = 48 * 1024
 HALFWIDTH = {2: 8, 3: 16}
 SPAI_LAYERS = 4  # of the shipped weights
@@ -84,7 +84,7 @@ FIXED = [
     worlds.begin,
     worlds.enter,
 ]
-"""One kernel of each module without a configuration."""
+"""One kernel of each module whose kernels are not made for a configuration; Warp compiles whole modules."""
 
 
 def kernels_of(group) -> list[wp.Kernel]:
@@ -92,9 +92,9 @@ def kernels_of(group) -> list[wp.Kernel]:
 
 
 def configured(dimension: int, T: type, M: type) -> list[wp.Kernel]:
-    """What a GPU uses for one dimension and precision: dense leaves of 128 cells, the default's 4 of 8 functions; with
-    double-precision Krylov vectors also 8 of 16, 16 and bricks of 32 (for torn fluid), and in 2D the default's leaves
-    of 64 on small grids."""
+    """Kernels that a GPU uses for one dimension and precision: dense leaves of 128 cells, the default's 4 of 8
+    functions. With double-precision Krylov vectors also 8 of 16 and 16 functions, bricks with 32 (for torn fluid), and
+    in 2D the default's leaves of 64 on small grids."""
     shape, BW, W, R = building.Shape(dimension, EXTENTS[dimension, 128]), HALFWIDTH[dimension], 1, 8
     groups = [
         *engine(shape, T),
@@ -137,7 +137,7 @@ def configured(dimension: int, T: type, M: type) -> list[wp.Kernel]:
             groups.append(selection.selection(leaf, M, 2 * functions, functions))
             groups.append(coarse.coarsening(leaf, BW, W, M, 2 * functions, False, True))
     halfwidths = {2: {4: 19, 8: 39, 16: 47}, 3: {4: 35, 8: 39, 16: 79}}[dimension]
-    for functions, halfwidth in halfwidths.items():  # 16: of the bricks
+    for functions, halfwidth in halfwidths.items():  # 16 functions: those of bricks
         groups.append(coarse.exact_solution(dimension, functions, True, False))
         groups += [nested.nesting(dimension, halfwidth, W, M, functions, 16, True, mass) for mass in (False, True)]
         if functions == 16 and T is wp.float64:
@@ -154,18 +154,18 @@ def configured(dimension: int, T: type, M: type) -> list[wp.Kernel]:
 
 
 def engine(shape: building.Shape, T: type) -> list:
-    """What every preconditioner needs on leaves of that shape."""
+    """Kernels that every preconditioner needs on leaves of this shape."""
     return [krylov.krylov(shape, T), assembly.staging(shape, T)]
 
 
 def variants(dimension: int) -> list[wp.Kernel]:
-    """Forms that differ from those of ``configured`` in what a constant leaves out, or in one type."""
+    """Kernels that differ from those of ``configured`` in one type, or in code that a constant leaves out."""
     shape = building.Shape(dimension, EXTENTS[dimension, 128])
     surfaces = [assembly.assembly(shape, harmonic, True, True) for harmonic in (True, False)]
     if dimension == 3:
         surfaces += kernels_of(geometric.setup(shape, wp.float32, True))
     else:
-        longest = building.Shape(2, (1, 128, 1))  # leaves of flat cells, their faces as large as they are
+        longest = building.Shape(2, (1, 128, 1))  # leaves of flat cells: a face has as many cells as the leaf
         groups = [coarse.coarsening(longest, 1, 1, wp.float32, 8, False, True)]
         surfaces += [kernel for group in groups for kernel in kernels_of(group)]
         surfaces += [leaves.changes(longest), leaves.roots(longest, 1, wp.float32)]
@@ -183,13 +183,13 @@ def variants(dimension: int) -> list[wp.Kernel]:
 
 
 def gated_kernels(dimension: int) -> list[wp.Kernel]:
-    """Mixed precision in full; the other precisions share its kernels or differ in one type. 2D has the fixed ones."""
+    """Mixed precision in full; other precisions share its kernels or differ in one type. ``FIXED`` goes with 2D."""
     everything = configured(dimension, wp.float64, wp.float32) + variants(dimension)
     return (FIXED if dimension == 2 else []) + everything
 
 
 def of_the_default(dimension: int) -> list[wp.Kernel]:
-    """What a default solver runs on a GPU: compiled for every architecture."""
+    """Kernels that a default solver runs on a GPU; they are compiled for every architecture."""
     shape, T, M = building.Shape(dimension, EXTENTS[dimension, 128]), wp.float64, wp.float32
     groups = [*engine(shape, T), multigrid.setup(shape, M), multigrid.cycle(shape, T, M)]
     groups += [connectivity.connectivity(shape), connectivity.means(shape)]
@@ -206,7 +206,7 @@ def windowed(shape: building.Shape, overlap: int) -> tuple[building.Shape, int]:
 
 
 def compile_all(dimension: int, folder: Path) -> list[Path]:
-    """The files that a GPU would load, by Warp's own compiler."""
+    """Compiles the kernels by Warp's own compiler; returns the files that a GPU would load."""
     modules = {kernel.module.name: kernel.module for kernel in gated_kernels(dimension)}
     many = {kernel.module.name for kernel in of_the_default(dimension)}
     files = []

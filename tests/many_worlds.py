@@ -1,4 +1,4 @@
-"""Frames of many worlds, and solvers of many beside one for each."""
+"""Frames of many worlds, and a solver of many worlds beside one solver for each."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ FAMILIES = ("bubbles", "noise", "panel", "film", "bubbles")
 
 
 def frames(shape=SHAPE, count=W, seed=0):
-    """Density and right-hand side [worlds, *shape]; that of the last world is zero."""
+    """Density and right-hand side [worlds, *shape]; the last world's right-hand side is zero."""
     parts = [problems.frame(FAMILIES[s % 5], shape, seed=seed + s) for s in range(count)]
     density, rhs = (np.stack(part) for part in zip(*parts, strict=True))
     rhs[-1] = 0.0

@@ -20,7 +20,7 @@ def boundary_of(sides: str, shape: tuple[int, ...]):
 
 
 def check(solver: Solver, density, rhs, A, outside: np.ndarray, tolerance: float = 1e-7, **moving) -> None:
-    """One frame against a direct solution with the matrix of the oracle."""
+    """Solves one frame and compares it with a direct solution; ``A`` is the oracle's matrix."""
     p = solver.step(density, rhs, **moving)
     info = solver.info
     assert info.converged, info

@@ -1,4 +1,4 @@
-"""What tests let every rank of a group do: solve frames of a drawn case, each with its own part of the arrays."""
+"""Functions that tests run on every rank of a group; each rank holds its own part of the arrays."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class Case:
     """A few frames of one solver.
 
     Attributes:
-        options: of the solver.
-        solid: share of the cells that are solid, before the first frame and anew before the third.
-        moving: what changes every frame, of ``solid``, ``air``, ``surface``, ``fraction``.
+        options: arguments of the solver.
+        solid: share of solid cells, drawn before the first frame and again before the third.
+        moving: which of ``solid``, ``air``, ``surface``, ``fraction`` change every frame.
     """
 
     shape: tuple[int, ...]
@@ -35,7 +35,7 @@ class Case:
 
 
 def draw(seed: int, preconditioners: Sequence[str]) -> Case:
-    """A case by chance."""
+    """A random case."""
     random = np.random.default_rng(seed)
     dimension = int(random.integers(2, 4))
     low, high = ((40, 130), (16, 40))[dimension - 2]
@@ -49,7 +49,7 @@ def draw(seed: int, preconditioners: Sequence[str]) -> Case:
         "norm": str(random.choice(["l2", "l2", "max"])),
     }
     if options["preconditioner"] in ("none", "jacobi"):
-        options["max_iterations"] = 40  # each one is three messages
+        options["max_iterations"] = 40  # each iteration takes three messages
     contrast = float(10 ** random.uniform(0, 4))
     solid = float(random.choice([0.0, 0.0, 0.15, 0.3]))
     return Case(shape, seed, options, solid, contrast=contrast, dtype=str(random.choice(["float64", "float32"])))
@@ -68,7 +68,7 @@ def field_of(case: Case, what: str, frame: int) -> Any:
 
 
 def part_of(whole: Any, owned: tuple[slice, ...]) -> Any:
-    """A rank's part; of arrays of faces those around its cells."""
+    """A rank's part of an array of cells, or of arrays of faces: the faces around its cells."""
     if not isinstance(whole, tuple):
         return whole[owned].copy()
     axes = range(len(owned))
@@ -77,7 +77,7 @@ def part_of(whole: Any, owned: tuple[slice, ...]) -> Any:
 
 
 def solve(group: Any, case: Case) -> tuple[list[np.ndarray], list[tuple[Any, ...]]]:
-    """The pressures of a case's frames, whole, and what was reported of each one."""
+    """The gathered pressures of a case's frames, and what the solver reported of each frame."""
     from hpsolver.distributed import Solver
 
     solver = Solver(case.shape, group=group, **case.options)
@@ -121,7 +121,7 @@ def messages(group: Any, preconditioner: str, shape: tuple[int, ...]) -> tuple[l
 
 
 def residual_by_scipy(group: Any, shape: tuple[int, ...], boundary: Any) -> tuple[float, float]:
-    """||b - A p|| / ||b|| of a frame, with A and p gathered; and what was reported."""
+    """||b - A p|| / ||b|| of a frame, with A and p gathered; and the residual that was reported."""
     from hpsolver.distributed import Solver
 
     solver = Solver(shape, group=group, boundary=boundary, preconditioner="schwarz", tolerance=1e-8)
@@ -133,7 +133,7 @@ def residual_by_scipy(group: Any, shape: tuple[int, ...], boundary: Any) -> tupl
 
 
 def one_bad_cell(group: Any, what: str, value: float) -> tuple[Any, ...]:
-    """The report of a frame with one bad value in the last rank's part, and of the good frame after it."""
+    """The reports of three frames, the second with one bad value in the last rank's part."""
     from hpsolver.distributed import Solver
 
     shape = (48, 40)
@@ -151,7 +151,7 @@ def one_bad_cell(group: Any, what: str, value: float) -> tuple[Any, ...]:
 
 
 def disagree(group: Any, what: str) -> str:
-    """What a rank says when another one was given something else."""
+    """The error of a rank when the last one is given something else than the others."""
     import torch.distributed as dist
 
     from hpsolver.distributed import Solver
@@ -174,7 +174,7 @@ def disagree(group: Any, what: str) -> str:
 
 
 def lose_one(group: Any, how: str) -> str:
-    """What a rank says when another one dies in a frame, or does not come to it."""
+    """The error of a rank when rank 1 dies in a frame, or does not come to it."""
     import os
     import time
 
@@ -184,7 +184,7 @@ def lose_one(group: Any, how: str) -> str:
 
     density, rhs = (np.random.default_rng(k).random((48, 40)) + 0.5 for k in range(2))
     alone = [dist.new_group([rank]) for rank in range(dist.get_world_size())][dist.get_rank()]
-    Solver((48, 40), group=alone, preconditioner="jacobi").step(density, rhs)  # compiles, for as long as it takes
+    Solver((48, 40), group=alone, preconditioner="jacobi").step(density, rhs)  # compiles, without the short timeout
     dist.barrier()
     solver = Solver((48, 40), group=group, preconditioner="jacobi")
     solver.step(density[solver.owned], rhs[solver.owned])
@@ -201,7 +201,7 @@ def lose_one(group: Any, how: str) -> str:
 
 
 def refused(group: Any) -> list[str]:
-    """What a solver of ranks does not take."""
+    """The errors of all that a solver on several ranks refuses."""
     import torch
 
     from hpsolver import Projection

@@ -47,12 +47,12 @@ def faces(shape: tuple[int, ...], boundary) -> Iterator[tuple[int, Cell, Cell | 
 def assemble(
     density, spacing=1.0, boundary="wall", face_average="harmonic", solid=None, air=None, distance=None, shares=None
 ) -> sp.csr_matrix:
-    """A of ``-div((1/density) grad)``, row-major. Rows of solid cells and of air are rows of the identity, a fluid cell
-    without any face has a row of zeros.
+    """A of ``-div((1/density) grad)``, row-major. Solid cells and air have rows of the identity, a fluid cell without
+    any face has a row of zeros.
 
     Args:
-        air: cells where p = 0, at the centre, or where ``distance`` is zero between the centres.
-        shares: by which each face conducts less, an array an axis.
+        air: cells of air. p = 0 at their centres or, with ``distance``, where that is zero between two centres.
+        shares: open share of each face, a factor of its conductance; one array per axis.
     """
     shape = density.shape
     steps = (spacing,) * density.ndim if np.isscalar(spacing) else spacing
@@ -129,6 +129,6 @@ def solve(A: sp.csr_matrix, rhs: np.ndarray, solid: np.ndarray | None = None) ->
 
 
 def residual(A: sp.csr_matrix, p: np.ndarray, rhs: np.ndarray, solid: np.ndarray | None = None) -> float:
-    """||b - A p|| / ||b||, of a zero b the norm of A p; b is projected."""
+    """||b - A p|| / ||b|| with the projected b; ||A p|| where b is zero."""
     b = project(A, rhs, solid)
     return float(np.linalg.norm(b - A @ p.ravel()) / (np.linalg.norm(b) or 1.0))

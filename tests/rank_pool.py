@@ -1,7 +1,7 @@
 """Processes that are ranks of one ``torch.distributed`` group, kept for many tests: to start one takes seconds.
 
-``RankPool.run(ranks, function, *arguments)`` calls a function of a test module on the first so many ranks, with their
-group first, and returns what each one returned, or raised, by rank.
+``RankPool.run(ranks, function, *arguments)`` calls ``function(group, *arguments)`` on the first ``ranks`` ranks, where
+``group`` holds just these, and returns what each rank returned or raised, by rank.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ TIMEOUT = datetime.timedelta(seconds=300)
 
 
 class RankPool:
-    """``size`` processes; their groups wait for ``timeout``."""
+    """``size`` processes; their groups wait for a lost rank as long as ``timeout``."""
 
     def __init__(self, size: int, timeout: datetime.timedelta = TIMEOUT):
         context = multiprocessing.get_context("spawn")
@@ -34,7 +34,7 @@ class RankPool:
             self._processes.append(process)
 
     def run(self, ranks: int, function: Callable[..., Any], *arguments: Any, spare: bool = False) -> list[Any]:
-        """``spare``: in another group of the same ranks, since one that failed cannot be used again."""
+        """``spare``: use another group of the same ranks, since a group that failed cannot be used again."""
         for rank in range(ranks):
             self._pipes[rank].send(((ranks, spare), function, arguments))
         return [self._answer(rank) for rank in range(ranks)]

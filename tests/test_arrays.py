@@ -84,7 +84,7 @@ def test_out_is_filled_and_returned(solver, expected):
 
 @pytest.mark.parametrize("name", ["density", "rhs", "out"])
 def test_tensors_that_require_gradients_are_refused(solver, name):
-    """A step gives none, and a pressure without them would be a silent wrong answer to whoever asks for them."""
+    """A step with ``out`` gives no gradients, and a pressure that silently lacks them would be a wrong answer."""
     tensors = {
         "density": torch.tensor(DENSITY),
         "rhs": torch.tensor(RHS),
@@ -155,7 +155,7 @@ def stand_in_for_cupy() -> types.ModuleType:
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_cupy_arrays_come_back_as_cupy_arrays(dtype, solver, monkeypatch):
-    """With a stand-in: the way that CuPy arrays take, not CuPy."""
+    """The path of CuPy arrays through the library, with a stand-in for CuPy itself."""
     cupy = stand_in_for_cupy()
     monkeypatch.setitem(sys.modules, "cupy", cupy)
     density, rhs = (cupy.ndarray(a.astype(dtype)) for a in (DENSITY, RHS))

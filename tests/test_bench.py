@@ -110,7 +110,7 @@ def test_all_scripts_run_even_after_one_that_fails(tmp_path, monkeypatch, capsys
     monkeypatch.setattr(everything.readme_table, "main", lambda argv: called.append("readme"))
     argv = ["--quick", "--out", str(tmp_path)]
     assert everything.main(argv) == 1
-    assert called == ["broken", argv]  # and README is left alone: these are not its results
+    assert called == ["broken", argv]  # README is not rewritten: it shows other results
     assert "FAILED: broken" in capsys.readouterr().err
     assert everything.main([]) == 1
     assert called[-1] == "readme"

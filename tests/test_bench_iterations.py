@@ -13,7 +13,7 @@ from hpsolver import problems
 
 
 class Scripted(Rival):
-    """Right, with given iterations; a negative number stands for a failure, 100 and more for a fallback."""
+    """A rival that is right after scripted iterations; a negative number is a failure, 100 and more a fallback."""
 
     name, package, module = "scripted", "numpy", "numpy"
 
@@ -58,7 +58,7 @@ def test_tallies_add_up():
 
 
 def test_who_is_slow_solves_the_first_frames_of_all_cases(frame, monkeypatch):
-    """One look at the clock a frame, and one before: three seconds are enough for three frames of four."""
+    """The clock is read once before the frames and once for each: three seconds are enough for three of four."""
     monkeypatch.setattr(iterations, "perf_counter", iter(range(100)).__next__)
     pair = (frame, oracle.assemble(frame.density))
     drawn = {("panel", 10.0): [pair] * 2, ("noise", 10.0): [pair] * 2}

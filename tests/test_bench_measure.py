@@ -17,7 +17,7 @@ FRAMES = [frames.Frame(*problems.frame("panel", SHAPE, seed=s)) for s in range(3
 
 
 class Dense(Rival):
-    """Right by construction; keeps a diary."""
+    """A direct solver that notes its calls in a diary."""
 
     package, module = "numpy", "numpy"
     iterations = 1
@@ -89,7 +89,7 @@ def test_rivals_take_turns_and_change_who_is_first():
 
 
 def test_warm_up_is_not_a_sample_and_slow_rivals_are_dropped():
-    clock = iter(range(10**6)).__next__  # a second passes between any two looks
+    clock = iter(range(10**6)).__next__  # a second passes between any two readings
     kept = run(Dense, limit=10.0, clock=clock)[0][0].summary()
     assert kept["samples"] == 6
     assert kept["p50"] == 2e3
@@ -119,7 +119,7 @@ def test_the_judge_has_the_operator_of_the_reference(shape):
     rhs = problems.rhs("random", density, seed=2)
     pressure = oracle.solve(oracle.assemble(density), rhs)[0]
     assert check.true_residual(matrix, rhs, pressure) < 1e-12
-    assert check.true_residual(matrix, rhs + 3.0, pressure) < 1e-12  # b is less its mean
+    assert check.true_residual(matrix, rhs + 3.0, pressure) < 1e-12  # the mean of b is removed
     assert check.true_residual(matrix, rhs, -pressure) == pytest.approx(2.0)
     assert check.true_residual(matrix, rhs, np.full(shape, math.nan)) == math.inf
 

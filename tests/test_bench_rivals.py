@@ -84,7 +84,7 @@ def test_amgx_names_tell_the_kinds_apart():
 
 
 class StandIn:
-    """Behaves as AMGX does on an H100: a solve adds to x what solves for r = b, and a Resources owns all memory."""
+    """Behaves as AMGX on an H100: a solve adds the solution to what x holds, and a Resources owns all memory."""
 
     def __init__(self):
         self.alive, self.initialized = True, 0
@@ -158,7 +158,7 @@ class CupyStandIn:
 
 
 def test_amgx_answers_each_frame_anew_and_several_may_be_closed(monkeypatch):
-    """Pressures piled up from frame to frame before x was cleared; closing a second rival crashed."""
+    """Regressions: pressures piled up from frame to frame while x was not cleared; closing a second rival crashed."""
     library = StandIn()
     monkeypatch.setitem(sys.modules, "pyamgx", library)
     monkeypatch.setitem(sys.modules, "cupy", CupyStandIn())

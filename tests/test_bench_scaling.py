@@ -1,4 +1,4 @@
-"""Growth and memory are what they are called."""
+"""Exponents of growth, expected times and bytes of memory are right."""
 
 import json
 

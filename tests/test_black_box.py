@@ -35,7 +35,7 @@ TOLERANCE = {"float64": 1e-11, "mixed": 2e-5, "float32": 2e-5}
 
 @pytest.fixture(autouse=True)
 def hopeful(monkeypatch):
-    """Multigrid that begins whatever the solids are."""
+    """Lets multigrid begin a frame whatever the solids are."""
     monkeypatch.setattr(Multigrid, "_doubts", lambda self: False)
 
 
@@ -142,7 +142,7 @@ def test_it_is_the_v_cycle(name, precision):
 
 @pytest.mark.parametrize("name", GRIDS)
 def test_what_a_gpu_does_cell_by_cell_is_the_same_cycle(name, monkeypatch):
-    """Two loops have a form of their own on CUDA; here the CPU runs it."""
+    """Two loops have a form of their own on CUDA; here the CPU runs these forms."""
 
     def by_lane(*texts, **constants):
         return "#define HP_BY_LANE\n" + building.body(*texts, **constants)

@@ -9,7 +9,7 @@ from hpsolver import Projection, Solver
 
 
 def at_faces(cells: list[np.ndarray], boundary, solid: np.ndarray | None = None) -> list[np.ndarray]:
-    """The means that the projection is of, by NumPy."""
+    """The face velocities that the projection starts from, means of the cells' velocities, by NumPy."""
     faces = []
     for axis, u in enumerate(cells):
         v = np.moveaxis(u, axis, 0)
@@ -31,7 +31,7 @@ def test_it_is_second_order():
     for n in (16, 32, 64):
         x, y = np.meshgrid(*[(np.arange(n) + 0.5) / n * 2 * np.pi] * 2, indexing="ij")
         u, v = np.sin(x) * np.cos(y), -np.cos(x) * np.sin(y)  # free of divergence
-        found = [u + np.cos(x) * np.sin(2 * y), v + 2 * np.sin(x) * np.cos(2 * y)]  # and the gradient of sin x sin 2y
+        found = [u + np.cos(x) * np.sin(2 * y), v + 2 * np.sin(x) * np.cos(2 * y)]  # plus the gradient of sin x sin 2y
         solver = Solver((n, n), boundary="periodic", spacing=1 / n, tolerance=1e-10, device="cpu")
         Projection(solver).project_cells(found, np.ones((n, n)))
         errors.append(max(abs(found[0] - u).max(), abs(found[1] - v).max()))

@@ -27,9 +27,9 @@ CPU_ONLY = {"substitute"}
 
 
 def test_no_kernel_of_the_solver_is_left_out_of_the_gate(monkeypatch):
-    """Whatever a frame launches on the CPU is in the gate, by name, or is known to be the CPU's alone.
+    """Every kernel that a frame launches on the CPU is in the gate, by name, or is known to be the CPU's alone.
 
-    Kernels that Warp brings along are Warp's to gate: those of ``warp.optim.linear.FSAI`` and of ``warp.sparse``.
+    Warp's own kernels are left out: those of ``warp.optim.linear.FSAI`` and of ``warp.sparse``.
     """
     launched = set()
 

@@ -1,4 +1,4 @@
-"""The dense form, a GPU's, run on the CPU: inverses of the coarse matrix and of leaves, and what is kept of them."""
+"""The dense form that a GPU uses, run on the CPU: inverses of the coarse matrix and of leaves, and their renewal."""
 
 import numpy as np
 import oracle

@@ -97,7 +97,7 @@ def test_residual_of_a_pressure_in_single_precision_is_that_of_what_was_returned
     assert solver.info.output_residual > 1e-5
     assert "float64" in solver.info.hints[0]
     again = solver.step(DENSITY, RHS.astype(np.float32))
-    assert np.array_equal(p, again)  # to ask changed nothing
+    assert np.array_equal(p, again)  # asking for ``output_residual`` changed nothing
     solver.step(DENSITY, RHS)
     assert solver.info.output_residual == solver.info.residual and not solver.info.hints
 

@@ -94,8 +94,8 @@ def test_tiny_singular_grids_stay_positive_definite(shape, boundary):
 def test_a_star_of_red_cells_around_a_black_one_is_a_singular_region():
     shape = (9, 9)
     solid = np.ones(shape, bool)
-    solid[4, 3:6] = solid[3:6, 4] = False  # (4, 4) is red: no singular e
-    solid[7, 5:8] = solid[6:9, 6] = False  # (7, 6) is black: e = 0 by the formula
+    solid[4, 3:6] = solid[3:6, 4] = False  # the centre (4, 4) is red: no pivot e is zero
+    solid[7, 5:8] = solid[6:9, 6] = False  # the centre (7, 6) is black: its e is 0 by the formula
     density, rhs, _ = frame(shape, False)
     solver = Solver(shape, preconditioner=DILU(), precision="float64", tolerance=1e-10)
     solver.set_solid(solid)

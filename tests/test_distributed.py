@@ -63,7 +63,7 @@ def test_bits_do_not_depend_on_the_number_of_ranks(pool: RankPool, name: str) ->
 
 @pytest.mark.parametrize("seed", range(4))
 def test_bits_of_drawn_cases_do_not_depend_on_the_number_of_ranks(pool: RankPool, seed: int) -> None:
-    """Seeds 0 to 199 were alike when this was written, but that five have too few layers for 4 ranks and say so."""
+    """When this was written, seeds 0 to 199 agreed, except five with too few layers for 4 ranks, which said so."""
     case = on_ranks.draw(seed, distributed.SHARED)
     (one,) = pool.run(1, on_ranks.solve, case)
     for ranks in (2, 3, 4):
@@ -129,7 +129,7 @@ def test_borders_are_the_cells_that_neighbours_read(boundary: str) -> None:
     [("jacobi", (64, 64), 3), ("schwarz", (64, 64), 6), ("multigrid", (64, 64), 5), ("multigrid", (24, 16, 16), 5)],
 )
 def test_an_iteration_takes_few_messages(pool: RankPool, name: str, shape: tuple[int, ...], each: int) -> None:
-    """What a frame takes beside is the same for all its iterations: so many messages between two limits of them."""
+    """Messages outside the iterations are the same in every frame, so more iterations add their own messages only."""
     (few, messages), *others = pool.run(2, on_ranks.messages, name, shape)
     assert others == [(few, messages)]
     assert [later - earlier for earlier, later in itertools.pairwise(messages)] == [4 * each] * 2

@@ -143,7 +143,7 @@ def test_liquid_passes_its_own_check_and_draws(shape, tmp_path, capsys):
 
 
 def test_the_liquids_graph_does_what_its_launches_do():
-    """A step recorded once and replayed, bit for bit; all of it new in each: particles, surface, paddle."""
+    """Bit for bit, a step recorded once and replayed, in which particles, surface and paddle are new each time."""
     recorded, launched = liquid.Liquid((32, 20), "cpu"), liquid.Liquid((32, 20), "cpu")
     launched.step()
     launched._graph = None
@@ -228,7 +228,7 @@ def test_gradients_of_learn_force_are_those_of_finite_differences():
 
 
 def test_shared_bubbles_are_those_of_one_process():
-    """Through torchrun, as ``hpsolver demo --ranks`` starts it; it compares every pressure itself."""
+    """Through torchrun, as ``hpsolver demo --ranks`` starts it; the example compares every pressure itself."""
     words = ["--ranks", "2", "--shape", "48x40", "--frames", "6"]
     command = [sys.executable, "-m", "hpsolver", "demo", *words]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)

@@ -31,7 +31,7 @@ def test_shares_and_coefficients_of_faces(shape, sides, what):
         else:
             A = oracle.assemble(density, 1.0, boundary, shares=shares, **masks)
             check(solver, density, rhs, A, outside, fraction=shares, **masks)
-    if what == "fraction":  # without: all open
+    if what == "fraction":  # without ``fraction`` all faces are open
         check(solver, density, rhs, oracle.assemble(density, 1.0, boundary), np.zeros(shape, bool))
 
 

@@ -76,8 +76,8 @@ def test_fallback_takes_over_from_a_broken_preconditioner(fault, fallback):
 @pytest.mark.parametrize("deaf", [True, False])
 @pytest.mark.parametrize("seed", range(4))
 def test_residual_that_stands_still_leaves_the_fallback_its_iterations(seed, deaf, precision):
-    # Deaf: r.z = 0 after one step but for rounding, which may well make it positive for ever. Blind to half of the
-    # cells: r.z > 0 always, while their residual stays. Neither is a breakdown, and nothing must wait for one.
+    # Deaf: after one step r.z is zero up to rounding, which may keep it positive for ever. Blind to half of the cells:
+    # r.z > 0 always, while the residual of these cells stays. Neither is a breakdown, so a frame must not wait for one.
     weight = np.random.default_rng(seed).random(SIZE)
     broken = Broken(weight, deaf=True) if deaf else Broken((weight > 0.5).astype(float))
     solver = Solver(SHAPE, preconditioner=broken, precision=precision)
@@ -164,12 +164,12 @@ def serpentine(n):
 
 @pytest.fixture
 def hopeful(monkeypatch):
-    """Multigrid that begins whatever the solids are."""
+    """Lets multigrid begin a frame whatever the solids are."""
     monkeypatch.setattr(Multigrid, "_doubts", lambda self: False)
 
 
 def test_a_preconditioner_that_is_too_slow_gives_way_to_its_fallback(hopeful):
-    """Multigrid does not solve a long channel in 1,000 iterations; ``schwarz`` takes over after its 50."""
+    """Multigrid does not solve a long channel in 1,000 iterations; ``schwarz`` takes over after the first 50."""
     n = 129
     solver = Solver((n, n), preconditioner="multigrid", max_iterations=1000)
     solver.set_solid(serpentine(n))
@@ -185,7 +185,7 @@ def test_a_preconditioner_that_is_too_slow_gives_way_to_its_fallback(hopeful):
 
 
 def test_a_fallback_that_was_needed_begins_the_next_frames(hopeful):
-    """Eight of them, then sixteen, and so on, until the solids change or the chosen one solves a frame."""
+    """It begins eight frames, then sixteen, and so on, until the solids change or the chosen one solves a frame."""
     n = 65
     rhs = np.random.default_rng(3).standard_normal((n, n))
     solver = Solver((n, n), preconditioner="multigrid")
@@ -211,7 +211,7 @@ def test_a_fallback_that_was_needed_begins_the_next_frames(hopeful):
 
 
 def test_easy_frames_shorten_the_next_pause():
-    """Easy again while the fallback is at work: the chosen one comes back, and a hard frame later costs eight again."""
+    """If frames are easy when the chosen preconditioner is tried again, a later hard frame costs eight frames again."""
     shape = (64, 64)
     hard, easy = (problems.frame("film", shape, seed=0, contrast=1e5), problems.frame("panel", shape, seed=0))
     solver = Solver(shape, preconditioner="multigrid")
@@ -224,7 +224,7 @@ def test_easy_frames_shorten_the_next_pause():
             result.append(solver.info.fallback)
         return result
 
-    assert fallbacks(hard, 10) == 10 * [True]  # the tenth tried in vain, so sixteen to come
+    assert fallbacks(hard, 10) == 10 * [True]  # the tenth tried the chosen one in vain, so sixteen follow
     assert fallbacks(easy, 18) == 16 * [True] + 2 * [False]
     assert fallbacks(hard, 1) == [True]
     assert fallbacks(easy, 9) == 8 * [True] + [False]
@@ -244,7 +244,7 @@ def test_a_pause_is_the_same_in_a_frame_cut_in_pieces():
 
 
 def test_a_still_first_frame_loads_all_that_later_ones_need():
-    """Nothing is iterated on in the frame before the capture; the kernels have to be there all the same."""
+    """The frame before the capture runs no iteration, but the kernels of one have to be loaded all the same."""
     for name in NAMES:
         solver = Solver(SHAPE, preconditioner=name, max_iterations=3000)
         assert not solver.step(FRAMES[0][0], np.zeros(SHAPE)).any()

@@ -1,7 +1,7 @@
 """The CUDA form of every kernel body gives the answers of the CPU's: blocks of 256 lanes, as fibers (``fibers``).
 
-Every barrier was taken out in turn (``python tests/fibers.py mutate``, 2026-11-28). What no test missed, and why it
-stays, is in the comment beside it or in ``bench/FINDINGS.md``.
+Every barrier was taken out in turn (``python tests/fibers.py mutate``, 2026-11-28). Where no result changed, a comment
+beside the barrier or ``bench/FINDINGS.md`` says why it stays.
 """
 
 import json
@@ -21,7 +21,7 @@ def reports(order: str, cases: str = "all") -> list[dict]:
 
 @pytest.fixture(scope="module")
 def expected() -> list[dict]:
-    """Of the form that the CPU runs."""
+    """Reports of the form that the CPU runs."""
     return reports("plain")
 
 

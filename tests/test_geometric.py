@@ -20,7 +20,7 @@ TOLERANCE = {"float64": 1e-11, "mixed": 2e-5, "float32": 2e-5}
 
 @pytest.fixture(autouse=True)
 def hopeful(monkeypatch):
-    """Multigrid that begins whatever the solids are."""
+    """Lets multigrid begin a frame whatever the solids are."""
     monkeypatch.setattr(Multigrid, "_doubts", lambda self: False)
 
 
@@ -46,7 +46,7 @@ def solve(shape, boundary, solids, precision="float64", block_cells=None):
 
 
 class Level:
-    """Conductances by face, ``face[axis, cell]`` between the cell and the one before it, of one level.
+    """One level: conductances by face, ``face[axis, cell]`` between the cell and the cell before it.
 
     A periodic axis of odd length gets a layer of extra cells in its seam, between two faces of twice its conductance.
     """
@@ -133,7 +133,7 @@ class Level:
         return coarse, result
 
     def prolongation(self, coarse: "Level"):
-        """Onto the red cells that have a neighbour or an open side; all others get nothing."""
+        """P [cells, coarse cells]. Red cells with a neighbour or an open side are interpolated; all others get zero."""
         P = np.zeros((len(self.cells), len(coarse.cells)))
         for cell, i in self.number.items():
             if not self.red[i] or not any(self.conductance(cell, a, s) for a in range(len(cell)) for s in (-1, 1)):
@@ -178,7 +178,7 @@ def finest(density, grid, solid):
 
 
 def v_cycle(level: Level, r, finest=True):
-    """z = M r for each column of r, the cells of the level but the extra ones."""
+    """z = M r for each column of r, on the level's cells without the extra ones."""
     real = np.array([all(p < n for p, n in zip(cell, level.real, strict=True)) for cell in level.cells])
     right = r
     r = np.zeros((len(real), r.shape[1]))

@@ -86,7 +86,7 @@ def test_several_losses_of_one_step():
 def test_backward_right_after_a_step_renews_nothing(monkeypatch):
     one = solver((24, 18), preconditioner="multigrid")
     density, rhs = frame((24, 18))
-    one.step(density, rhs)  # captured: from here on a step calls nothing of these
+    one.step(density, rhs)  # captured: from here on a step calls none of the methods below
     renewed = []
     monkeypatch.setattr(type(one.preconditioner), "update", lambda self: renewed.append("preconditioner"))
     monkeypatch.setattr(type(one.system), "assemble", lambda self: renewed.append("matrix"))

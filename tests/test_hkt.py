@@ -86,7 +86,7 @@ def test_score_products_cost_what_the_paper_says():
 def test_causal_convolution_is_a_special_case():
     """Three heads, each with all its weight on one offset; position is in the tokens, coarse levels are switched off.
 
-    The first token is zero and takes what looks before the beginning: the zero padding of the convolution.
+    The first token is zero; heads that look before the beginning look at it, which is the convolution's zero padding.
     """
     count, channels, taps, sharpness = 9, 4, 3, 400.0
     dim = taps * (channels + count)

@@ -108,7 +108,7 @@ def test_leaf_matrices_are_the_blocks_of_the_operator():
     for k in range(operator.lattice.leaves):
         block = A[k * L : (k + 1) * L, k * L : (k + 1) * L]
         assert np.allclose(own[k], block, atol=1e-7)
-        rows = A[k * L : (k + 1) * L].sum(axis=1)  # what leaves the domain; the rest of the row sum leaves the leaf
+        rows = A[k * L : (k + 1) * L].sum(axis=1)  # conductance out of the domain, without that to other leaves
         expected = 1e-3 * np.diag(block) + rows
         assert np.allclose(closed[k].sum(axis=1), expected, atol=1e-6)
 
@@ -140,7 +140,7 @@ def test_network_of_zeros_is_the_classical_basis(variant):
 
 
 def broken(kind: str, **options) -> HTP:
-    """With weights that make a leaf's coefficients what ``kind`` says."""
+    """An ``HTP`` whose weights make the coefficients of leaves what ``kind`` says."""
     made = network(1.0 if kind == "random" else 0.0)
     bias, matrix = made.head.bias.data, made.head.weight.data
     if kind == "huge":
@@ -183,8 +183,8 @@ def test_constants_are_in_the_coarse_space_whatever_the_network_adds():
 
 
 def test_a_prediction_counts_in_its_own_frame():
-    """The frame's pressure is that of a solver that has seen nothing before, up to what a product of fewer rows rounds
-    otherwise."""
+    """The pressure is that of a solver that saw no frame before, up to rounding: fewer leaves are predicted here, and
+    products of fewer rows round otherwise."""
     frames = [problems.frame("bubbles", (48, 32), seed=s) for s in (0, 1)]
     frames[1][0][:20] = frames[0][0][:20]  # leaves that do not change
     wild = network(0.3)
@@ -234,7 +234,7 @@ def test_training_lowers_the_objective_of_one_frame(objective):
 
 
 class BestBasis(Schwarz):
-    """Start functions through the door that ``HTP`` uses: the best ones, found by inverting the coarse matrix."""
+    """Predicts as ``HTP`` does, but the best start functions, found by inverting the coarse matrix."""
 
     graph_safe = False
 
@@ -262,7 +262,7 @@ def test_optimal_functions_are_worth_more_than_as_many_classical_ones():
     operator = FrameSource(FrameConfig(shapes=((32, 16),), families=("noise",))).batch(4, 1)
     candidates = torch.from_numpy(haar(operator.lattice.bricks.extent, 15))
     values, _ = gains(operator, candidates).best()
-    assert (values >= 1.0 - 1e-6).all()  # a leaf knows less without the others
+    assert (values >= 1.0 - 1e-6).all()  # a gain of 1 is that of a leaf without couplings to others
     assert (values[..., :-1] >= values[..., 1:]).all()
     starts = {"classical": candidates[None, None], "optimal": optimal_start(operator, candidates, 3)}
     couplings = {name: coupling_matrix(operator, coarse_basis(operator, s)) for name, s in starts.items()}

@@ -1,4 +1,4 @@
-"""When the learned coarse space predicts, and which leaves. The device decides, inside the frame."""
+"""When the learned coarse space predicts, and for which leaves. The device decides, inside the frame."""
 
 import numpy as np
 from hpsolver.kernels import state as S
@@ -9,7 +9,7 @@ from hpsolver.preconditioners.htp import HTP
 
 
 class Watched:
-    """A solver of ``HTP``, and which leaves its network was asked for in the last frame."""
+    """A solver with ``HTP`` that tells which leaves its network predicted in the last frame."""
 
     def __init__(self, shape, **options):
         limits = {name: options.pop(name) for name in ("LONGEST", "PORTION") if name in options}
@@ -26,7 +26,7 @@ class Watched:
         first = self.solver.frames == 0
         self.solver.step(density, rhs)
         assert self.solver.info.converged
-        if first:  # it was asked while kernels were loaded, for the same frame
+        if first:  # the network was asked for this frame before, while kernels were loaded
             assert self.prediction.count.numpy()[0] == 0
             return list(range(self.solver.system.leaves))
         return self.prediction._due.numpy()[: self.prediction.count.numpy()[0]].tolist()
@@ -40,7 +40,7 @@ def test_between_refreshes_the_last_prediction_is_kept():
 
 
 def test_only_leaves_that_changed_are_predicted():
-    """Beside those of the cells that change, the leaves across their last sides: rows of A there change, too."""
+    """These are the leaves of cells that changed, and the leaves beside them whose rows of A change too."""
     watched = Watched((64, 48))
     density, rhs = problems.frame("noise", (64, 48), seed=0)
     assert len(watched.solve(density, rhs)) == 24

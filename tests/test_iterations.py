@@ -1,4 +1,4 @@
-"""Iteration counts of the skeleton at 1e-8 in float64 (design, section 5), and launches per iteration."""
+"""Iteration counts of ``schwarz`` and of the neural preconditioners at 1e-8, and launches per iteration."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ QUADRANTS = {
     "coarse_size": 4,
     "candidates": 4,
     "leaf_size": 128,
-}  # of a leaf; with its four strips it takes 26 iterations
+}  # of a leaf; four strips instead take 26 iterations
 CASES = [
     *[("panel", shape, None, {"additive": 24, "deflated": 19, "redblack": 13}) for shape in PANELS],
     ("bubbles", (16, 16, 16), 1e3, {"additive": 34, "deflated": 25}),
@@ -27,7 +27,7 @@ CASES = [
     ("noise", (64, 64), 1e3, {"redblack": 18}),
     ("film", (64, 64), 1e3, {"redblack": 18}),
 ]
-"""With eight functions on leaves of 128."""
+"""Bounds by sweep, with eight functions on leaves of 128."""
 FOUR_OF_EIGHT = [
     *[("panel", shape, None, {"redblack": 15}) for shape in PANELS],
     ("bubbles", (16, 16, 16), 1e3, {"additive": 34, "deflated": 25}),
@@ -35,7 +35,7 @@ FOUR_OF_EIGHT = [
     ("noise", (64, 64), 1e3, {"redblack": 17}),
     ("film", (64, 64), 1e3, {"redblack": 21}),
 ]
-"""With four of eight candidates; the first four of them need 28 on film."""
+"""Bounds with four of eight candidates; the first four candidates need 28 on film."""
 EIGHT_OF_SIXTEEN = [
     *[("panel", shape, None, {"redblack": 10}) for shape in PANELS],
     ("bubbles", (16, 16, 16), 1e3, {"deflated": 19}),
@@ -88,7 +88,7 @@ def test_launches_per_iteration_stay_within_budget(monkeypatch, preconditioner, 
     ids=["htp_paper 1024", "htp 4", "htp 8", "htp 8 at a size never trained on"],
 )
 def test_shipped_weights_keep_their_promise_on_unseen_panels(preconditioner, shape, bound):
-    """htp_paper: 1.3 times the published 47; htp, deflated red-black: below the classical basis of its size."""
+    """Bounds: htp_paper, 1.3 times the published 47; htp, deflated red-black, below the classical basis of its size."""
     solver = Solver(shape, preconditioner=preconditioner, tolerance=1e-8)
     counts = []
     for seed in range(10000, 10004):

@@ -1,4 +1,4 @@
-"""Solids that cut the fluid into pieces, regions and pockets: what the default makes of them."""
+"""Solids that cut the fluid into pieces, regions and pockets: how the default solves such frames."""
 
 import numpy as np
 import oracle
@@ -131,8 +131,8 @@ def test_random_masks_are_solved(seed):
 
 @pytest.mark.slow
 def test_more_random_masks_are_solved():
-    """The slowest have islands of single cells at 1e3:1 and more in a fluid full of holes, at random: more of them in a
-    leaf than it has functions. Of 2,000 such frames, seeds 0 to 1,999, one in twenty takes more than 52 iterations, and
+    """The slowest have random islands of single cells at 1e3:1 and more in a fluid full of holes, with more islands in
+    a leaf than it has functions. Of 2,000 frames, seeds 0 to 1,999, one in twenty takes more than 52 iterations, and
     the slowest 393."""
     iterations = []
     for seed in range(100, 200):
@@ -196,7 +196,7 @@ def test_functions_carry_the_constant_of_every_region_that_counts(seed, R):
 
 
 def test_pieces_share_a_function_with_those_that_a_neighbour_joins():
-    """Node 0 has four pieces; piece 4 of node 1 joins the first and the third, of one and three cells."""
+    """Node 0 has four pieces; piece 4, of node 1, joins the first and the third, of one and three cells."""
     node, cells = np.array([0, 0, 0, 0, 1]), np.array([1, 2, 3, 4, 9])
     link = np.array([[0, 2, 3], [4, 4, 4]])
     assert share(node, cells, link, 4)[:4].tolist() == [3, 2, 1, 0]
@@ -266,7 +266,7 @@ def test_a_grid_of_solids_alone_is_no_problem():
 
 
 def test_what_a_failed_preconditioner_left_in_solid_leaves_does_not_reach_the_fallback(monkeypatch):
-    """The fallback's nested cycle writes nothing there, and a NaN would spread from the first product on."""
+    """The fallback's nested cycle writes nothing in solid leaves; a NaN there would spread by the first product."""
     monkeypatch.setitem(NAMES, "schwarz", lambda: Schwarz(levels=3))
     shape = (96, 80)
     density, rhs = problems.frame("bubbles", shape, seed=0, contrast=1e3)

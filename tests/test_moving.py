@@ -109,14 +109,14 @@ def test_a_column_of_water_is_at_rest(name):
     height = np.broadcast_to(np.arange(40)[:, None] + 0.5, shape)
     distance = height - level
     liquid = distance < 0
-    rhs = np.zeros(shape)  # -div of u = -g at every face that may move: of the floor's cells alone it is not zero
+    rhs = np.zeros(shape)  # -div u, with u = -g at every open face: not zero in the cells on the floor alone
     rhs[0] = g
     p = Solver(shape, preconditioner=name, tolerance=1e-13, device="cpu").step(np.ones(shape), rhs, surface=distance)
     assert abs(p - np.where(liquid, g * (level - height), 0.0)).max() <= 1e-10 * p.max()
 
 
 def test_a_moving_solid_in_a_closed_box_keeps_the_volume():
-    """What it pushes away in front comes round to its back: no mean is taken, and the same answer as at rest."""
+    """Fluid pushed away in front comes round to the back: no mean is removed; ``set_solid`` gives the same answer."""
     shape = (30, 24)
     x, y = np.meshgrid(*(np.arange(n) + 0.5 for n in shape), indexing="ij")
     solver, still = (Solver(shape, tolerance=1e-11, device="cpu") for _ in range(2))

@@ -154,7 +154,7 @@ def test_iterations_on_panel_do_not_grow_with_the_grid():
     ],
 )
 def test_iterations_with_other_sides_and_odd_sizes(boundary, shape, bound):
-    """A seam of odd length on every level (65, 33, 17, ...) costs a third more; on one level nothing."""
+    """A periodic axis of odd length on every level (65, 33, 17, ...) costs a third more; on one level, nothing."""
     assert max(iterations(shape, "panel", boundary=boundary)) <= bound
 
 
@@ -175,7 +175,7 @@ def test_iterations_at_high_contrast(family, shape, contrast, bound):
 
 @pytest.mark.parametrize(("place", "bound"), [(31, 12), (27, 15), (26, 18)])
 def test_a_thin_wall_costs_little(place, bound):
-    """Nothing at 31, where every level has it between coarse cells; more where some level's cells lie on both sides."""
+    """Nothing at 31, where it lies between coarse cells on every level; more where coarse cells span it."""
     solid = np.zeros((64, 64), bool)
     solid[place] = True
     assert np.mean(iterations((64, 64), "panel", 2.0, solid=solid)) <= bound

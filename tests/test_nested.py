@@ -56,7 +56,7 @@ def orthonormal(functions: np.ndarray) -> np.ndarray:
 
 def haar(box: tuple[int, ...], count: int) -> np.ndarray:
     """[box, count] +1 and -1 on the halves of a box along its longest side, then of those halves, and so on; of equally
-    long sides the less often halved."""
+    long sides, the one halved less often."""
     boxes, functions = [[(0, n) for n in box]], []
     while len(functions) < count:
         halves = []
@@ -89,9 +89,9 @@ def cycle(E: np.ndarray, group: np.ndarray, color: np.ndarray, basis: np.ndarray
 
 def formula(A: np.ndarray, levels: int) -> np.ndarray:
     """M on the cells, with ``levels - 1`` coarse spaces, the last one solved exactly."""
-    node = np.stack([c.ravel() for c in np.indices(SHAPE)], axis=1)  # of each unknown, and which of the node's it is
+    node = np.stack([c.ravel() for c in np.indices(SHAPE)], axis=1)  # of each unknown; ``which``: its number there
     which = np.zeros(len(node), dtype=int)
-    weight = np.ones(len(node))  # in the constant, if it is the node's first
+    weight = np.ones(len(node))  # of a node's first unknown in the constant
     cell_owner = np.ravel_multi_index((node // LEAF).T, (8, 8))
     E, total, stages = A, np.eye(len(A)), []
     for extent, functions in list(zip(GROUPS, (8, 16, 16), strict=True))[: levels - 1]:
@@ -234,7 +234,7 @@ def test_constants_of_every_region_are_in_every_coarse_space(case):
     [("panel", (256, 256), 13), ("film", (128, 128), 20), ("noise", (128, 128), 33), ("bubbles", (32, 32, 32), 17)],
 )
 def test_iterations_are_bounded(family, shape, bound):
-    """Exact coarse solutions need 9, 16, 23 and 15 of them."""
+    """Exact coarse solutions need 9, 16, 23 and 15 iterations."""
     density, rhs = problems.frame(family, shape, seed=10001)
     solver = Solver(shape, preconditioner=Schwarz(8, levels=3), tolerance=1e-8)
     solver.step(density, rhs)
@@ -243,7 +243,7 @@ def test_iterations_are_bounded(family, shape, bound):
 
 
 def test_unchanged_parts_are_kept_and_changed_ones_renewed():
-    """A frame after another is solved as it is by a solver that has seen nothing else, bit for bit."""
+    """A solver's second frame is solved, bit for bit, as a new solver solves it."""
     shape = (128, 64)
     density, rhs = problems.frame("bubbles", shape, seed=0)
     changed = density.copy()
@@ -311,7 +311,7 @@ def test_launches_are_as_declared(monkeypatch):
     solver.preconditioner.apply(pcg.r, pcg.z, pcg._rz)
     assert len(launched) == solver.preconditioner.launches
     assert launched.count("sweep") == 4  # two colours, there and back
-    assert launched.count("brick_sweep") == 4 + 2  # two bricks, and one of those
+    assert launched.count("brick_sweep") == 4 + 2  # bricks of two colours, and the one brick of bricks
 
 
 def test_learned_functions_go_through_the_same_levels():

@@ -173,7 +173,7 @@ def test_density_outside_the_fluid_changes_nothing():
 
 
 def test_edges_of_tiles_hold_the_couplings_between_their_strips():
-    """The mean over slots and leaves of A / s between rows and columns, summed from the dense matrix."""
+    """Edges are means of A / s over the slots and leaves of two strips, here summed from the dense matrix."""
     operator = FrameSource(FrameConfig(shapes=((48, 56),), families=("noise",))).batch(3, 1)
     partition, pool = make_partition(operator.lattice.bricks.coordinates), 4
     edges = TileMap(operator.lattice, partition, pool).edges(operator)[0].numpy()

@@ -24,7 +24,7 @@ SHIPPED = {d: weight_files.shipped(f"htp_{d}d.safetensors") for d in (2, 3)}
 
 
 def torch_coefficients(made: BasisNetwork, solver: Solver) -> np.ndarray:
-    """[leaves, functions, 31], the identity taken off."""
+    """[leaves, functions, 31], less the identity."""
     lattice = Lattice(solver.system)
     with torch.no_grad():
         found = made(assembled_operator(lattice, solver.system), PatchLattice(lattice))[0].numpy()
@@ -95,7 +95,7 @@ def test_weights_in_half_precision_as_on_a_gpu_say_the_same(monkeypatch):
 
 
 def test_start_functions_are_combined_unless_a_coefficient_is_beyond_belief():
-    """Of a leaf with NaN, infinity or a large number they are the classical ones; the others are as predicted."""
+    """A leaf with NaN, infinity or a large number gets the classical functions; others get what is predicted."""
     solver = Solver((64, 32), preconditioner=HTP(4), device="cpu")
     solver.step(*problems.frame("bubbles", (64, 32), seed=0))
     predicted, leaves, size = solver.preconditioner.prediction, solver.system.leaves, basis.Size(64, 4, 1, 7)
@@ -112,7 +112,7 @@ def test_start_functions_are_combined_unless_a_coefficient_is_beyond_belief():
     found = predicted._start.numpy().reshape(leaves, 7, -1)
     for k, leaf in enumerate(due):
         if k == leaves - 1:
-            assert np.array_equal(found[leaf], before[leaf])  # was not due
+            assert np.array_equal(found[leaf], before[leaf])  # this leaf was not due
         elif k in (2, 3, 5, 6):
             assert np.array_equal(found[leaf], candidates[:7])
         else:
@@ -122,7 +122,7 @@ def test_start_functions_are_combined_unless_a_coefficient_is_beyond_belief():
 
 @pytest.mark.parametrize("shape", [(48, 40), (12, 16, 10)])
 def test_a_fluid_that_moves_takes_fewer_iterations_than_the_classical_space(shape):
-    """A ball that moves and a pond of air, in every frame; nothing was trained on either."""
+    """Every frame has a ball that moves and a pond of air; the network was trained on neither."""
     taken = {}
     for made in (HTP(), Schwarz(8, candidates=16)):
         solver = Solver(shape, preconditioner=made, device="cpu", tolerance=1e-8)

@@ -156,7 +156,7 @@ def test_unusable_velocities_are_refused():
 @pytest.mark.parametrize("sides", SIDES)
 @pytest.mark.parametrize("shape", [(21, 13), (9, 8, 6)], ids=["2D", "3D"])
 def test_divergence_left_is_the_residual_with_surfaces_and_shares_of_faces(shape, sides, what):
-    """Of a flow through faces that are open in part, the divergence is that of what goes through."""
+    """With shares, it is the divergence of the flow through open parts of faces and of the walls through the rest."""
     boundary = SIDES[sides] if isinstance(SIDES[sides], str) else SIDES[sides][: len(shape)]
     spacing = (0.5, 0.8, 1.1)[: len(shape)]
     rng = np.random.default_rng(2)

@@ -78,7 +78,7 @@ def haar(box: np.ndarray, brick: tuple[int, int]) -> np.ndarray:
 
 
 def formula(A: np.ndarray, shape: tuple[int, ...], variant: str, color: np.ndarray | None = None) -> np.ndarray:
-    """M of the docstring of ``hpsolver.preconditioners.schwarz``."""
+    """M by the formula in the docstring of ``hpsolver.preconditioners.schwarz``."""
     n = len(A)
     brick, count = ((8, 8), 4) if variant == "quadrants" else (BRICK, 8)
     B = window_inverses(A, shape, int(variant[-1]) if variant.startswith("attention") else 0, brick)
@@ -130,7 +130,7 @@ def test_preconditioner_is_its_formula(variant, dense, contrast):
     expected = formula(A, SHAPE, variant, color)
     size, vectors = np.linalg.eigh(A)
     root = vectors * np.sqrt(size)  # differences in the norm of A: relative to what PCG sees, whatever the contrast
-    scale = np.linalg.norm(root.T @ expected @ root, 2)  # about 2, but where weights of windows jump in a light phase
+    scale = np.linalg.norm(root.T @ expected @ root, 2)  # about 2, unless weights of windows jump in a light phase
     # Rounding a triangular factor of A_ii^-1 to single precision costs what rounding the square root of A would.
     for precision, bound in (("float64", 1e-12 * contrast), ("mixed", 3e-7 * contrast**0.5)):
         solver = Solver(SHAPE, boundary=BOUNDARY, preconditioner=VARIANTS[variant](dense=dense), precision=precision)
@@ -150,7 +150,7 @@ def test_sweep_takes_a_third_color_where_a_periodic_axis_has_an_odd_number_of_le
     color = np.empty(len(A), int)
     for k, members in enumerate(bricks.colors):
         color[bricks.cell.reshape(bricks.leaves, -1)[members]] = k
-    for _, box in leaves(shape):  # what a colour couples is inside a leaf
+    for _, box in leaves(shape):  # cells of one colour are coupled inside a leaf only
         outside = np.setdiff1d(np.arange(len(A)), box)
         assert not A[np.ix_(box.ravel(), outside[color[outside] == color[box[0, 0]]])].any()
     expected = formula(A, shape, "redblack", color)

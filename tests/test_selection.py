@@ -67,8 +67,8 @@ def split(A: np.ndarray, shape: tuple[int, ...], own: np.ndarray) -> tuple[np.nd
 def eliminated(
     A: np.ndarray, shape: tuple[int, ...], leaves: list[np.ndarray], phi: list[np.ndarray], i: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(P, G) of leaf i: its functions' energies with the neighbours eliminated, each of them closed to all others, and
-    as they are."""
+    """(P, G) of leaf i: energies of its functions, P with its neighbours eliminated and G without. A neighbour is
+    eliminated with its faces to all other leaves closed."""
     own = leaves[i]
     inside, itself = split(A, shape, own)
     G, P = (phi[i][own].T @ matrix @ phi[i][own] for matrix in (inside, inside + itself))
@@ -172,7 +172,7 @@ def test_preconditioner_is_its_formula_with_the_chosen_functions(variant):
 
 @pytest.mark.parametrize("family", ["panel", "film", "noise"])
 def test_choice_leaves_little_more_than_the_best_choice_would(family):
-    """Of the trace of S^-1, S what deflation leaves of A on all candidates (``hpsolver.network.oracle``)."""
+    """What is left of the trace of S^-1; S is A on all candidates after deflation (``hpsolver.network.oracle``)."""
     shape = (64, 32)
     density = problems.density(family, shape, seed=3, contrast=1e3)
     A = oracle.assemble(density, boundary="open").toarray()
@@ -201,7 +201,7 @@ def test_choice_leaves_little_more_than_the_best_choice_would(family):
 
 @pytest.mark.parametrize("options", [{"coarse_size": 4}, {"coarse_size": 2}, {"coarse_size": 8}], ids=str)
 def test_constants_stay_first_where_a_solid_leaves_more_pieces_than_functions(options):
-    """The last piece is several lumped together, and candidates may depend on others in energy."""
+    """The last constant is then of several pieces together, and candidates may be dependent in energy."""
     shape = (64, 64)
     solver = Solver(shape, preconditioner=Schwarz(**{"candidates": 16, "leaf_size": 128} | options))
     solver.set_solid(np.random.default_rng(5).random(shape) < 0.6)
@@ -214,7 +214,7 @@ def test_constants_stay_first_where_a_solid_leaves_more_pieces_than_functions(op
 
 
 def test_unchanged_leaves_keep_their_choice_and_changed_ones_renew_their_neighbours():
-    """A frame after another is solved as it is by a solver that has seen nothing else, bit for bit."""
+    """A solver's later frames are solved, bit for bit, as a new solver solves them."""
     shape = (128, 64)
     density, rhs = problems.frame("noise", shape, seed=0)
     used, fresh = (Solver(shape, preconditioner=Schwarz(candidates=8), precision="float64") for _ in range(2))
@@ -229,7 +229,7 @@ def test_unchanged_leaves_keep_their_choice_and_changed_ones_renew_their_neighbo
 
 @pytest.mark.parametrize("options", [{"levels": 3}, {"dense": True}, {"coarse_size": 8, "candidates": 16}], ids=str)
 def test_choice_goes_with_every_form(options):
-    """Torn phases: the four functions that come first need half as many iterations again."""
+    """On these torn phases the first four candidates need half as many iterations again."""
     density, rhs = problems.frame("noise", (64, 64), seed=10000, contrast=1e3)
     solver = Solver((64, 64), preconditioner=Schwarz(**{"candidates": 8} | options), tolerance=1e-8)
     solver.step(density, rhs)

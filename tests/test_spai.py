@@ -224,7 +224,7 @@ def test_replayed_graph_follows_the_density():
 
 @pytest.mark.parametrize(("shape", "limit"), [((64, 64), 0.52), ((16, 16, 16), 0.52)])
 def test_iterations_against_jacobi(shape, limit):
-    """Frames that training did not see. Untrained (G = I + |a| / 2) it takes 0.47 of Jacobi's in 2D: see the card."""
+    """On unseen frames. Untrained (G = I + |a| / 2), M takes 0.47 of Jacobi's iterations in 2D: see the model card."""
     solvers = [Solver(shape, preconditioner=p, tolerance=1e-8) for p in ("jacobi", NeuralSPAI())]
     counts = np.zeros(2)
     for seed in (10000, 10001):

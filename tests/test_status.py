@@ -59,7 +59,7 @@ def test_unreachable_tolerance_is_called_stagnated():
     solver = Solver(SHAPE, tolerance=1e-30, precision="float64")
     solver.step(DENSITY, RHS)
     assert solver.info.status is Status.STAGNATED
-    assert not solver.info.fallback  # rounding explains it: nobody else would do better
+    assert not solver.info.fallback  # rounding is the cause: the fallback would do no better
     assert solver.info.iterations < 150
     assert solver.info.residual < 1e-12
 
@@ -81,7 +81,7 @@ def test_mean_of_a_singular_right_hand_side_is_removed_and_reported():
 @pytest.mark.parametrize("preconditioner", ["schwarz", "jacobi"])
 @pytest.mark.parametrize("constant", [0.1, -7.7e-5, 1e6 / 3])
 def test_constant_right_hand_side_is_no_problem_at_all(constant, preconditioner):
-    """1/n of its sum is not the constant but for rounding, and of that no pressure could be the solution."""
+    """The computed mean equals the constant only up to rounding; no pressure could solve for the difference."""
     solver = Solver(SHAPE, preconditioner=preconditioner)
     assert not solver.step(DENSITY, np.full(SHAPE, constant)).any()
     assert solver.info.converged and solver.info.iterations == 0
@@ -89,7 +89,7 @@ def test_constant_right_hand_side_is_no_problem_at_all(constant, preconditioner)
 
 
 def test_large_mean_costs_no_digits_but_those_the_right_hand_side_has_lost_to_it():
-    """Each region of its own: 1e12 in one, -1e3 in the other, whole numbers around it."""
+    """Each of two regions has its own mean, 1e12 and -1e3, with whole numbers around it."""
     solid = np.zeros(SHAPE, bool)
     solid[13] = True
     rhs = np.round(8 * RHS / abs(RHS).max())

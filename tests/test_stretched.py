@@ -1,4 +1,4 @@
-"""Grids whose cells are of many sizes: the operator is its integrals over cells; order, projection, gradients."""
+"""Grids whose cells are of many sizes: the operator is integrated over cells; order, projection, gradients."""
 
 import itertools
 
@@ -84,7 +84,7 @@ def test_the_operator_is_its_integral_over_cells_and_its_solution_that_of_numpy(
     solver.set_solid(mask)
     V, A = volumes(sizes), integrals(density, sizes, boundary, face_average, mask)
     fluid = np.ones(shape, bool) if mask is None else ~mask
-    if not (A.sum(axis=1)[fluid.ravel()] > 1e-9).any():  # singular: what no pressure balances is taken out
+    if not (A.sum(axis=1)[fluid.ravel()] > 1e-9).any():  # singular: the mean, which no pressure balances, is taken out
         rhs[fluid] -= (rhs * V)[fluid].sum() / V[fluid].sum()
     p = solver.step(density, rhs)
     assert solver.info.converged

@@ -1,4 +1,4 @@
-"""Gradients through a step on a tape of Warp's: those of Torch."""
+"""Gradients through a step on Warp's tape equal those of Torch."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ def weighed(p: wp.array2d[wp.float64], weight: wp.array2d[wp.float64], loss: wp.
 
 @pytest.mark.parametrize("boundary", ["wall", "open"])
 def test_a_tape_of_warp_records_the_step_and_its_adjoint(boundary):
-    """The gradients of Torch, through kernels of the caller's before and after, and twice on one tape."""
+    """Its gradients are Torch's, through the caller's kernels before and after, and twice on one tape."""
     rng = np.random.default_rng(4)
     shape = (9, 7)
     one = Solver(shape, boundary=boundary, tolerance=1e-12, precision="float64", device="cpu")
@@ -78,7 +78,7 @@ def test_a_tape_records_a_step_of_many_worlds():
 @pytest.mark.parametrize("count", [None, 2], ids=["one", "two worlds"])
 @pytest.mark.parametrize("coefficients", ["density", "faces"])
 def test_a_tape_carries_gradients_to_faces(coefficients, count):
-    """Those of Torch; shares of faces beside densities, and coefficients of faces."""
+    """They equal Torch's, for shares of faces beside densities and for coefficients of faces."""
     shape, boundary = (6, 5), (("open", "wall"), "periodic")
     lead = () if count is None else (count,)
     rng = np.random.default_rng(0)

@@ -66,7 +66,7 @@ def test_a_right_hand_side_below_the_absolute_tolerance_needs_no_iteration():
 
 
 def test_a_still_fluid_needs_no_iteration_and_a_moving_one_is_solved_again():
-    """Divergences of 1e-12 of the first frame's: nothing to do, as people who simulate at rest expect."""
+    """A divergence of 1e-12 of the first frame's needs nothing done, as people who simulate fluid at rest expect."""
     solver = Solver(SHAPE, absolute_tolerance=1e-6 * size("max"), norm="max", warm_start=True)
     solver.step(DENSITY, RHS)
     assert solver.info.iterations > 0

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 CACHE = Path(__file__).parents[1] / ".mypy_cache"
-"""That of ``make lint``: Torch alone takes half a minute to read."""
+"""The cache of ``make lint``: without it, reading Torch alone takes half a minute."""
 
 PROGRAM = """
 import numpy as np

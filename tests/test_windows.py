@@ -46,8 +46,8 @@ def windows(shape, boundary, overlap) -> list[np.ndarray]:
 
 
 def matrices(A, cells, solid) -> list[np.ndarray]:
-    """A on each window; of a closed region inside it the first cell counts twice on the diagonal, where a cell without
-    any face has 1."""
+    """A on each window. The first cell of a closed region inside the window counts twice on the diagonal; for a cell
+    without any face, whose row is zero, that is twice 1."""
     closed = [set(region) for region, singular in oracle.regions(A, solid) if singular]
     blocks = []
     for own in cells:
@@ -92,7 +92,7 @@ def measured(solver, overlap, rank=None, dense=False) -> np.ndarray:
 
 
 def on_fluid(matrix, solid):
-    """Without the rows and columns of solid cells, which solve for nobody."""
+    """``matrix`` without the rows and columns of solid cells, which solve for nothing."""
     fluid = np.ones(len(matrix), bool) if solid is None else ~solid.ravel()
     return matrix[np.ix_(fluid, fluid)]
 
@@ -233,7 +233,7 @@ def test_options_outside_their_range_are_refused(make, words):
 
 
 def test_regions_closed_by_solids_are_solved():
-    """Every window with a pocket in it would be singular but for its pin."""
+    """Without a pin, every window with a pocket in it would be singular."""
     density, rhs = frame(POCKETS.shape)
     for preconditioner in (DDAttention(overlap=2), DDAttention(rank=8), DDAttention(4, overlap=1)):
         solver = Solver(POCKETS.shape, preconditioner=preconditioner, tolerance=1e-9)

@@ -76,7 +76,7 @@ def test_permuted_worlds_give_permuted_bits():
 
 
 def test_one_world_gives_way_to_its_fallback_and_pauses_alone():
-    """Multigrid that may take few iterations is too slow for noise, not for calm water; the pause is each world's."""
+    """Multigrid with few iterations is too slow for world 1 (noise), not for world 0 (constant); worlds pause alone."""
     density, rhs = frames()
     density[0] = 1.0
     options = {"preconditioner": "multigrid", "max_iterations": 400, "tolerance": 1e-12, "precision": "float64"}

@@ -1,4 +1,4 @@
-"""Many worlds in one launch: how they go together, in whose graph, with whose kernels."""
+"""Many worlds in one launch: grouping and threads, callers' graphs, the caller's own kernels, converged worlds."""
 
 import gc
 

@@ -1,4 +1,4 @@
-"""Solvers of other libraries, each a thin adapter (``bench.rival``); those that are missing say why."""
+"""Solvers of other libraries, each a thin adapter (``bench.harness.rival``) that says why if it cannot run."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ PRECONDITIONERS = {
 
 
 def configuration(kind: str, tolerance: float, max_iterations: int) -> dict:
-    """What AMGX is told: PCG to ``tolerance`` with one application of ``kind`` (``PRECONDITIONERS``) an iteration."""
+    """AMGX's settings: PCG to ``tolerance`` with one application of ``kind`` (``PRECONDITIONERS``) per iteration."""
     preconditioner = {"scope": "preconditioner", **PRECONDITIONERS[kind], **ONE_APPLICATION}
     return {
         "config_version": 2,

@@ -25,8 +25,8 @@ class PyAmg(ScipyIterative):
         "coarse_solver": "pinv, rtol 1e-12",
         "others": "PyAMG's defaults (symmetric Gauss-Seidel)",
     }
-    """max_coarse 50 instead of 10: as many iterations, and faster here. The coarsest matrix is as singular as A: with
-    its default rtol pinv at times inverts the zero too, and smoothed aggregation then diverges (bubbles 64x64)."""
+    """max_coarse 50 instead of 10: as many iterations, and faster here. The coarsest matrix is as singular as A. With
+    its default rtol pinv at times inverts the zero eigenvalue, and smoothed aggregation diverges (bubbles 64x64)."""
 
     COARSE: ClassVar = ("pinv", {"rtol": 1e-12})
 

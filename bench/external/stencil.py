@@ -15,12 +15,12 @@ class Stencil:
 
     Args:
         shape: cells per axis.
-        pinned: without the first cell's row and column, which takes the null space away.
-        upper: the upper triangle alone.
+        pinned: leave out the first cell's row and column, which removes the null space.
+        upper: keep the upper triangle alone.
         arrays: NumPy, or CuPy for a matrix on the GPU.
 
     Attributes:
-        rows: of the matrix.
+        rows: number of rows of the matrix.
         indptr, indices: int32 CSR structure, columns ascending in each row.
     """
 

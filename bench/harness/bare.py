@@ -1,4 +1,4 @@
-"""What a Jacobi-PCG iteration costs at the least on this CPU: textbook loops in row-major order, nothing else.
+"""The least that a Jacobi-PCG iteration costs on this CPU: textbook loops in row-major order, nothing else.
 
 One 5-point product with given coefficients and the vector passes of CG (p.q; x; r; r.r; z = D^-1 r; r.z; p), each a
 plain C++ loop over all cells in double precision, replayed in one CPU graph. The numbers mean nothing; an iteration
@@ -13,7 +13,7 @@ import numpy as np
 import warp as wp
 
 ITERATIONS = 200
-"""In one graph."""
+"""Iterations in one graph."""
 
 _LOOPS = """
 const double* __restrict__ center = a.data;
@@ -56,7 +56,7 @@ class BareLoop:
     """Iterations on a 2D grid, in one graph. The number of cells must be a multiple of 8.
 
     Attributes:
-        samples: milliseconds of an iteration, one for each ``time``.
+        samples: milliseconds of an iteration, one for each call of ``time``.
     """
 
     def __init__(self, shape: tuple[int, int]):
@@ -82,5 +82,5 @@ class BareLoop:
 
     @property
     def milliseconds(self) -> float:
-        """Of one iteration, the median."""
+        """Median time of one iteration."""
         return float(np.median(self.samples))

@@ -6,7 +6,7 @@ import numpy as np
 import scipy.sparse as sp
 
 SLACK = 1.01
-"""A residual up to this many tolerances passes: what rounding does when another program computes it."""
+"""A residual up to this many tolerances passes, since rounding differs when another program computes it."""
 
 
 def assemble(density: np.ndarray) -> sp.csr_matrix:

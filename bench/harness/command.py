@@ -11,17 +11,17 @@ from typing import TextIO
 
 RESULTS = Path(__file__).parents[1] / "results"
 REHEARSED = Path(__file__).parents[2] / "out" / "bench"
-"""Where quick runs go: what they find is not for the record."""
+"""Where quick runs write: their results are not for the record."""
 
 Script = Callable[[list[str]], int]
 
 
 class Parser(argparse.ArgumentParser):
-    """The options every script has.
+    """A parser with the options that every script has.
 
     Args:
-        script: its name in this package; empty for the package itself.
-        text: its docstring.
+        script: the script's name in this package; empty for the package itself.
+        text: the script's docstring.
     """
 
     def __init__(self, script: str, text: str):
@@ -45,12 +45,12 @@ class Parser(argparse.ArgumentParser):
 
 
 class Progress:
-    """One line that renews itself on a terminal, plain lines elsewhere.
+    """Progress in one line that is overwritten on a terminal, in a line for each step elsewhere.
 
     Args:
         label: what is in progress.
-        total: steps.
-        stream: stderr by default.
+        total: number of steps.
+        stream: where it is written, stderr by default.
     """
 
     def __init__(self, label: str, total: int, stream: TextIO | None = None):
@@ -59,7 +59,7 @@ class Progress:
         self._begun = perf_counter()
 
     def step(self, what: str) -> None:
-        """Says that one more step is done, and which."""
+        """Says that one more step is done, the one called ``what``."""
         self._done += 1
         elapsed = perf_counter() - self._begun
         left = elapsed / self._done * (self._total - self._done)

@@ -1,4 +1,4 @@
-"""The parts of the CUDA report, each run in a process of its own (bench/cuda_report.py): what it finds is a dict."""
+"""The parts of the CUDA report, each run in a process of its own (bench/cuda_report.py). A part returns a dict."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from . import check, machine, measure, memory, model, rivals
 from .engine import Engine
 
 TOLERANCE = 1e-8
-"""Of answers, and of times: the published one, so that ``bench.paper_table`` can show them."""
+"""The published tolerance, for answers and for times, so that ``bench.paper_table`` can show the times."""
 ANSWER_CASES = (("panel", (48, 40)), ("bubbles", (20, 12, 12)))
 REPEATS = 5
 
@@ -51,7 +51,7 @@ def environment(device: str) -> dict:
 
 
 def answer(device: str, name: str) -> dict:
-    """One preconditioner: its answers against the CPU's, the graph against eager launches, bits against bits."""
+    """One preconditioner: its answers against the CPU's, and the graph's bits against those of eager launches."""
     return {"name": name, "cases": [_answer(device, name, family, shape) for family, shape in ANSWER_CASES]}
 
 
@@ -71,7 +71,7 @@ def _answer(device: str, name: str, family: str, shape: tuple[int, ...]) -> dict
     info = solver.info
     fresh = _solver(rival, shape, device)
     again = [fresh.step(density, rhs) for _ in range(2)][1]
-    with mock.patch.object(frame_module, "capture_frame", capture_pieces):  # as without conditional nodes
+    with mock.patch.object(frame_module, "capture_frame", capture_pieces):  # as on a driver without conditional nodes
         fresh._frame.graph = fresh._frame.capture()
     pieces, pieces_ms = _repeated(fresh, density, other, rhs)
     fresh._frame.graph = lambda: fresh._frame.record(wp.capture_while)
@@ -109,7 +109,7 @@ def _solver(rival: Engine, shape: tuple[int, ...], device: str) -> Solver:
 
 
 def _repeated(solver: Solver, density: np.ndarray, other: np.ndarray, rhs: np.ndarray) -> tuple[np.ndarray, float]:
-    """The pressure of the last of some frames, the median milliseconds of such a frame; densities alternate."""
+    """Last pressure and median milliseconds of some frames with ``density``, each after a frame with ``other``."""
     times = []
     for _ in range(REPEATS):
         solver.step(other, rhs)
@@ -120,7 +120,7 @@ def _repeated(solver: Solver, density: np.ndarray, other: np.ndarray, rhs: np.nd
 
 
 def _same(a: np.ndarray, b: np.ndarray) -> bool:
-    """Bit for bit."""
+    """Whether two arrays are equal bit for bit."""
     return a.tobytes() == b.tobytes()
 
 
@@ -129,8 +129,8 @@ def times(device: str, names: Sequence[str], flow: str, shape: tuple[int, ...], 
 
     Args:
         device: Warp device.
-        names: of ``bench.rivals.everyone``, those who take part.
-        flow: of ``bench.frames.FLOWS``.
+        names: those of ``bench.harness.rivals.everyone`` that take part.
+        flow: a name in ``bench.frames.FLOWS``.
         shape: cells per axis.
         plan: ``frames``, ``rounds`` and ``limit`` [s].
     """
@@ -175,8 +175,8 @@ def worlds(device: str, name: str, shape: tuple[int, ...], counts: Sequence[int]
 
 
 def ranks(_device: str, name: str, shape: tuple[int, ...], count: int) -> dict:
-    """Rising bubbles shared by ``count`` ranks, each on a GPU of its own: what the example says, which compares every
-    pressure with one process bit for bit."""
+    """Runs the example of rising bubbles on ``count`` ranks, each on a GPU of its own, and returns what it says. The
+    example compares every pressure with that of one process, bit for bit."""
     words = ["--ranks", str(count), "--shape", "x".join(map(str, shape)), "--frames", "20", "--preconditioner", name]
     command = [sys.executable, "-m", "hpsolver.examples.shared_bubbles", *words]
     done = subprocess.run(command, capture_output=True, text=True)
@@ -205,7 +205,7 @@ def growth(device: str, name: str, count: int) -> dict:
 
 
 def _used(device: wp.Device) -> Callable[[], int]:
-    """Reads the bytes in use: of the whole GPU, or resident ones of this process."""
+    """A function that reads the bytes in use: on the whole GPU, or resident in this process on a CPU."""
     if device.is_cuda:
         return lambda: device.total_memory - device.free_memory
     return lambda: memory.resident() or 0

@@ -9,6 +9,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 Series = Mapping[str, tuple[Sequence[float], Sequence[float]]]
+"""Points (x, y) by name."""
 
 COLORS = {
     "jacobi": "#555555",
@@ -17,20 +18,20 @@ COLORS = {
     "htp": "#D55E00",
     "PyAMG Ruge-Stuben + CG": "#CC79A7",
 }
-"""Who is compared. Okabe and Ito's colours, which the colour-blind tell apart."""
+"""Colours of the solvers that are compared: Okabe and Ito's, which the colour-blind tell apart."""
 MORE = ("#E69F00", "#56B4E9")
 GREY = "#C8C8C8"
 GAP = 0.055
-"""Least distance of two labels, over the height of a panel."""
+"""Least distance of two labels, as a share of a panel's height."""
 
 
 def plot(panels: Mapping[str, Series], x: str, y: str, *, names: Sequence[str] = tuple(COLORS)) -> Figure:
-    """Double-logarithmic curves, a panel for each title; more than three stand in two rows.
+    """Double-logarithmic curves, a panel for each title; more than three panels stand in two rows.
 
     Args:
         panels: by title; each maps a solver's name to its points.
         x, y: labels of the axes.
-        names: whose curves are drawn in colour; where a panel has none of them, its first ones.
+        names: solvers whose curves are drawn in colour; where a panel has none of them, its first ones are.
     """
     rows = 1 if len(panels) <= 3 else 2
     columns = -(-len(panels) // rows)

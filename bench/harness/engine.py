@@ -18,10 +18,10 @@ class Engine(Rival):
     before the clock starts and the pressure stays there.
 
     Args:
-        name: in tables; in the registry too, unless ``preconditioner`` is given.
+        name: as in tables, and as in the registry unless ``preconditioner`` is given.
         preconditioner: one with other options than the registry's.
         device: Warp device.
-        precision: the solver's.
+        precision: of the solver, ``mixed``, ``float64`` or ``float32``.
     """
 
     package, module = "hpsolver", "hpsolver"

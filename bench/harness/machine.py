@@ -1,4 +1,4 @@
-"""On what something was measured: machine, device, versions, threads, date."""
+"""Where and when something was measured: machine, device, versions, threads, date."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"
 
 @contextlib.contextmanager
 def one_thread() -> Iterator[dict[str, int]]:
-    """Pins BLAS, OpenMP and Torch to one thread: those loaded, and by the environment those yet to come.
+    """Pins BLAS, OpenMP and Torch to one thread: loaded libraries, and by the environment those loaded later.
 
     Yields:
-        threads by library, as they are now.
+        Number of threads by library.
     """
     before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
     os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
@@ -39,7 +39,7 @@ def one_thread() -> Iterator[dict[str, int]]:
 
 
 def describe(device: str, threads: dict[str, int]) -> dict[str, object]:
-    """What the results of a run carry with them."""
+    """What is stored with the results of a run."""
     return {
         "date": datetime.datetime.now().astimezone().isoformat(timespec="minutes"),
         "cpu": _cpu(),

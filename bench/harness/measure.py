@@ -27,11 +27,11 @@ class Run:
 
     Attributes:
         first: milliseconds of everything up to the first pressure: structure, compilation, capture.
-        second: of the next frame, which decides on who is dropped.
+        second: milliseconds of the next frame, which decides whether the rival is dropped.
         total, update, solve: milliseconds of each timed frame.
         iterations, residual: of each timed frame.
-        failure: why it is no contender, None as long as it is one.
-        remarks: what the rival itself said of frames, counted.
+        failure: why the rival takes no further part, None as long as it does.
+        remarks: how many frames the rival made each remark on.
     """
 
     rival: Rival
@@ -46,7 +46,7 @@ class Run:
     remarks: Counter[str] = field(default_factory=Counter)
 
     def warm_up(self, frames: Sequence[Frame], tolerance: float, limit: float, clock: Clock) -> None:
-        """Solves the sequence's last two frames: the first compiles and captures, the second may be over ``limit``."""
+        """Solves the sequence's last two frames. The first compiles and captures; the second is held to ``limit``."""
         begun = clock()
         try:
             self.rival.prepare(frames[0].density.shape, tolerance, MAX_ITERATIONS)
@@ -67,7 +67,7 @@ class Run:
             self.failure = f"dropped: {1e-3 * self.second:.1f} s a frame, limit {limit:g} s"
 
     def time(self, number: int, clock: Clock) -> None:
-        """Solves frame ``number`` by the clock."""
+        """Solves and times frame ``number``."""
         try:
             begun = clock()
             between = self._frame(number, clock)
@@ -106,7 +106,7 @@ class Run:
         return row | {"first": self.first, "samples": len(self.total)}
 
     def _frame(self, number: int, clock: Clock = perf_counter) -> float:
-        """Setup and solve; the time between them."""
+        """Runs setup and solve, and returns the clock's time between them."""
         density, rhs = self._adopted[number]
         self.rival.setup(density)
         between = clock()
@@ -124,7 +124,7 @@ def measure(
     also: Sequence[Callable[[], None]] = (),
     clock: Clock = perf_counter,
 ) -> list[Run]:
-    """Times every rival on the same frames, one frame each in turn, whoever comes first changing from frame to frame.
+    """Times every rival on the same frames, one frame each in turn; the rival that begins changes from frame to frame.
 
     Args:
         rivals: those who take part.
@@ -132,8 +132,8 @@ def measure(
         tolerance: on the true residual.
         rounds: how often the sequence is gone through.
         limit: seconds a frame beyond which a rival is dropped after warm-up.
-        also: called once a frame, in turn with the rivals.
-        clock: seconds.
+        also: functions called once a frame, after the rivals.
+        clock: returns seconds.
 
     Returns:
         One run for each rival, in their order.
@@ -168,7 +168,7 @@ def measure(
 def rows(runs: Sequence[Run], reference: str) -> list[dict[str, object]]:
     """The rows of a table, each with ``ratio``: the median of its times over those of ``reference`` in the same turn.
 
-    The two are moments apart, so a busy machine changes the ratio less than either time. None where one has failed.
+    The two times are moments apart, so a busy machine changes their ratio less. It is None where either has failed.
     """
     base = next((run for run in runs if run.rival.name == reference and not run.failure), None)
     table = []

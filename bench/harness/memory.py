@@ -1,4 +1,4 @@
-"""What a solver holds and what it takes: bytes of its arrays, and resident memory of the process."""
+"""Memory that a solver takes: bytes of its arrays, and resident memory of the process."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 def held() -> int:
     """Bytes of all Warp arrays and Torch tensors alive in this process, each allocation once.
 
-    The difference of two readings is what was made between them and is still there: a solver's state on its device.
+    The difference of two readings is what was made between them and is still alive: a solver's state on its device.
     """
     gc.collect()
     sizes: dict[int, int] = {}

@@ -1,7 +1,7 @@
-"""A model of what an iteration costs on a GPU, for columns labelled *modelled*: no GPU was asked.
+"""A model of what an iteration costs on a GPU, for columns labelled *modelled*: nothing is measured.
 
-The work of an iteration is counted, not declared: the nodes it adds to the graph, and the arrays each of them is given,
-taken to be moved once. The machine is three assumed numbers of an H100-class GPU.
+The work of an iteration is counted: the nodes it adds to the graph, and the arrays that each node is given, taken to be
+moved once. The GPU is three assumed numbers, of an H100-class machine.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ ON_GPU: dict[str, Callable[[], Preconditioner]] = {
     "schwarz, all leaves at once": lambda: Schwarz(sweep="deflated", dense=True),
     "schwarz, additive": lambda: Schwarz(sweep="additive", dense=True),
 }
-"""What takes another form on a GPU, in that form."""
+"""Preconditioners that take another form on a GPU, in this form."""
 
 
 @dataclass(frozen=True)
 class Work:
-    """Of one PCG iteration: graph nodes, bytes moved, floating-point operations."""
+    """Work of one PCG iteration: graph nodes, bytes moved, floating-point operations."""
 
     nodes: int
     bytes: int
@@ -69,6 +69,6 @@ def work(solver: Solver) -> Work:
 
 
 def gpu_work(name: str, preconditioner: str | Preconditioner, shape: tuple[int, ...]) -> Work:
-    """The work of an iteration as a GPU would do it, for a rival of ``bench.rivals``; counted on the CPU."""
+    """The work of an iteration as a GPU would do it, for a rival of ``bench.harness.rivals``; counted on the CPU."""
     chosen = ON_GPU[name]() if name in ON_GPU else preconditioner
     return work(Solver(shape, preconditioner=chosen, device="cpu"))

@@ -1,7 +1,7 @@
-"""The table published with the Hierarchical Transformer Preconditioner (arXiv 2605.13343), quoted as quoted.
+"""The table published with the Hierarchical Transformer Preconditioner (arXiv 2605.13343), quoted unchanged.
 
-From the result files of the authors' repository (github.com/osbo/fluid-sim at 84d2acf, results/
-ablation_sweep_task_000.csv to _004.csv), which give the paper's headline numbers; read there, not run by us.
+The numbers are from the result files of the authors' repository (github.com/osbo/fluid-sim at 84d2acf, results/
+ablation_sweep_task_000.csv to _004.csv), which give the paper's headline numbers. We read them and ran no code.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ class Quote:
 
     Attributes:
         name: as published.
-        notes: numbers of ``NOTES`` that apply.
+        notes: numbers of the ``NOTES`` that apply.
         results: cells -> (iterations, milliseconds), setup and inference included as published.
     """
 
@@ -25,7 +25,7 @@ class Quote:
 
 
 SIZES = {1024: (32, 32), 2048: (64, 32), 4096: (64, 64), 8192: (128, 64), 16384: (128, 128)}
-"""Published cells, and our grid of as many; theirs were 32x32, 46x45 and 91x91 cut to N, 64x64, 128x128."""
+"""Published cells, and our grid of as many. Theirs: 32x32, 46x45 cut to N, 64x64, 91x91 cut to N, 128x128."""
 
 
 def _results(*pairs: tuple[float, float]) -> dict[int, tuple[float, float]]:

@@ -13,10 +13,8 @@ from matplotlib.figure import Figure
 
 from . import machine
 
-"""Points (x, y) by name."""
-
 NO_CONTEST = ("dropped", "cannot run")
-"""How a failure begins that is not a wrong answer."""
+"""First words of failures that are not wrong answers."""
 
 
 def result(script: str, options: argparse.Namespace, threads: dict[str, int], settings: dict[str, object]) -> dict:
@@ -26,7 +24,7 @@ def result(script: str, options: argparse.Namespace, threads: dict[str, int], se
 
 
 def invocation(script: str, options: argparse.Namespace) -> str:
-    """The command line that gives such a result."""
+    """The command line that gives a result with these options."""
     words = [f"python -m bench.{script}"]
     words += [f"--{options.scale}"] if options.scale != "default" else []
     words += [f"--only {options.only}"] if options.only else []
@@ -35,7 +33,7 @@ def invocation(script: str, options: argparse.Namespace) -> str:
 
 
 def preface(found: Mapping) -> str:
-    """One paragraph: made by what, on what, when."""
+    """One paragraph: by which command, when and on which machine a result was made."""
     about = found["machine"]
     versions = ", ".join(f"{name} {number}" for name, number in about["versions"].items())
     threads = ", ".join(f"{name} {count}" for name, count in about["threads"].items())
@@ -78,7 +76,7 @@ def shape_text(shape: Sequence[int]) -> str:
 
 
 def verdict(failure: str) -> str:
-    """How a table names a failure: who was too slow or refused the case did not give a wrong answer."""
+    """How a table names a failure: FAILED, unless the rival was too slow or refused the case."""
     return failure if failure.startswith(NO_CONTEST) else f"FAILED: {failure}"
 
 

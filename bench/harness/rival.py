@@ -1,4 +1,4 @@
-"""The contract of everything that is timed: one way to solve a frame."""
+"""The interface of every solver that is timed."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from .machine import version
 
 
 class Rival(abc.ABC):
-    """``prepare`` once per grid; then ``setup`` and ``solve`` for each frame, which are what is timed.
+    """A solver: ``prepare`` is called once per grid, then ``setup`` and ``solve`` for each frame; these two are timed.
 
     The stopping rule is the same for all: the TRUE residual of the zero-mean right-hand side at ``tolerance``, from a
     zero start. All sides are walls, so A is singular: iterative rivals work on A itself, direct ones fix one cell.
 
     Attributes:
-        name: in tables.
+        name: as printed in tables.
         package: the distribution whose version is reported.
-        module: what must import.
-        settings: what was chosen, as printed.
+        module: the module that must be importable.
+        settings: the chosen options, as printed.
         device: ``cpu`` or a CUDA device.
         iterations: of the last ``solve``; 1 for a direct solver.
         remark: what a table must say of the last ``solve``, if anything.
@@ -72,4 +72,4 @@ class Rival(abc.ABC):
         return None
 
     def close(self) -> None:  # noqa: B027 - most have nothing to do
-        """Gives back what Python would not."""
+        """Frees what Python would not free by itself."""

@@ -1,4 +1,4 @@
-"""Everyone who takes part, and who of them can here."""
+"""All rivals, and which of them can run here."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ VARIANTS: dict[str, Callable[[], Preconditioner]] = {
     "schwarz, all leaves at once": lambda: Schwarz(sweep="deflated"),
     "schwarz, additive": lambda: Schwarz(sweep="additive"),
 }
-"""Shown beside the registry: what the default's sweep and its deflation are worth."""
+"""Rivals beside those of the registry, which show what the sweep and the deflation of ``schwarz`` are worth."""
 
 
 def engine(device: str = "cpu", precision: str = "mixed") -> list[Rival]:
@@ -29,7 +29,7 @@ def everyone(device: str = "cpu", precision: str = "mixed") -> list[Rival]:
 
 
 def select(rivals: list[Rival], only: str) -> list[Rival]:
-    """Those whose name holds one of the comma-separated words; all for an empty text.
+    """The rivals whose name holds one of the comma-separated words; all for an empty text.
 
     Raises:
         SystemExit: nobody is left.
@@ -42,7 +42,7 @@ def select(rivals: list[Rival], only: str) -> list[Rival]:
 
 
 def split(rivals: list[Rival]) -> tuple[list[Rival], dict[str, str]]:
-    """Those who can run here; the others by name with the reason why not."""
+    """The rivals that can run here, and the reason why not for each of the others, by name."""
     reasons = {rival.name: rival.available() for rival in rivals}
     present = [rival for rival in rivals if reasons[rival.name] is None]
     return present, {name: reason for name, reason in reasons.items() if reason}

@@ -1,1 +1,1 @@
-"""What three attention papers claim, and what ``hpsolver.operators`` does: one script a paper."""
+"""What three attention papers claim beside what ``hpsolver.operators`` does: one script per paper."""

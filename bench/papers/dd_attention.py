@@ -148,7 +148,7 @@ def two_level(config: Config, subdomains: int, overlap: int, rank: int) -> Opera
 
 
 def rank_floor(config: Config, data: Data, rank: int, coefficient: np.ndarray) -> float:
-    """Test error of the best rank-r M in the mean square of ||M f - u|| over all f (Eckart-Young), float64."""
+    """Test error of the rank-r M with the least mean square of ||M f - u|| over all f (Eckart-Young), float64."""
     x = np.arange(1, config.nodes + 1) / (config.nodes + 1)
     sines = np.sin(np.pi * np.arange(1, config.modes + 1)[:, None] * x)
     left, values, right = np.linalg.svd(np.linalg.solve(diffusion(coefficient), sines.T), full_matrices=False)
@@ -251,7 +251,7 @@ def claims(result: dict, config: Config) -> str:
 
 
 def _mean_steps(row: dict, index: int) -> float:
-    """Infinite when a seed did not get there."""
+    """Mean steps to a threshold over the seeds; infinite when a seed did not reach it."""
     return float(np.mean([np.inf if r["steps_to"][index] is None else r["steps_to"][index] for r in row["runs"]]))
 
 

@@ -90,7 +90,7 @@ class Classifier(nn.Module):
 
 
 def models(config: Config) -> dict[str, Callable[[], Classifier]]:
-    """Makers of the three; ``wide`` hidden units hold what HKT's two bilinear maps and one downsampling a level add."""
+    """Functions that make the models; ``wide`` makes up for HKT's two bilinear maps and one downsampling a level."""
     c = config
     extra = (c.levels - 1) * (4 * c.width**2 + c.width) + (c.levels - 1)
     wide = c.hidden + round(extra / (2 * c.width + 1))
@@ -109,7 +109,7 @@ def load(config: Config) -> tuple[Samples, Samples]:
 
 
 def trimmed(codes: Tensor) -> Tensor:
-    """Without the columns that are padding in every row, up to a multiple of four."""
+    """``codes`` without the columns that are padding in every row, the length rounded up to a multiple of four."""
     longest = int((codes > 0).sum(1).max())
     return codes[:, : -(-longest // 4) * 4]
 
@@ -147,14 +147,14 @@ def step_times(config: Config, makers: dict[str, Callable[[], Classifier]], data
 
 @torch.no_grad()
 def correct(model: nn.Module, data: Samples) -> np.ndarray:
-    """Bool [samples]: right on this sample."""
+    """Bool [samples]: whether the model is right on a sample."""
     codes, labels = data
     guesses = torch.cat([model(part).argmax(1) for part in codes.split(100)])
     return (guesses == labels).numpy()
 
 
 def root_baseline(train_set: Samples, test_set: Samples) -> float:
-    """Accuracy of the most frequent value given the first operator alone."""
+    """Accuracy of guessing, from the first operator alone, its most frequent value."""
     (codes, labels), (test_codes, test_labels) = train_set, test_set
     best = {int(op): int(labels[codes[:, 0] == op].mode().values) for op in codes[:, 0].unique()}
     return float(np.mean([best[int(op)] == int(v) for op, v in zip(test_codes[:, 0], test_labels, strict=True)]))
@@ -245,7 +245,7 @@ def run(config: Config) -> dict:
 def paired(ours: list[np.ndarray], theirs: list[np.ndarray]) -> dict:
     """Difference in accuracy: t-test over seeds, and exact McNemar test over all (seed, sample) pairs.
 
-    The second takes the pairs as independent, though every seed meets the same samples: read it beside the first.
+    McNemar's test takes the pairs as independent, though every seed meets the same samples: read it beside the t-test.
     """
     differences = [float(a.mean() - b.mean()) for a, b in zip(ours, theirs, strict=True)]
     a, b = np.concatenate(ours), np.concatenate(theirs)

@@ -23,7 +23,7 @@ CODES = {word: code for code, word in enumerate(VOCABULARY)}
 
 
 def expression(rng: np.random.Generator, depth: int, most: int) -> tuple[list[str], int]:
-    """(words, value) of an operator with 2 to ``most`` arguments; nested again 4 times in 10, above depth 1."""
+    """(words, value) of an operator with 2 to ``most`` arguments; above depth 1, 4 arguments in 10 are expressions."""
     operator = list(OPERATORS)[rng.integers(len(OPERATORS))]
     words, values = [operator], []
     for _ in range(rng.integers(2, most + 1)):
@@ -38,7 +38,7 @@ def expression(rng: np.random.Generator, depth: int, most: int) -> tuple[list[st
 
 
 def samples(count: int, length: int, shortest: int, seed: int, depth: int = 4, most: int = 5):
-    """(codes int64 [count, length], zero-padded at the end; labels int64 [count]) of shortest to length tokens each."""
+    """(codes int64 [count, length], zero-padded at the end; labels int64 [count]) of shortest to length tokens."""
     rng = np.random.default_rng(seed)
     codes, labels = np.zeros((count, length), np.int64), np.zeros(count, np.int64)
     for row in range(count):

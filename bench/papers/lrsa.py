@@ -77,7 +77,7 @@ LRSA, SLICES, SLICES_SAME_WIDTH, FOURIER = "LRSA", "physics attention", "physics
 
 
 def models(config: Config, patch: int, latents: int | None = None) -> dict[str, Callable[[], NeuralOperator]]:
-    """Makers of the models; all but the third have about the same number of parameters."""
+    """Functions that make the models; all but the third have about the same number of parameters."""
     c, m = config, latents or config.latents
 
     def build(width: int, mixer: Callable[[], nn.Module]) -> Callable[[], NeuralOperator]:
@@ -153,7 +153,7 @@ def train(
 
 
 def saved_megabytes(model: nn.Module, k: Tensor) -> float:
-    """Activations a training step keeps for its backward pass, parameters apart: what sets its peak memory."""
+    """Megabytes that a training step keeps for its backward pass, without parameters: they set its peak memory."""
     own, kept = {p.untyped_storage().data_ptr() for p in model.parameters()}, {}
 
     def note(tensor: Tensor) -> Tensor:
@@ -218,7 +218,7 @@ def greens_function(side: int = 32, limits: tuple[float, ...] = (1e-1, 1e-2, 1e-
 
 
 def run(config: Config) -> dict:
-    """All five measurements; ``work`` is about proportional to time."""
+    """All five measurements; progress counts training steps, about proportional to time."""
     c = config
     mains, small = models(c, c.patch), models(c, c.small_patch)
     equal = [name for name in small if name != SLICES_SAME_WIDTH]
@@ -301,7 +301,7 @@ def sections(result: dict, config: Config) -> list[str]:
 
 
 def claims(result: dict, config: Config) -> list[list[str]]:
-    """Accuracy is judged after a training worth the name only, which the quick run's is not."""
+    """Rows of claim, our result, verdict. Accuracy is judged after 400 steps or more, hence not in a quick run."""
     trained = config.steps >= 400
     means = {name: np.mean([r["error"] for r in runs]) for name, runs in result["error"].items()}
     rivals = [SLICES, FOURIER]

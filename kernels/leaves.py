@@ -33,7 +33,7 @@ F64, I32 = array(wp.float64), array(wp.int32)
 
 
 def fits(size: int, halfwidth: int) -> bool:
-    """Whether a block eliminates a matrix in shared memory; else it needs ``size * (halfwidth + 1)`` numbers elsewhere."""
+    """Whether a block eliminates a matrix in shared memory; else ``factor`` has ``size * (halfwidth + 1)`` numbers."""
     return size * (halfwidth + 1) <= SHARED_BAND
 
 

@@ -22,7 +22,7 @@ DIRECT_CELLS = 64
 
 
 def arrays(dimension: int, finest: bool) -> int:
-    """Arrays of a level in ``numbers``: four and couplings; coarser levels also have interpolation and right-hand side."""
+    """Arrays of a level in ``numbers``: four, couplings, and on coarser levels interpolation and a right-hand side."""
     block = 3**dimension
     return 4 + (dimension if finest else block // 2 + block + 1)
 

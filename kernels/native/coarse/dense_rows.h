@@ -16,7 +16,7 @@ for (int d = 0; d <= DIRECTIONS; ++d) {
     const int j = d < DIRECTIONS ? neighbor.data[b * DIRECTIONS + d] : b;
     const bool counts = d == DIRECTIONS || side.data[b * DIRECTIONS + d] == 0;
     for (int t = lane; t < (counts ? R * R : 0); t += lanes)
-        own[t / R * pitch + j * R + t % R] += block[d * R * R + t];         // the same lane adds two blocks in one place
+        own[t / R * pitch + j * R + t % R] += block[d * R * R + t];         // one lane adds both blocks of a place
 }
 HP_SYNC;                                            // blocks are added; other lanes add to the diagonal
 for (int f = lane; f < R; f += lanes) {

@@ -10,8 +10,8 @@
 //   HP_SLOT          items of this block, one after the other         the same
 //   HP_SLOT_LANES    the same, item first + lane, + 256, ..           the same
 //
-// So a body is written once, as loops over cells or items, with HP_SYNC between two loops if the second reads what other
-// lanes wrote in the first.
+// So a body is written once, as loops over cells or items, with HP_SYNC between two loops if the second reads what
+// other lanes wrote in the first.
 #if defined(__CUDA_ARCH__)
 
 // Memory that all lanes of the block share.

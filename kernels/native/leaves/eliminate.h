@@ -31,7 +31,7 @@ for (int i = lane; i < L; i += lanes) {
     double* row = f + i * ROW;
     row[0] = pivot[i];
     for (int k = 1; k <= BW && k <= i; ++k) row[k] *= pivot[i - k];
-}                                                                       // until the next barrier a lane reads its own rows
+}                                                                       // up to the next barrier lanes read own rows
 // For substitution row by row: next[k] is what row i + k of a solution's column loses to the rows before it. `lose`
 // takes the value of row i and a function that reads the factor's entry k for it, and moves `next` on to row i + 1.
 auto lose = [&](double (&next)[BW], double value, auto entry) {

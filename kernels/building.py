@@ -170,7 +170,7 @@ def in_each_world(function: Callable[[], None]) -> None:
 
 @dataclass(frozen=True)
 class Recorded:
-    """A launch recorded for repetition, at a quarter of the time in Python. ``places``: each argument's parameter."""
+    """A launch recorded for repetition, at a quarter of the time in Python. ``places``: parameter of each argument."""
 
     command: wp.Launch
     places: Sequence[int]
@@ -191,8 +191,8 @@ def record(kernel: wp.Kernel, blocks: int, inputs: Sequence[object], device: wp.
 
 
 def compile_built(device: wp.Device) -> None:
-    """Compiles and loads the modules of all kernels made since the last call, with as many threads as there are
-    processors. Compiling them one after the other, as they are launched, takes several times as long."""
+    """Compiles and loads the modules of all kernels made so far, except those it compiled before, with as many threads
+    as there are processors. Compiling them one after the other, as they are launched, takes several times as long."""
     known = _COMPILED.setdefault(device.alias, set())
     modules = {kernel.module.name: kernel.module for kernel, _ in BUILT.values()}
     fresh = [module for name, module in modules.items() if name not in known]

@@ -48,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def fragments(text: str) -> list[str]:
-    """Names of the fragments of a kernel's text, the prelude apart."""
+    """Names of the fragments in a kernel's text, except the prelude."""
     marked = [line.removeprefix(MARK).removesuffix(".h") for line in text.splitlines() if line.startswith(MARK)]
     return [name for name in marked if name != "common/lanes"]
 

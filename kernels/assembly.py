@@ -12,15 +12,15 @@ from .building import Shape, array, block_kernel, body, module_name
 
 FLUID, AIR = wp.constant(wp.uint8(1)), wp.constant(wp.uint8(2))
 UNUSABLE = 3
-"""In ``kinds``, beside 0, solid or padding; the last one is fluid whose signed distance is no number."""
+"""Kinds of cells, besides 0 for solid or padding. ``UNUSABLE`` is fluid whose signed distance is NaN, for instance."""
 
 NEAREST = wp.constant(wp.float64(1e-3))
-"""Of a surface, as in ``native/assembly/assemble.h``."""
+"""The least distance of a surface that ``nearness`` returns, as in ``native/assembly/assemble.h``."""
 
 
 @wp.func
 def nearness(phi: array(wp.float64), liquid: wp.int32, air: wp.int32) -> wp.float64:
-    """Where the surface lies between a cell of liquid and one of air: a share of the distance of their centres."""
+    """Distance of the surface from a cell of liquid towards one of air, as a share of that between their centres."""
     return wp.max(phi[liquid] / (phi[liquid] - phi[air]), NEAREST)
 
 
@@ -30,12 +30,12 @@ def staging(shape: Shape, S: type) -> SimpleNamespace:
 
     ``pack``: vector = field where ``mask``, else 0; fp64.
     ``unpack``: field = vector.
-    ``classify``: kinds [N], 0 solid or padding, 1 fluid, 2 air, 3 fluid of unusable distance, and fluid [N], 1 or 0;
-    from masks of bytes at ``solid`` and ``air``, with their strides, from the cells that are solid in any case,
-    ``resting`` [N], and from the signed distance at ``field``, phi [N]: where it is not negative there is air.
-    Addresses are 0 for what is not given. Without a distance, phi says that the surface is at the centres of air cells.
-    ``field`` is its address, ``sx``, ``sy``, ``sz`` its strides in bytes (2D: sx = 0): plain numbers, since a frame may
-    bring another array each time, and to make Warp arrays of them takes longer than to read them.
+    ``classify``: kinds [N], 0 solid or padding, 1 fluid, 2 air, 3 fluid of unusable distance; fluid [N], 1 or 0; and
+    phi [N], the signed distance. It reads masks of bytes at ``solid`` and ``air``, the signed distance at ``field``,
+    and ``resting`` [N], the cells that are always solid. Air is where its mask is set or the distance is not negative.
+    The address of an array not given is 0. Without a distance, phi puts the surface at the centres of air cells.
+    ``field`` is an address, and ``sx``, ``sy``, ``sz`` its strides in bytes (2D: sx = 0). These are plain numbers: each
+    frame may bring other arrays, and making Warp arrays of them takes longer than reading them.
     ``origin`` [leaves, 3] is each leaf's first cell, ``used`` [leaves, 3] its extent.
     """
     module = module_name("staging", shape, S)
@@ -80,16 +80,16 @@ def staging(shape: Shape, S: type) -> SimpleNamespace:
 
 @functools.cache
 def assembly(shape: Shape, harmonic: bool, air: bool = False, shares: bool = False) -> wp.Kernel:
-    """Assembles A: conductance [directions, N], ``leak`` [N], what leaves through open sides and surfaces, and diagonal
-    [N], fp64, from density [N]. Blocks: ``slots``.
+    """Assembles A from density [N]: conductance [directions, N], ``leak`` [N], the conductance to p = 0 through open
+    sides and surfaces, and diagonal [N], all fp64. Blocks: ``slots``.
 
     Rows of padding, solid, air and isolated cells are rows of the identity. ``bad_cells[slot]`` counts fluid cells
     whose density is not a positive finite number; they are assembled as if solid.
 
     Args:
-        air: ``phi`` [N] is the signed distance to a surface, and ``kinds`` [N] may be 2, air, or 3, fluid of which that
-            is unusable, beside 0 and 1.
-        shares: faces conduct ``shares`` [directions, N] times that, in [0, ``largest``]; others make a cell bad.
+        air: ``phi`` [N] is the signed distance to a surface; ``kinds`` [N] may also be 2, air, or 3, fluid of unusable
+            distance.
+        shares: ``shares`` [directions, N] multiply conductances; one outside [0, ``largest``] makes its cell bad.
     """
     F64, I32 = array(wp.float64), array(wp.int32)
     options = "_".join(["harmonic" if harmonic else "arithmetic", *["air"] * air, *["shares"] * shares])
@@ -119,8 +119,8 @@ def assembly(shape: Shape, harmonic: bool, air: bool = False, shares: bool = Fal
 
 @wp.kernel(enable_backward=False)
 def wrap_shares(across: array(wp.int32), low: array(wp.float64), high: array(wp.float64)):
-    """high [N] = low of the cell across the upper face, where there is one: both ends of a periodic axis are one face.
-    ``across`` [N]: that cell, -1 for none. One thread per cell."""
+    """high [N] = low of the cell across the upper face, if there is one: both ends of a periodic axis are one face.
+    ``across`` [N]: the cell across the upper face, -1 for none. One thread per cell."""
     i = wp.tid()
     if across[i] >= 0:
         high[i] = low[across[i]]
@@ -149,5 +149,5 @@ stretch = block_kernel(
     geometry=array(wp.float64),
     shares=array(wp.float64),
 )
-"""shares [n] *= geometry, an array of ``stretched`` numbers, if that is more than one. They count as 1 unless
-``given``, and become -1 outside [0, ``largest``]. Blocks: ceil(n / ROUND_CHUNK)."""
+"""shares [n] *= geometry, the factors of a stretched grid, or a dummy if its length ``stretched`` is 1. Shares count
+as 1 unless ``given``, and become -1 if outside [0, ``largest``]. Blocks: ceil(n / ROUND_CHUNK)."""

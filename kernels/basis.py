@@ -1,9 +1,9 @@
-"""The network of the learned coarse space: a leaf's rows of A -> its start functions.
+"""The network of the learned coarse space: a leaf's rows of A -> its start functions (``leaves.inverse_step``).
 
 Four kernels, in this order: ``plan`` says which leaves are due, ``tokens`` runs the trunk for each of them, ``head``
-multiplies by the largest matrix for several leaves together, and ``functions`` combines the candidates. What the
-network is: ``hpsolver.network.basis``, which trains it. Layouts are at the head of ``native/basis/*.h``. All is single
-precision; weights are stored in half precision, as in their files, on a GPU, where they come through the L2 cache.
+multiplies by the largest matrix for several leaves together, and ``functions`` combines the candidates.
+``hpsolver.network.basis`` defines and trains the network. Layouts are at the head of ``native/basis/*.h``. Arithmetic
+is single precision. A GPU keeps the weights in half precision, as their files do: there they come through the L2 cache.
 """
 
 import functools
@@ -29,14 +29,14 @@ EDGE = 16
 """Width of the network of edges."""
 
 LEAVES, COLUMNS = 8, 64
-"""Leaves that ``head`` multiplies for in one block, and columns."""
+"""Leaves and columns of the matrix that one block of ``head`` multiplies."""
 
 F32, F64, I32, U8 = array(wp.float32), array(wp.float64), array(wp.int32), array(wp.uint8)
 
 
 @dataclass(frozen=True)
 class Size:
-    """Of a network: ``width`` a multiple of 16 and of 8 ``heads``; ``functions`` start functions a leaf."""
+    """Size of a network: ``width``, a multiple of 16 and of 8 * ``heads``; ``functions``, start functions a leaf."""
 
     width: int
     heads: int
@@ -45,7 +45,7 @@ class Size:
 
     @property
     def outputs(self) -> int:
-        """N: coefficients of a leaf, whole strips."""
+        """N: coefficients of a leaf, rounded up to whole strips."""
         return -(-self.functions * CANDIDATES // STRIP) * STRIP
 
     def head_blocks(self, leaves: int) -> int:
@@ -76,7 +76,7 @@ def network(shape: Shape, size: Size, M: type) -> SimpleNamespace:
 
     Args:
         shape: the brick.
-        size: of the network.
+        size: size of the network.
         M: type of the weights.
     """
     module = module_name("basis", shape, size.width, size.heads, size.layers, size.functions, M)

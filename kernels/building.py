@@ -26,7 +26,7 @@ BLOCK = 256
 
 @dataclass(frozen=True)
 class Shape:
-    """What the kernels know of the brick at compile time."""
+    """What kernels know at compile time of a brick, the box of cells of one leaf."""
 
     dimension: int
     extent: tuple[int, int, int]
@@ -114,7 +114,7 @@ def block_kernel(module: str, name: str, text: str, **arguments: object) -> wp.K
 
 
 class Spread(Protocol):
-    """What carries out launches in the place of ``launch`` and ``launch_threads``, over many worlds for instance."""
+    """Carries out launches in place of ``launch`` and ``launch_threads``, over many worlds for instance."""
 
     def launch(self, kernel: wp.Kernel, blocks: int, inputs: Sequence[object]) -> None: ...
 
@@ -129,7 +129,7 @@ SPREAD: contextvars.ContextVar[Spread | None] = contextvars.ContextVar("SPREAD",
 
 
 def launch(kernel: wp.Kernel, blocks: int, inputs: Sequence[object], device: wp.Device) -> None:
-    """Launches ``blocks`` blocks of a kernel made by ``block_kernel``, in each world of ``SPREAD``."""
+    """Launches ``blocks`` blocks of a kernel made by ``block_kernel``; ``SPREAD``, if set, carries that out."""
     if spread := SPREAD.get():
         spread.launch(kernel, blocks, inputs)
     else:
@@ -137,11 +137,11 @@ def launch(kernel: wp.Kernel, blocks: int, inputs: Sequence[object], device: wp.
 
 
 Threads = int | tuple[int, ...]
-"""How many, or of a grid how many along each of three axes."""
+"""The number of threads, or for a grid of threads the number along each of three axes."""
 
 
 def launch_threads(kernel: wp.Kernel, threads: Threads, inputs: Sequence[object], device: wp.Device) -> None:
-    """Launches a kernel with so many threads, in each world of ``SPREAD``."""
+    """Launches a kernel with this many threads; ``SPREAD``, if set, carries that out."""
     if spread := SPREAD.get():
         spread.launch_threads(kernel, threads, inputs)
     else:
@@ -155,13 +155,13 @@ def table(array: wp.array) -> wp.array:
 
 
 def rows(array: wp.array) -> wp.array:
-    """Marks an array that has a row for each world already."""
+    """Marks an array that already has a row for each world."""
     array.is_rows = True
     return array
 
 
 def in_each_world(function: Callable[[], None]) -> None:
-    """Runs (or records) what launches kernels of others, for one world after the other of ``SPREAD``."""
+    """Runs (or records) a function that launches kernels other than ours, for each world of ``SPREAD`` in turn."""
     if spread := SPREAD.get():
         spread.each(function)
     else:
@@ -170,20 +170,20 @@ def in_each_world(function: Callable[[], None]) -> None:
 
 @dataclass(frozen=True)
 class Recorded:
-    """A launch kept for repetition, which takes a quarter of the time in Python. ``places``: where arguments went."""
+    """A launch recorded for repetition, at a quarter of the time in Python. ``places``: parameter of each argument."""
 
     command: wp.Launch
     places: Sequence[int]
 
     def launch(self, changed: dict[int, int]) -> None:
-        """Launches it, with some arguments, by their number, changed: plain integers."""
+        """Repeats the launch. ``changed`` maps the numbers of arguments to new values, plain integers."""
         for number, value in changed.items():
             self.command.set_param_at_index_from_ctype(self.places[number], value)
         self.command.launch()
 
 
 def record(kernel: wp.Kernel, blocks: int, inputs: Sequence[object], device: wp.Device) -> Recorded:
-    """The launch that ``launch`` would carry out."""
+    """Records the launch that ``launch`` would carry out."""
     if spread := SPREAD.get():
         return spread.record(kernel, blocks, inputs)
     command = wp.launch_tiled(kernel, dim=[blocks], inputs=inputs, block_dim=BLOCK, device=device, record_cmd=True)
@@ -191,8 +191,8 @@ def record(kernel: wp.Kernel, blocks: int, inputs: Sequence[object], device: wp.
 
 
 def compile_built(device: wp.Device) -> None:
-    """Compiles and loads the modules of all kernels made so far, those it has not seen yet, by as many threads as there
-    are processors: one after the other, as they are launched, takes several times as long."""
+    """Compiles and loads the modules of all kernels made so far, except those it compiled before, with as many threads
+    as there are processors. Compiling them one after the other, as they are launched, takes several times as long."""
     known = _COMPILED.setdefault(device.alias, set())
     modules = {kernel.module.name: kernel.module for kernel, _ in BUILT.values()}
     fresh = [module for name, module in modules.items() if name not in known]

@@ -4,8 +4,8 @@ Phi, ``basis`` [leaves, R, L]: R orthonormal functions a leaf, the constant firs
 comes in ``blocks`` [leaves, directions + 1, R, R]. It has n = leaves * R rows and, leaves being numbered along the
 shorter axes, a narrow band: ``band`` [n, width] holds row q's columns q - width + 1 to q. The CPU factors that as
 L D L^T and substitutes. The GPU multiplies by a dense inverse, made by exchanges of tiles: a chain of n short steps,
-where a band factor's is of n long ones. Where n is too large for either, ``kernels.nested`` takes the blocks.
-All of it is in double precision: its condition number is that of A, and what is lost here is lost to the whole solve.
+while a band factor takes n long ones. Where n is too large for either, ``kernels.nested`` takes the blocks.
+All of this is in double precision: E has the condition number of A, and digits lost here are lost to the whole solve.
 Phi alone may be stored rounded, since the Galerkin matrix is made of the rounded Phi.
 """
 
@@ -41,11 +41,11 @@ def coarsening(
 ) -> SimpleNamespace:
     """Setup kernels.
 
-    ``inverse_step``: raw basis functions, ``leaves.inverse_step`` of R - 1 start functions.
+    ``inverse_step``: raw basis functions, made by ``leaves.inverse_step`` from R - 1 start functions.
     ``orthonormalize``: raw functions -> basis. Blocks: leaves.
-    ``galerkin``: basis -> blocks, ``scale`` [n], the neighbours' functions on each leaf's faces, ``face_basis``
-    [leaves, directions, FACE, R], if ``mass`` what closing a face takes off, [leaves, directions, R, R]
-    (``kernels.nested``), and if ``local`` inverses of the leaves' own blocks, [leaves, R, R]. Blocks: leaves.
+    ``galerkin``: basis -> blocks, ``scale`` [n], and ``face_basis`` [leaves, directions, FACE, R], the neighbours'
+    functions on each leaf's faces. If ``mass``, also what closing a face takes off a leaf's own block, [leaves,
+    directions, R, R] (``kernels.nested``); if ``local``, also the own blocks' inverses, [leaves, R, R]. Blocks: leaves.
     """
     module = module_name("coarsening", shape, W, M, R, int(local), int(mass))
     basis = array(M)
@@ -96,13 +96,13 @@ choose_pins = block_kernel(
     pins=I32,
     pinned=array(wp.uint8),
 )
-"""pins [regions]: one of the unknowns[first[g]:first[g + 1]] of each singular region; pinned [n]: 1 for it among them
-where ``alone`` [regions]. Blocks: regions."""
+"""pins [regions]: for each singular region g, one of unknowns[first[g]:first[g + 1]]. Where ``alone`` [regions] is set,
+pinned [n] becomes 1 at that unknown and 0 at the others of the region. Blocks: regions."""
 
 
 @functools.cache
 def band_rows(dimension: int, R: int) -> wp.Kernel:
-    """band from blocks, of nodes with R unknowns. Blocks: nodes."""
+    """band from the blocks of nodes (leaves, or bricks as in ``kernels.nested``) with R unknowns. Blocks: nodes."""
     return block_kernel(
         module_name("band_rows", f"{dimension}d", R),
         "band_rows",
@@ -133,8 +133,8 @@ factor_band = block_kernel(
     factor=F64,
     column=F64,
 )
-"""factor = L D L^T of band with its pins or slack; ``column`` [width] is scratch. Skipped if no leaf changed.
-Blocks: 1."""
+"""factor = L D L^T of band with pins or slack on its diagonal (``native/coarse/band_factor.h``); ``column`` [width] is
+scratch. Skipped if no leaf changed. Blocks: 1."""
 
 
 def pitch(rows: int) -> int:
@@ -144,8 +144,8 @@ def pitch(rows: int) -> int:
 
 @functools.cache
 def dense_rows(dimension: int, R: int) -> wp.Kernel:
-    """matrix [pitch, pitch] from blocks, of nodes with R unknowns, with its pins or slack; ``stale`` [1] = 1. Where no
-    node changed, ``stale`` = 0 and nothing else. Blocks: nodes."""
+    """matrix [pitch, pitch] from the blocks of nodes with R unknowns, with pins or slack on its diagonal; ``stale`` [1]
+    = 1. If no node changed, only ``stale`` = 0 is written. Blocks: nodes."""
     return block_kernel(
         module_name("dense_rows", f"{dimension}d", R),
         "dense_rows",
@@ -177,8 +177,8 @@ exchange = block_kernel(
     before=F64,
     after=F64,
 )
-"""One of ``panels`` steps from a symmetric positive definite matrix [pitch, pitch] to its inverse, from ``before`` to
-``after``. Blocks: panels * (panels + 1) / 2."""
+"""One of ``panels`` steps that turn a symmetric positive definite matrix [pitch, pitch] into its inverse; it reads
+``before`` and writes ``after``. Blocks: panels * (panels + 1) / 2."""
 
 
 @functools.cache
@@ -187,7 +187,7 @@ def exact_solution(dimension: int, R: int, pushed: bool, local: bool) -> SimpleN
 
     ``substitute``: result = E^-1 c by the banded factor, less the nodes' own part if ``local``. Blocks: 1.
     ``multiply``: the same by the dense inverse. Blocks: ceil(n / ROWS).
-    With ``pushed``, c is summed from what the sweeps pushed, [nodes, directions + 1, R].
+    With ``pushed``, c is summed from what the sweeps pushed, [nodes, directions + 1, R] (``native/leaves/sweep.h``).
     """
     form = "pushed" if pushed else "restricted"
     module = module_name("exact", f"{dimension}d", R, form, int(local))

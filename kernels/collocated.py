@@ -1,4 +1,4 @@
-"""Between velocities at the centres of cells and those through faces. Layouts are those of ``kernels.projection``."""
+"""From velocities at the centres of cells to velocities through faces, and back, in the layouts of ``projection``."""
 
 from typing import Any
 
@@ -15,8 +15,8 @@ OPEN, PERIODIC = wp.constant(1), wp.constant(2)
 def is_solid(
     resting: array(wp.uint8), of_fluid: wp.int32, mask: wp.array3d[wp.uint8], place: wp.vec3i, here: wp.int32
 ) -> bool:
-    """``resting`` [n], in brick order, is 1 in solids, or, ``of_fluid``, 0; ``mask`` [x, y, z], of solids beside them,
-    may be empty."""
+    """Whether a cell is solid. ``resting`` [n], in brick order, is 1 in solids, or if ``of_fluid`` 0 there; ``mask``
+    [x, y, z], of further solids, may be empty."""
     found = (resting[here] != wp.uint8(0)) != (of_fluid != 0)
     if mask.shape[0] > 0:
         found = found or mask[place[0], place[1], place[2]] != wp.uint8(0)
@@ -35,10 +35,11 @@ def to_faces(
     cells: wp.array3d[Any],
     faces: wp.array3d[wp.float64],
 ):
-    """faces = the mean of both cells; the solid's where one of them is solid; 0 at walls, the cell's at open sides.
+    """faces = the mean of both cells, or the solid's velocity if one of them is solid; at walls 0, at open sides the
+    cell's velocity.
 
-    Each face is one thread's: its cell's low face, and at the end of the axis the high one. ``low``, ``high``: what the
-    sides are, 0 walls. ``number`` [cells]: row-major to brick order. Solids: see ``is_solid``.
+    One thread per cell writes its low face, and at the end of the axis also its high one. ``low``, ``high``: kinds of
+    the axis' sides, 0 for walls. ``number`` [cells]: row-major to brick order. See ``is_solid`` for the rest.
     """
     i, j, k = wp.tid()
     here = wp.vec3i(i, j, k)
@@ -94,7 +95,7 @@ def add_change(
     after: wp.array3d[wp.float64],
     cells: wp.array3d[Any],
 ):
-    """cells += the mean of what changed at both faces, where there is fluid. One thread per cell."""
+    """cells += the mean change of their two faces along the axis, except in solids. One thread per cell."""
     i, j, k = wp.tid()
     here = wp.vec3i(i, j, k)
     if not is_solid(resting, of_fluid, mask, here, number[(i * cells.shape[1] + j) * cells.shape[2] + k]):

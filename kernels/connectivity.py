@@ -1,10 +1,10 @@
-"""Which cells of the fluid hang together, found on the device in every frame, and means over what nothing fixes.
+"""Connected regions of the fluid, found on the device in every frame, and means over those of no fixed pressure level.
 
-Two cells hang together if the face between them conducts. A *piece* is what hangs together inside a leaf; pieces that
-faces of leaves join make a *region*, named by its smallest cell, its *root*. A region that nothing leaves through an
-open side or a surface is *singular*: its pressure has no fixed level. One of a single piece that no face of its leaf
-joins to anything, itself included, is a *pocket*. All arrays are in brick order, int32 or uint8; results do not depend
-on the order in which blocks run.
+Two cells are connected if the face between them conducts. A *piece* is a connected part of one leaf's fluid; pieces
+joined by faces of leaves make a *region*, named by its cell of the smallest number, its *root*. A region that nothing
+leaves through an open side or a surface is *singular*: its pressure has no fixed level. A *pocket* is a singular region
+of a single piece that no face of its leaf joins to anything, not even to itself. All arrays are in brick order, int32
+or uint8; results do not depend on the order in which blocks run.
 """
 
 import functools
@@ -15,7 +15,7 @@ import warp as wp
 from .building import Shape, array, block_kernel, body, module_name
 
 WHOLE = 1
-"""In ``only``, between two kernels: the leaf is one piece."""
+"""Entry of ``only`` from the kernel ``pieces`` to the kernel ``regions``: the leaf is one piece."""
 
 F64, I32, I64, U8 = array(wp.float64), array(wp.int32), array(wp.int64), array(wp.uint8)
 
@@ -24,11 +24,12 @@ F64, I32, I64, U8 = array(wp.float64), array(wp.int32), array(wp.int64), array(w
 def connectivity(shape: Shape) -> SimpleNamespace:
     """Kernels to be launched in this order, each with ``leaves`` blocks.
 
-    ``pieces``: label [N], the piece of each cell; begins parent, size [N], linked and leaks [N].
+    ``pieces``: label [N], the first cell of each cell's piece; initialises parent, size, linked and leaks, all [N].
     ``links``: unites pieces across faces of leaves.
-    ``roots``: parent [N] of first cells is the root, leaks [N] of roots is whether anything leaves the region.
-    ``regions``: region [N], the root of singular regions, -1 for other cells; size [N] of roots; pieces [N], numbers of
-    pieces in their leaf, the largest first, 0 in pockets and outside the fluid; piece_count, only [leaves]; pinned [N].
+    ``roots``: parent [N] of a piece's first cell is its root; leaks [N] of a root: whether anything leaves its region.
+    ``regions``: region [N], the root of a cell in a singular region, else -1; size [N], a region's cells, at its root;
+    pieces [N], the number of a cell's piece in its leaf, the largest first, 0 in pockets and outside the fluid;
+    piece_count and only [leaves]; pinned [N] (``native/connectivity/regions.h``).
     """
     module = module_name("connectivity", shape)
     graph = {"neighbor": I32, "side": I32, "used": I32}
@@ -61,14 +62,14 @@ def connectivity(shape: Shape) -> SimpleNamespace:
 
 @functools.cache
 def means(shape: Shape) -> SimpleNamespace:
-    """Kernels that take its mean over each singular region out of a vector [N]; in this order.
+    """Kernels that subtract from a vector [N] its mean over each singular region, in this order.
 
-    ``spread``: shift [N] of roots, and how far values are from it. Blocks: slots.
-    ``sums``: sum [N] of roots, of the differences from the shift. Blocks: leaves.
-    ``subtract``: vector -= mean of its region, kept in mean [N] of roots. Blocks: slots.
+    ``spread``: shift [N], a root's own value, and per slot the largest difference of a value from it. Blocks: slots.
+    ``sums``: sum [N], at a root, of its region's differences from the shift. Blocks: leaves.
+    ``subtract``: vector -= mean of its region; mean [N] keeps it at the root. Blocks: slots.
 
-    A mean is kept as the root's value and the mean of the differences from it: so a constant is removed exactly. A NaN
-    or Inf in any singular region leaves all as they are.
+    A mean is the root's value plus the mean of the differences from it, so that a constant is removed exactly. A NaN
+    or Inf in any singular region leaves the whole vector as it is.
     """
     module = module_name("moving_means", shape)
     inputs = {"slots": wp.int32, "leaves": wp.int32, "vector": F64, "region": I32, "only": I32}

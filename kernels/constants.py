@@ -1,7 +1,7 @@
-"""The constants of moving fluid, as coarse functions: what the host finds out of fluid at rest.
+"""Constants over pieces of a fluid that moves, as coarse functions; for a fluid at rest the host finds them.
 
-Layouts as in ``kernels.coarse`` and ``kernels.nested``; ``cells`` [nodes, R] fp64: cells that a node's function is the
-constant of, 0 for other functions.
+Layouts as in ``kernels.coarse`` and ``kernels.nested``; ``cells`` [nodes, R] fp64: over how many cells a node's
+function is a constant, 0 for other functions.
 """
 
 import functools
@@ -33,7 +33,7 @@ def leaf_constants(shape: Shape, R: int) -> wp.Kernel:
 @functools.cache
 def brick_constants(dimension: int, R: int, R2: int) -> wp.Kernel:
     """weight [bricks, UNKNOWNS]; the first ``count`` start functions [bricks, R2 - 1, UNKNOWNS], from ``smooth``
-    [count, UNKNOWNS]; and brick_cells [bricks, R2], of which only the first function has some. Blocks: bricks."""
+    [count, UNKNOWNS]; and brick_cells [bricks, R2], 0 for all but the first function. Blocks: bricks."""
     assert UNKNOWNS % R == 0
     return block_kernel(
         module_name("brick_constants", f"{dimension}d", R, R2),
@@ -51,8 +51,8 @@ def brick_constants(dimension: int, R: int, R2: int) -> wp.Kernel:
 
 @functools.cache
 def enclosed(shape: Shape) -> SimpleNamespace:
-    """closed [bricks]: 1 for bricks that enclose a singular region, whose matrices are singular. ``begin``, ``cross``
-    and ``close`` in this order, through ``crosses`` [N]; ``brick_of`` [leaves]: each one's brick. Blocks: leaves."""
+    """closed [bricks]: 1 for bricks that enclose a singular region, so that their matrix is singular. Launch ``begin``,
+    ``cross``, ``close`` in this order; ``crosses`` [N] is scratch, ``brick_of`` [leaves] the brick. Blocks: leaves."""
     arrays = {"brick_of": I32, "only": I32, "region": I32, "pieces": U8, "crosses": U8, "closed": I32}
     module = module_name("enclosed", shape)
     return SimpleNamespace(

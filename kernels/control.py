@@ -1,7 +1,7 @@
 """The decisions of the solver, taken on the device: start, step, check, restart.
 
 Each kernel that decides is one block; every lane adds the partial sums, lane 0 decides. Comparisons are written so that
-a NaN fails them, and non-finite values are told apart before anything else is asked.
+a NaN fails them, and non-finite values are dealt with before any other question.
 """
 
 import warp as wp
@@ -130,7 +130,7 @@ def check(
                 state[S.BEST] = rr
                 state[S.FLOOR] = UNIT_ROUNDOFF * UNIT_ROUNDOFF * terms
                 counter[S.IMPROVED] = 1
-            # One cycle from near the floor is worth its while, not a second.
+            # One cycle that starts near the floor is worth its time, a second one is not.
             stuck = rr > PROGRESS * state[S.START] or state[S.START] <= NEAR_FLOOR * state[S.FLOOR]
             if norm <= state[S.TOLERANCE]:
                 counter[S.STATUS] = S.CONVERGED
@@ -139,7 +139,7 @@ def check(
                 counter[S.STATUS] = S.ITERATION_LIMIT
                 outer[0] = 0
             elif stuck:
-                # What breaks down near the floor, or p.Ap <= 0 after cycles that made progress, is rounding.
+                # A breakdown near the floor, or p.Ap <= 0 after cycles that made progress, comes from rounding.
                 late = counter[S.STATUS] == S.BREAKDOWN_OPERATOR and counter[S.CYCLE] > 1
                 if counter[S.STATUS] == S.RUNNING or late or near_floor(state):
                     counter[S.STATUS] = S.STAGNATED
@@ -150,7 +150,7 @@ def check(
                 state[S.START] = rr
                 target = SAFETY * state[S.TOLERANCE]
                 if by_largest != 0:
-                    # The recurrence knows the 2-norm alone: as if the largest entry fell with it, and by a fair step.
+                    # The recurrence knows only the 2-norm: assume the largest entry falls with it; ask for a fair step.
                     target = wp.min(target / norm, FAIR) * rr
                 state[S.TARGET] = wp.max(target, state[S.REDUCTION] * rr)
 
@@ -208,7 +208,7 @@ def step(
             state[S.LEVEL] = rr
             counter[S.LEVEL_AT] = counter[S.ITERATION]
         # Steps too small to alter r.r may go on for ever without a breakdown: r.z > 0 by rounding alone, or M singular.
-        # A plateau of a healthy recurrence moves: by 1e-6 or more in each iteration of all that we measured.
+        # On a plateau of a healthy recurrence r.r still moves, in all we measured by 1e-6 or more in each iteration.
         still = counter[S.ITERATION] - counter[S.LEVEL_AT] > PATIENCE
         # Rounding has taken over when r.r, once small, grows a millionfold or falls no further: a check is due.
         waited = counter[S.ITERATION] - counter[S.LOWEST_AT]
@@ -238,13 +238,13 @@ def add_up(sums_slots: wp.array[wp.float64], slots: wp.int32, total: wp.array[wp
 
 @wp.kernel(enable_backward=False)
 def no_frame(counter: wp.array[wp.int32]):
-    """What was counted last was not a frame. One thread."""
+    """Marks the last count of iterations as not a frame's: it came from a run that only loads kernels. One thread."""
     counter[S.ITERATION] = S.NOT_A_FRAME
 
 
 @wp.kernel(enable_backward=False)
 def choose(counter: wp.array[wp.int32], first: wp.array[wp.int32]):
-    """Whether the chosen preconditioner is renewed in this frame: not while it pauses. One thread."""
+    """first [1]: whether the chosen preconditioner is renewed in this frame; it is not while it pauses. One thread."""
     first[0] = 0
     if counter[S.PAUSE] == 0:
         first[0] = 1
@@ -268,8 +268,8 @@ def arm_fallback(
 ):
     """After the loop: asks for the fallback if the preconditioner failed, or was too slow. One thread.
 
-    A residual that stopped falling is the preconditioner's failure only if rounding does not explain it. If it
-    ``remembers``, the fallback begins the next frames too; the more of them, the more often that happened in a row.
+    A residual that stopped falling is the preconditioner's failure only if rounding does not explain it. If
+    ``remembers``, the fallback begins the next frames too: more of them, the more often it was needed in a row.
     """
     if rescue[0] == 0:
         status = counter[S.STATUS]

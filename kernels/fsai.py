@@ -17,7 +17,7 @@ F64, I32 = array(wp.float64), array(wp.int32)
 def fill(shape: Shape) -> wp.Kernel:
     """values = A, entry by entry. Blocks: ``slots``.
 
-    ``place`` [directions + 1, N] is where in values each face's coupling stands, -1 for nowhere, and last the diagonal.
+    ``place`` [directions + 1, N]: the place in values of each face's coupling, -1 for none, and last of the diagonal.
     """
     return block_kernel(
         module_name("fsai_fill", shape),

@@ -13,7 +13,7 @@ from .building import Shape, array, block_kernel, body, module_name
 
 BLACK, RESIDUAL, PROLONG, POST_BLACK, POST_RED = range(1, 6)
 RESTRICT = 0
-"""Steps of the cycle on one level, ``step``; what they do: ``native/geometric/step.h``."""
+"""Values of ``step``: the steps of the cycle on one level (``native/geometric/step.h``)."""
 
 RHS_3D, FACES_3D, LEAK_3D = 11, 22, 28
 """Roles R, FACES and LEAK of a level in ``numbers``, in 3D (``native/geometric/levels.h``)."""
@@ -22,7 +22,7 @@ FIELDS = 5
 """Entries of a level in ``table``."""
 
 OVERHANG = 4
-"""Numbers behind the last array: the ghosts of its last row may be read beyond its end."""
+"""Spare numbers behind the last array: reads of its last row's ghosts may go beyond its end."""
 
 
 def roles(dimension: int, surface: bool) -> int:
@@ -37,10 +37,10 @@ def setup(shape: Shape, M: type, surface: bool = False) -> SimpleNamespace:
     ``faces``: the finest level's face conductances. Blocks: slots.
     ``coarsen``: those of one coarser level. Blocks: slots.
     ``coarsen_rest``: those of levels ``first`` and coarser. Blocks: 1.
-    ``split``: what the cycle needs, for levels ``first`` to ``levels`` - 1. Blocks: slots.
+    ``split``: the cycle's coefficients and weights, for levels ``first`` to ``levels`` - 1. Blocks: slots.
 
     Args:
-        surface: cells have a ``leak`` of their own to p = 0, open sides included.
+        surface: each cell has a conductance to p = 0, ``leak``, which includes open sides.
     """
     module = module_name("geometric_setup", shape, M, *["surface"] * surface)
     F64, I32 = array(wp.float64), array(wp.int32)

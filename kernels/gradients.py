@@ -1,10 +1,10 @@
-"""What a frame's loss says about its densities, from the pressure and the adjoint pressure.
+"""Gradients of a frame's loss by densities and by shares of faces, from the pressure and the adjoint pressure.
 
 With A p = b and A adjoint = dL/dp, dL/dc = -(adjoint_i - adjoint_j) (p_i - p_j) for the conductance c of the face
 between cells i and j, and -adjoint_i p_i for that of an open side. A face's conductance is 1 / h^2 over the mean of two
 densities: harmonic 0.5 (1 / rho_i + 1 / rho_j) / h^2, arithmetic 2 / (rho_i + rho_j) / h^2; of an open side it is
 2 / rho_i / h^2, and towards a surface at the share theta of the distance to the next centre 1 / (theta rho_i) / h^2.
-Each of these times the face's share, if it has one.
+Each of these is multiplied by the face's share, if it has one.
 """
 
 from typing import Any
@@ -57,8 +57,8 @@ def by_share(
     gradient: wp.array[wp.float64],
 ):
     """gradient [directions, n] = dL/d(share of the face), the same from both its cells. ``kinds``, ``phi``: see
-    ``kernels.assembly``; ``side`` [leaves, directions]; ``geometry``
-    [directions, n]: of a stretched grid, else a dummy. One thread per cell."""
+    ``kernels.assembly``; ``side`` [leaves, directions]; ``geometry`` [directions, n]: the factors of a stretched grid,
+    else a dummy. One thread per cell."""
     i = wp.tid()
     directions = across.shape[0] / n
     for d in range(directions):

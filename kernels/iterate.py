@@ -1,4 +1,4 @@
-"""What becomes of the right-hand side and the iterate over all cells, as ``kernels.control`` decides."""
+"""Scaling, keeping and finishing the right-hand side and the iterate, as ``kernels.control`` decides."""
 
 from typing import Any
 
@@ -67,7 +67,7 @@ multiply = block_kernel(
     vector=F64,
     product=F64,
 )
-"""product [n] = factor * vector, which may be the same array. Blocks: slots."""
+"""product [n] = factor * vector; ``product`` may be ``vector`` itself. Blocks: slots."""
 
 
 @wp.kernel(enable_backward=False)
@@ -91,6 +91,6 @@ def rounded(
     pressure: wp.array[wp.float64],
     x: wp.array[wp.float64],
 ):
-    """x [n] = pressure as single precision keeps it, where ||b|| = 1. One thread per cell."""
+    """x [n] = pressure rounded to single precision, then scaled as if ||b|| = 1. One thread per cell."""
     i = wp.tid()
     x[i] = wp.float64(wp.float32(pressure[i])) * state[S.SCALE]

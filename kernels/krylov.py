@@ -23,10 +23,10 @@ I32 = array(wp.int32)
 def krylov(shape: Shape, T: type) -> SimpleNamespace:
     """Blocks: ``slots`` for every kernel here.
 
-    ``direction``: p = z + beta p_old, q = A p, p.q. p and p_old are p_odd and p_even in an even iteration, and so on.
+    ``direction``: p = z + beta p_old, q = A p, p.q. p is p_odd and p_old p_even in an even iteration, else vice versa.
     ``advance``: x += alpha p, r -= alpha q, r.r; a no-op unless ``active`` and alpha > 0.
-    ``advance_scaled``: that and ``scale`` in one pass over the residual.
-    ``residual``: r = b - A x in double precision, r.r, and the size of the terms it is made of.
+    ``advance_scaled``: ``advance`` and ``scale`` in one pass over the residual.
+    ``residual``: r = b - A x in double precision, r.r, and the squared size of the terms that r is made of.
     ``scale``: z = r * weight, r.z (Jacobi and the identity).
     ``dot``: u.v.
     ``largest``: the largest |u|, one per slot.

@@ -1,15 +1,15 @@
-"""The near field: every leaf's matrix factored, inverted, and solved with.
+"""The near field: every leaf's matrix is factored or inverted, and solved with.
 
 A leaf's matrix is A restricted to its cells: banded, half-bandwidth BW, symmetric positive definite. Two forms:
 
 - banded (the CPU's): L D L^T factors of W leaves interleaved, [groups, L, BW + 1, W], so that one SIMD lane solves one
   leaf; nothing is ever inverted and a solve costs 2 BW + 1 multiplications a cell. Stored in the vectors' type.
-- dense (the GPU's): G with G^T G the inverse, [leaves, L, L], applied as two triangular products in one block. Memory
-  traffic is all it costs, so G is stored in the preconditioner's type; the arithmetic is that of the vectors. A block
-  makes it of one leaf, in double precision and in shared memory.
+- dense (the GPU's): G with G^T G the inverse, [leaves, L, L], applied as two triangular products in one block. Its cost
+  is memory traffic alone, so G is stored in the preconditioner's type; arithmetic is in the vectors' type. One block
+  makes the G of one leaf, in double precision and in shared memory.
 
-``members`` [groups * W] lists the leaves of each group, -1 for none; ``places`` [leaves] is the inverse. In the dense
-form a group is one leaf, W = 1.
+``members`` [groups * W] lists the leaves of each group, -1 for none; ``places`` [leaves] says where a leaf is in it. In
+the dense form a group is one leaf, W = 1.
 """
 
 import functools
@@ -33,20 +33,20 @@ F64, I32 = array(wp.float64), array(wp.int32)
 
 
 def fits(size: int, halfwidth: int) -> bool:
-    """Whether a block eliminates a matrix in shared memory; otherwise it needs ``size * (halfwidth + 1)`` numbers."""
+    """Whether a block eliminates a matrix in shared memory; else ``factor`` has ``size * (halfwidth + 1)`` numbers."""
     return size * (halfwidth + 1) <= SHARED_BAND
 
 
 def operator_arguments() -> dict[str, object]:
-    """Of the kernels that read leaves' rows of A, ``native/leaves/rows.h``."""
+    """Arguments of the kernels that read leaves' rows of A (``native/leaves/rows.h``)."""
     which = {"leaves": wp.int32, "changed": I32, "members": I32, "used": I32}
     return which | {"pinned": array(wp.uint8), "conductance": F64, "diagonal": F64}
 
 
 @functools.cache
 def changes(shape: Shape) -> wp.Kernel:
-    """changed [leaves]: 1 where a leaf's rows of A are not those of the last frame, in ``seen`` [directions + 1, N];
-    ``seen`` takes them. Blocks: leaves."""
+    """changed [leaves]: 1 where a leaf's rows of A differ from those of the last frame, which ``seen`` [directions + 1,
+    N] holds; then ``seen`` takes the new ones. Blocks: leaves."""
     return block_kernel(
         module_name("changes", shape),
         "find_changes",
@@ -63,7 +63,7 @@ def changes(shape: Shape) -> wp.Kernel:
 def factorization(shape: Shape, halfwidth: int, W: int) -> SimpleNamespace:
     """The banded form's setup, in double precision, of groups with changed leaves.
 
-    ``factor``, ``factor_closed``: L D L^T of the leaves, or of the leaves with closed faces. Blocks: groups.
+    ``factor``, ``factor_closed``: L D L^T of the leaves, or of leaves closed as in ``leaves/rows.h``. Blocks: groups.
     """
     module = module_name("factorization", shape, W)
 
@@ -84,8 +84,8 @@ def roots(shape: Shape, halfwidth: int, M: type) -> wp.Kernel:
 def root(
     module: str, name: str, rows: str, box: Shape, halfwidth: int, M: type, operator: dict[str, object], **more: int
 ) -> wp.Kernel:
-    """G [matrices, L, L] of the inverses G^T G of the matrices whose rows the fragment ``rows`` assembles from the
-    arguments ``operator``; ``factor`` is scratch where ``fits`` says no. Blocks: groups of one."""
+    """G [matrices, L, L], with G^T G the inverse of each matrix. The fragment ``rows`` assembles the rows of matrices
+    from the arguments ``operator``; ``factor`` is scratch, used if ``fits`` says no. Blocks: groups of one."""
     constants = {"BW": halfwidth, "W": 1, "M": M, "FITS": fits(box.leaf_size, halfwidth), "CLOSED": False, **more}
     text = body(rows, "leaves/eliminate", "leaves/root", shape=box, **constants)
     return block_kernel(module, name, text, **operator, factor=F64, inverse=array(M))
@@ -102,9 +102,9 @@ def inverse_step(
     operator: dict[str, object],
     **more: int,
 ) -> wp.Kernel:
-    """``raw`` [groups, functions, L, W] = (closed matrix)^-1 D ``start``, start functions of all leaves or, if ``own``,
-    of each. Banded: by the factors of closed matrices. Blocks: groups * functions. Dense, W = 1: from the operator, as
-    ``root``. Blocks: groups.
+    """``raw`` [groups, functions, L, W] = (closed matrix)^-1 D ``start``: D is the diagonal, ``start`` holds start
+    functions for all leaves together or, if ``own``, for each. Banded, it solves by the factors of closed matrices.
+    Blocks: groups * functions. Dense, W = 1, it eliminates from the operator, as ``root`` does. Blocks: groups.
     """
     ends = {"own": wp.int32, "start": array(wp.float32), "raw": F64, "factor": F64}
     constants = {"BW": halfwidth, "W": W, "FUNCTIONS": functions}

@@ -1,4 +1,4 @@
-"""Densities that are no densities: what stands in for them, if the caller allows it (``on_bad_density="clamp"``)."""
+"""Replacing unusable densities, if the caller allows it (``on_bad_density="clamp"``)."""
 
 import warp as wp
 
@@ -20,7 +20,7 @@ def mend(
     density: wp.array[wp.float64],
     count: wp.array[wp.int32],
 ):
-    """density [n] = given, but for unusable values in the fluid: the smallest usable one across a face, if any.
+    """density [n] = given. The smallest usable value across a face, if any, replaces an unusable one in the fluid.
 
     ``across`` [directions, n]: the cell across each face, -1 for none. ``count``: how many were replaced; a sum of
     integers, so its order does not matter. One thread per cell.

@@ -12,17 +12,17 @@ import warp as wp
 from .building import Shape, array, block_kernel, body, module_name
 
 FIELDS, ALIGN, GHOSTS = 5, 16, 2
-"""Entries of a level in ``table``, numbers that its arrays are a multiple of, ghost cells at either end of a row."""
+"""Entries of a level in ``table``; a divisor of the length of every array; ghost cells at either end of a row."""
 
 OVERHANG = 128
-"""Numbers behind the last array: the setup reads that far beyond a row's end, and drops what it makes of them."""
+"""Spare numbers behind the last array: the setup reads that far beyond a row's end, and drops the results."""
 
 DIRECT_CELLS = 64
 """Cells of the largest level that is solved exactly."""
 
 
 def arrays(dimension: int, finest: bool) -> int:
-    """Arrays that a level has in ``numbers``: four, and couplings; coarser ones interpolation and a right-hand side."""
+    """Arrays of a level in ``numbers``: four, couplings, and on coarser levels interpolation and a right-hand side."""
     block = 3**dimension
     return 4 + (dimension if finest else block // 2 + block + 1)
 
@@ -33,7 +33,7 @@ def tile_planes(dimension: int, cuda: bool) -> int:
 
 
 def first_sweep_and_rhs(dimension: int) -> tuple[int, int]:
-    """Y and B among a coarse level's arrays (``native/multigrid/levels.h``): what the way down leaves there."""
+    """Numbers of Y and B among a coarse level's arrays (``native/multigrid/levels.h``), which the way down writes."""
     return 2, arrays(dimension, False) - 1
 
 
@@ -42,9 +42,9 @@ def setup(shape: Shape, M: type) -> SimpleNamespace:
     """From A to the levels' operators, interpolation and the coarsest inverse, once per frame.
 
     ``fine``: the finest level's operator. Blocks: slots.
-    ``phase``: one ``phase`` of ``level``, 0 to dimension for interpolation, then the next operator. Blocks: slots.
-    ``rest``: all phases from level ``first`` on, and ``inverse`` [n, n] of the coarsest with n cells, through ``work``
-    [n, n]. Blocks: 1.
+    ``phase``: one ``phase`` of ``level``: 0 to dimension interpolation, then the next level's operator. Blocks: slots.
+    ``rest``: all phases from level ``first`` on, and ``inverse`` [n, n] of the coarsest level, of n cells; ``work``
+    [n, n] is scratch. Blocks: 1.
     """
     module = module_name("multigrid_setup", shape, M)
     F64, I32 = array(wp.float64), array(wp.int32)

@@ -2,10 +2,10 @@
 
 A *node* is a leaf of the grid, or a brick of the level below; it has R unknowns. The matrix E on the nodes is given by
 its blocks [nodes, directions + 1, R, R], the neighbours' and last its own. ``mass`` [nodes, directions, R, R] is what
-closing a node's face in the grid takes off its own block: the couplings of a Galerkin matrix do not say. A *brick* is
-a group of P = L / R nodes, L unknowns in all; ``nodes`` [bricks, P] lists them, -1 for none, ``places`` [nodes] is the
-inverse, and ``inside`` [P, directions] the position of a node's neighbour in the same brick. All of it is in double
-precision but the roots of the dense inverses. Brick order: [bricks, P, R].
+closing a node's face in the grid takes off its own block, which the couplings of a Galerkin matrix do not tell. A
+*brick* is a group of P = L / R nodes, L unknowns in all; ``nodes`` [bricks, P] lists them, -1 for none; ``places``
+[nodes] says where a node is in that list; ``inside`` [P, directions] is the position of a node's neighbour in the same
+brick. All is in double precision except the roots of the dense inverses. Brick order: [bricks, P, R].
 """
 
 import functools
@@ -23,7 +23,7 @@ F64, I32, U8 = array(wp.float64), array(wp.int32), array(wp.uint8)
 
 
 def brick_shape(dimension: int, R: int) -> Shape:
-    """A brick, as the kernels of leaves know them: nodes along the middle axis, their unknowns along the last."""
+    """A brick as a box for the kernels of leaves: nodes along the middle axis, their unknowns along the last."""
     return Shape(dimension, (1, UNKNOWNS // R, R))
 
 
@@ -36,8 +36,8 @@ def nesting(
     ``find_changes``: bricks with changed rows; the diagonal in brick order. Blocks: bricks.
     ``factor``, ``factor_closed``, banded: L D L^T of the bricks' matrices, open and closed. Blocks: groups.
     ``root``, dense: roots of the inverses, as in ``kernels.leaves``. Blocks: groups of one.
-    ``inverse_step``, ``orthonormalize``: as in ``kernels.leaves`` and ``kernels.coarse``. Blocks of the second: bricks.
-    ``galerkin``: blocks, scale and, if ``mass``, mass of the bricks as nodes. Blocks: bricks.
+    ``inverse_step``: as in ``kernels.leaves``. ``orthonormalize``: as in ``kernels.coarse``. Blocks: bricks.
+    ``galerkin``: blocks, scale and, if ``mass``, mass of the bricks, as nodes of the level above. Blocks: bricks.
     ``sweep``: one colour of the cycle. Blocks: groups of the colour (dense: its bricks, one each).
 
     Args:

@@ -1,4 +1,4 @@
-"""Kernels over a part of their items: what a rank does of a launch that all ranks share out among them.
+"""Kernels over a part of their items: a rank's part of a launch that all ranks share.
 
 ``over_part`` writes a kernel around the same body whose threads or blocks run over items of a list instead of all.
 """
@@ -26,13 +26,13 @@ def _over_part(kernel: wp.Kernel) -> wp.Kernel:
 PLACE = {("_item",): "_slot = wp.tid()", ("_item", "_lane"): "_slot, _lane = wp.tid()"}
 
 over_part = Variants(_over_part)
-"""The kernel over a part of its threads or blocks. Its arguments: mine [count] int32, each, then those of the kernel:
-item ``mine[k] * each + i`` for all k, and i from 0 to ``each`` - 1. Threads or blocks: count * each."""
+"""The kernel over a part of its threads or blocks. Its arguments: mine [count] int32, each, then those of the kernel.
+It runs the items ``mine[k] * each + i`` for all k, and i from 0 to ``each`` - 1. Threads or blocks: count * each."""
 
 
 @wp.kernel(enable_backward=False)
 def own_of(due: I32, count: I32, is_own: I32, own_due: I32, own_count: I32):
-    """own_due [own_count] = those leaves of due [count] that are this rank's by ``is_own`` [leaves], in the same order.
+    """own_due [own_count] = the leaves in due [count] that are this rank's by ``is_own`` [leaves], in the same order.
     One thread."""
     found = wp.int32(0)
     for k in range(count[0]):

@@ -1,7 +1,7 @@
 """From staggered velocities to a right-hand side, and back: what makes a velocity free of divergence.
 
-Everything is on a grid of three axes, [x, y, z]; of a 2D grid the first has one cell. A velocity component of an axis
-has one entry more along it: entry k is the low face of cell k.
+Every array of the grid has three axes, [x, y, z]; a 2D grid has one cell along the first. The velocity component along
+an axis has one entry more than cells along that axis: entry k is at the low face of cell k.
 """
 
 from typing import Any
@@ -14,7 +14,7 @@ from .building import array
 
 @wp.func
 def beyond(axis: wp.int32, i: wp.int32, j: wp.int32, k: wp.int32, steps: wp.int32) -> wp.vec3i:
-    """(i, j, k), so many steps on along an axis."""
+    """(i, j, k) moved by ``steps`` along an axis."""
     return wp.vec3i(
         i + wp.where(axis == 0, steps, 0), j + wp.where(axis == 1, steps, 0), k + wp.where(axis == 2, steps, 0)
     )
@@ -22,14 +22,14 @@ def beyond(axis: wp.int32, i: wp.int32, j: wp.int32, k: wp.int32, steps: wp.int3
 
 @wp.func
 def entry(axis: wp.int32, i: wp.int32, j: wp.int32, k: wp.int32) -> wp.int32:
-    """That of the axis; a vector's index that is not known to the compiler would go through memory."""
+    """The index along the axis. Indexing a vector by a number unknown to the compiler would go through memory."""
     return wp.where(axis == 0, i, wp.where(axis == 1, j, k))
 
 
 @wp.kernel(enable_backward=False)
 def close(fraction: wp.array3d[Any], walls: wp.array3d[Any], velocity: wp.array3d[Any], flux: wp.array3d[wp.float64]):
-    """flux = the flow through a face of which ``fraction`` is open: fraction velocity + (1 - fraction) walls, the
-    velocity of what closes the rest. One thread per face."""
+    """flux = fraction velocity + (1 - fraction) walls, the flow through a face of which ``fraction`` is open; ``walls``
+    is the velocity of what closes the rest. One thread per face."""
     i, j, k = wp.tid()
     share = wp.float64(fraction[i, j, k])
     open_part = share * wp.float64(velocity[i, j, k])
@@ -45,8 +45,8 @@ def add_divergence(
     velocity: wp.array3d[Any],
     total: wp.array3d[wp.float64],
 ):
-    """total [x, y, z] += sign (velocity_high - velocity_low) / size, or = if ``first``; ``sizes``: of the cells along
-    the axis. One thread per cell."""
+    """total [x, y, z] += sign (velocity_high - velocity_low) / size, or = if ``first``; ``sizes``: cell sizes along the
+    axis. One thread per cell."""
     i, j, k = wp.tid()
     scale = sign / sizes[entry(axis, i, j, k)]
     there = beyond(axis, i, j, k, 1)
@@ -60,8 +60,8 @@ def add_divergence(
 @wp.struct
 class Faces:
     """What a face's gradient needs: ``A`` and what it was assembled from (``hpsolver.kernels.assembly``), all in brick
-    order. ``moving``: there may be air, and ``phi``; ``shared``: faces have ``shares``, open ones if ``open``, else
-    they are coefficients; times those of a stretched grid, ``geometry``, if that is no dummy."""
+    order. ``moving``: there may be air, and ``phi``; ``shared``: faces have ``shares``, which are open fractions if
+    ``open``, else coefficients; ``geometry``: the factors of a stretched grid, included in the shares, or a dummy."""
 
     n: wp.int32
     moving: wp.int32
@@ -86,7 +86,7 @@ def even(faces: Faces, face: wp.int32, value: wp.float64) -> wp.float64:
 
 @wp.func
 def share_of(faces: Faces, face: wp.int32) -> wp.float64:
-    """By which a velocity changes more: a coefficient, or 1 or 0 for faces that are open at all or closed."""
+    """The factor of a velocity's change: a face's coefficient, or for open fractions 1 if it is open at all, else 0."""
     if faces.shared == 0:
         return wp.float64(1.0)
     share = even(faces, face, faces.shares[face])
@@ -97,7 +97,7 @@ def share_of(faces: Faces, face: wp.int32) -> wp.float64:
 
 @wp.func
 def to_surface(faces: Faces, liquid: wp.int32, air: wp.int32, face: wp.int32, step: wp.float64) -> wp.float64:
-    """The coefficient of the liquid's pressure in the gradient over the density, from there to the surface."""
+    """The coefficient of the liquid's pressure in the gradient over the density between its cell and the surface."""
     return share_of(faces, face) / (faces.density[liquid] * step * nearness(faces.phi, liquid, air))
 
 
@@ -123,13 +123,13 @@ def subtract_gradient(
     impulse: array(wp.float64),
     velocity: wp.array3d[Any],
 ):
-    """velocity -= gradient of the impulse over the face's density, where the matrix has a face or a surface is; walls
-    and faces of solids keep what they have. Each face is one thread's: its cell's low face, and at the end of the axis
-    the high one.
+    """velocity -= gradient of the impulse over the face's density, where A has a face or there is a surface; walls and
+    faces of solids keep their velocity. One thread per cell writes its low face, and at the end of the axis also the
+    high one.
 
-    ``square``: of the mean cell size along the axis; ``apart``: from centre to centre at each of its faces, at its ends
-    the size of the cell. ``number`` [cells]: row-major to brick order; ``n`` to ``conductance``: see ``Faces``;
-    ``impulse`` [n].
+    ``square``: the mean cell size along the axis, squared; ``apart``: the distance of centres across each of its faces,
+    at walls and open sides the size of the cell. ``number`` [cells]: row-major to brick order; ``n`` to
+    ``conductance``: see ``Faces``; ``impulse`` [n]: pressure times time step.
     """
     i, j, k = wp.tid()
     faces = Faces(n, moving, shared, open_, across, kinds, density, phi, shares, geometry, conductance)

@@ -1,11 +1,11 @@
-"""Means over fluid regions: what makes a singular problem solvable.
+"""Means over fluid regions: taking them out makes a singular problem solvable.
 
 Cells of every singular region (no open side) are listed region by region in ``cells`` and cut into chunks of at most
 ``CHUNK``; chunk c is cells[start[c]:start[c + 1]], region g owns chunks first[g] to first[g + 1]. Sums run in a fixed
 order. ``region`` [N] is the singular region of each cell, -1 for none.
 
 A mean is kept as ``shift`` + ``rest``, the region's first value and the mean of the differences from it: so a constant
-is removed exactly and a large one costs no digits. What a rounded mean leaves behind, no pressure could balance.
+is removed exactly and a large one costs no digits. No pressure could balance what a rounded mean leaves behind.
 """
 
 import warp as wp

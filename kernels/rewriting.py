@@ -1,7 +1,7 @@
-"""A kernel written once more, around the same body: for many worlds (``worlds``), for a part of its items (``parts``).
+"""Rewrites a kernel around the same body, for many worlds (``worlds``) or for a part of its items (``parts``).
 
-What changes is where a thread finds its place, the line ``i = wp.tid()``, and what stands before it. So what a thread
-computes at a place is, bit for bit, what the kernel itself computes there.
+Only the line ``i = wp.tid()``, where a thread finds its place, and what stands before it change. So a thread computes
+at its place, bit for bit, what the kernel itself computes there.
 """
 
 import ast
@@ -13,16 +13,16 @@ from collections.abc import Callable
 import warp as wp
 
 PLACES = (("_item",), ("_item", "_lane"), ("_x", "_y", "_z"))
-"""What a thread's place is called: of a line, a lane of a block, or one of a grid."""
+"""Names of a thread's place: in a line of threads, in a block as a lane, or in a grid of three axes."""
 
 Writer = Callable[[wp.Kernel], wp.Kernel]
 
 
 class Variants:
-    """Kernels written once more by ``write``, each once.
+    """Kernels rewritten by ``write``, each only once.
 
-    All kernels of a module of ours are written together: it would be compiled anew for each, and of two with one name
-    it keeps the later one.
+    All kernels of one of our modules are rewritten together: their new module would be compiled anew for each, and of
+    two kernels with one name it keeps the later one.
     """
 
     def __init__(self, write: Writer):
@@ -38,10 +38,10 @@ class Variants:
 
 
 def body_of(kernel: wp.Kernel) -> tuple[tuple[str, ...], str]:
-    """What a thread's place is called (``PLACES``) and the text of the kernel, which finds it there.
+    """The names of a thread's place, one of ``PLACES``, and the kernel's text with these in place of ``wp.tid()``.
 
     Raises:
-        ValueError: the kernel asks for ``wp.tid()`` otherwise than in a line of its own.
+        ValueError: the kernel calls ``wp.tid()`` elsewhere than in a line of its own.
     """
     function = ast.parse(textwrap.dedent(inspect.getsource(kernel.func))).body[0]
     assert isinstance(function, ast.FunctionDef)
@@ -57,11 +57,11 @@ def body_of(kernel: wp.Kernel) -> tuple[tuple[str, ...], str]:
 def write(
     kernel: wp.Kernel, variant: str, arguments: list[str], lines: list[str], names: dict[str, object]
 ) -> wp.Kernel:
-    """The kernel with other ``arguments`` and ``lines``, in the module ``variant`` of its own.
+    """The kernel with other ``arguments`` and ``lines``, in the module ``variant`` of the kernel's own module.
 
     Args:
-        arguments, lines: source.
-        names: what they use, beside what the kernel's own body does.
+        arguments, lines: source text.
+        names: what these use by name, besides what the kernel's own body uses.
     """
     header = f"def {kernel.func.__name__}({', '.join(arguments)}):"
     source = "\n".join([header, *(f"    {line}" for line in lines)])
@@ -75,7 +75,7 @@ def write(
 
 
 class _OwnPlace(ast.NodeTransformer):
-    """Puts, for ``wp.tid()``, a thread's own place; ``names``: what that is called (``PLACES``)."""
+    """Replaces ``wp.tid()`` by the variables of a thread's own place, ``names``, one of ``PLACES``."""
 
     names: tuple[str, ...] = PLACES[0]
 

@@ -8,10 +8,10 @@ import warp as wp
 from .building import Shape, array, block_kernel, body, module_name
 
 ELIMINATED = 8
-"""Functions of a neighbour that are eliminated at most; with all of them the choice is no better."""
+"""The most functions of a neighbour that are eliminated; eliminating all of them makes the choice no better."""
 
 TOGETHER = 8
-"""W: leaves whose choice one block makes; a SIMD vector on the CPU. On CUDA 32 lanes share a leaf."""
+"""W: leaves that one block chooses for; a SIMD vector on the CPU. On CUDA 32 lanes share a leaf."""
 
 WORK = 4
 """Matrices [C, C] of scratch that ``select`` needs for each of its W leaves."""

@@ -1,8 +1,8 @@
 """Applying a hierarchical matrix: dense leaves, low-rank tiles over strips of leaves (arXiv 2605.13343).
 
-M = D + sum over tiles of ( P_r U C V^T P_c^T + transpose ): D [leaves, L, L] dense and symmetric, U and V bases that
-all tiles share, ``basis`` [leaves, 2 rank, L] with U's functions before V's, C ``cores`` [tiles, rank, rank]. Factors
-may be stored in half precision. All sums run in a fixed order.
+M = D + sum over tiles of ( P_r U C V^T P_c^T + transpose ): D [leaves, L, L] is dense and symmetric, U and V are bases
+that all tiles share, ``basis`` [leaves, 2 rank, L] with U's functions before V's, C is ``cores`` [tiles, rank, rank],
+and P_r and P_c select a tile's strips. Factors may be stored in half precision. All sums run in a fixed order.
 """
 
 import functools

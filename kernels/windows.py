@@ -1,9 +1,9 @@
-"""The near field with overlap: windows larger than the leaves, their matrices, and what they solve merged.
+"""The near field with overlap: windows larger than the leaves, their matrices, and merging their solutions.
 
 A window is a leaf with some layers of cells around it, in the order of its own box of L cells: ``cells`` [windows, L]
 says which cells of the grid they are, -1 where the domain ends. A on these cells is banded as a leaf's matrix is, so
-factors and dense roots are those of ``hpsolver.kernels.leaves``; the third form is of low rank, Q [windows, L, rank].
-``weight`` [N] is D^1/2: one over the root of how many windows hold the cell.
+factors and dense roots are those of ``hpsolver.kernels.leaves``; a third form is of low rank, Q [windows, L, rank].
+``weight`` [N] is D^1/2: one over the square root of the number of windows that hold the cell.
 """
 
 import functools
@@ -19,7 +19,7 @@ F64, I32 = array(wp.float64), array(wp.int32)
 
 @functools.cache
 def factorization(box: Shape, leaf_size: int, halfwidth: int, W: int, M: type) -> SimpleNamespace:
-    """Setup kernels, in double precision. The second skips windows that no changed leaf touches.
+    """Setup kernels, in double precision. The factors of windows that no changed leaf touches are kept.
 
     ``find_touched``: windows that hold a cell of a changed leaf. Blocks: windows.
     ``factor``, banded: L D L^T of the windows' matrices. Blocks: groups of W.
@@ -72,7 +72,7 @@ def solving(box: Shape, halfwidth: int, W: int, T: type, M: type, rank: int, den
 
 @functools.cache
 def merging(shape: Shape, T: type, jacobi: bool) -> wp.Kernel:
-    """y [N] from what the windows solved, ``native/windows/merge.h``. Blocks: leaves."""
+    """y [N] from the windows' solutions, ``native/windows/merge.h``. Blocks: leaves."""
     return block_kernel(
         module_name("window_merge", shape, T, int(jacobi)),
         "merge_windows",

@@ -1,4 +1,4 @@
-"""Kernels over many worlds: each kernel of a frame once more, for arrays that hold one row per world.
+"""Kernels over many worlds (grids of one solver): a frame's kernels, rewritten for arrays with one row per world.
 
 A kernel of the frame knows one world. ``over_worlds`` writes another around the same body: its threads or blocks run
 over worlds, ``items`` of them each; its arrays have one axis more, of which each world sees its own row; and it does
@@ -49,7 +49,7 @@ kernel: an array [n] as [worlds, n], an address (uint64) followed by the bytes f
 
 @wp.kernel(enable_backward=False)
 def begin(first: I32, active: I32, more: I32, from_: wp.int32, to: wp.int32):
-    """The first ``active.shape[0]`` of the worlds ``from_`` to ``to``. One thread."""
+    """Activates the first ``active.shape[0]`` of the worlds from ``from_`` up to, not including, ``to``. One thread."""
     first[0] = from_
     more[0] = 1
     for c in range(active.shape[0]):
@@ -58,7 +58,7 @@ def begin(first: I32, active: I32, more: I32, from_: wp.int32, to: wp.int32):
 
 @wp.kernel(enable_backward=False)
 def advance(first: I32, active: I32, more: I32, from_: wp.int32, to: wp.int32):
-    """The next ones, and whether there are any. One thread."""
+    """Activates the next worlds, and sets ``more`` if there are any. One thread."""
     span = active.shape[0]
     first[0] = first[0] + span
     more[0] = wp.where(first[0] < to, 1, 0)
@@ -76,5 +76,5 @@ enter = block_kernel(
     active=I32,
     any_=I32,
 )
-"""Which worlds go into the body of a loop, once more: those active ``outside`` of it whose condition, of
-``conditions`` [worlds, 1], is not zero. ``any_``: whether there are any. One block."""
+"""``active``: the worlds that run the body of a loop once more, those active ``outside`` the loop whose entry of
+``conditions`` [worlds, 1] is not zero. ``any_``: whether there are any. One block."""

@@ -1,10 +1,10 @@
-// Face conductances, what leaves through open sides and surfaces, and the diagonal of A, brick by brick (design: section 2).
+// Face conductances, conductances to p = 0 through open sides and surfaces (`leak`), and the diagonal of A.
 //
-// A cell is solid or padding, 0, fluid, 1, air, 2, or fluid of which `phi` is unusable, 3. In air p = 0, at the cell's centre or, of a signed distance `phi` that
-// grows from negative in the fluid through zero at the surface, where that is zero on the line between the two centres
-// (Gibou, Fedkiw, Cheng and Kang, J. Comput. Phys. 176, 2002).
+// Kinds of cells: 0 solid or padding, 1 fluid, 2 air, 3 fluid of which `phi` is unusable. Towards air p = 0 where the
+// signed distance `phi`, negative in the fluid and growing, is zero on the line between the two centres (Gibou, Fedkiw,
+// Cheng and Kang, J. Comput. Phys. 176, 2002); `phi` = 0 in air puts the surface at the centre of the air cell.
 constexpr double AT_WALL = 0.0, AT_OPEN = -1.0, AT_AIR = -2.0;
-constexpr double NEAREST = 1e-3;                              // of the surface, as a share of the distance of two centres
+constexpr double NEAREST = 1e-3;                              // least distance of the surface, as a share of a cell
 HP_SHARED double tile[TILE];
 clear_tile(tile);
 const int n = leaves * L;
@@ -16,7 +16,7 @@ double* __restrict__ to_diagonal = diagonal.data;
 double* __restrict__ to_leak = leak.data;
 double bad[ACCUMULATORS] = {};
 HP_SLOT(b, leaves) {
-    // rho, or 1 / rho: the harmonic rule averages that. Read whether it counts or not, or it would not be a vector.
+    // rho, or 1 / rho, which the harmonic rule averages. Read whether it counts or not, so that the loop is a vector.
     load_tile(tile, b, neighbor.data, used.data, [&](int i, int d) -> double {
         if (d >= 0 && side.data[b * DIRECTIONS + d] != 0) return side.data[b * DIRECTIONS + d] == 2 ? AT_OPEN : AT_WALL;
         const double value = HARMONIC ? 1.0 / rho[i] : rho[i];
@@ -72,7 +72,7 @@ HP_SLOT(b, leaves) {
                 for (int v = 0; v < V; ++v) {
                     const double across = tile[h + step + v], share = SHARES ? shares.data[d * n + i + v] : 1.0;
                     const double one = share * (HARMONIC ? s * own[v] : s / own[v]);
-                    double distance = 0.5;                    // of p = 0, in cells
+                    double distance = 0.5;                    // to p = 0, in cells
                     if (AIR && across <= AT_AIR) {
                         const double near = phi.data[i + v] / (phi.data[i + v] - (AT_AIR - across));
                         distance = near > NEAREST ? near : NEAREST;
@@ -82,7 +82,7 @@ HP_SLOT(b, leaves) {
             }
             for (int v = 0; v < V; ++v) to_leak[i + v] = out[v];
             for (int v = 0; v < V; ++v) sum[v] += out[v];
-        } else if (AIR) {                           // a leaf without open side has never had a leak otherwise
+        } else if (AIR) {                           // without AIR, leaves without an open side keep leak = 0
             for (int v = 0; v < V; ++v) to_leak[i + v] = 0.0;
         }
         // Padding, air, solid and isolated cells: identity.

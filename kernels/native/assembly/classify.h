@@ -1,4 +1,4 @@
-// What each cell is, from the caller's masks and signed distance: bytes and numbers of any array, cell by cell. One leaf a block.
+// What each cell is, from the caller's masks and signed distance, read by address and strides. One leaf a block.
 const int b = slot, ox = origin.data[3 * b], oy = origin.data[3 * b + 1], oz = origin.data[3 * b + 2];
 const int ux = used.data[3 * b], uy = used.data[3 * b + 1], uz = used.data[3 * b + 2];
 unsigned char* __restrict__ kind = kinds.data + b * L;
@@ -6,7 +6,7 @@ double* __restrict__ distance = phi.data + b * L;
 auto at = [&](unsigned long long first, long long to_x, long long to_y, long long to_z) {
     return reinterpret_cast<const char*>(first) + ox * to_x + oy * to_y + oz * to_z;
 };
-// A lane keeps to its own cells from loop to loop. What a loop reads of the caller's is inside the grid.
+// A lane keeps to its own cells from loop to loop: no barrier. Loops read the caller's arrays only inside the grid.
 HP_CELLS {
     kind[l] = x < ux && y < uy && z < uz && !resting.data[b * L + l];
     distance[l] = -1.0;

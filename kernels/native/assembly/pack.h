@@ -1,4 +1,4 @@
-// vector = field, cell by cell from any array: its address, bytes from cell to cell; 0 where the mask is. One leaf a block.
+// vector = field where the mask is set, else 0; field is any array, by address and strides in bytes. One leaf a block.
 const int b = slot, ox = origin.data[3 * b], oy = origin.data[3 * b + 1], oz = origin.data[3 * b + 2];
 const int ux = used.data[3 * b], uy = used.data[3 * b + 1], uz = used.data[3 * b + 2];
 const char* base = reinterpret_cast<const char*>(field);

@@ -1,6 +1,7 @@
-// start [leaves, FUNCTIONS, L] of the leaves that are due, from their coefficients [leaves, N]: function f of leaf due[slot] is candidate f
-// and, added to it, each candidate times a coefficient. Candidates [CANDIDATES, L] lie in strips, as in basis/linear.h, and
-// zeros behind them. A leaf with a coefficient that is not finite, or beyond `largest`, takes the candidates alone.
+// start [leaves, FUNCTIONS, L] of the leaves that are due, from their coefficients [leaves, N]: function f of leaf
+// due[slot] is candidate f plus every candidate times a coefficient. Candidates [CANDIDATES, L] lie in strips, as in
+// basis/linear.h, with zeros, the bias, behind them. A leaf with a coefficient that is not finite, or beyond `largest`,
+// takes the candidates alone.
 HP_SHARED float amount[FUNCTIONS * CANDIDATES];
 if (slot >= count.data[0]) return;
 const float* from = coefficients.data + (long long)slot * N;

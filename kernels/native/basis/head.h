@@ -1,5 +1,5 @@
-// coefficients [leaves, N] = the head's matrix [K, N] on the last tokens [leaves, K] of the leaves that are due, in their order. A block
-// has LEAVES leaves and COLUMNS columns of the matrix; on CUDA several lanes share a column, by rows.
+// coefficients [leaves, N] = the last tokens [leaves, K] times the head's matrix [K, N], for leaves in the order of
+// `due`. A block has LEAVES leaves and COLUMNS columns of the matrix; on CUDA several lanes share a column, by rows.
 constexpr int CHUNKS = (N + COLUMNS - 1) / COLUMNS;
 const int first = slot / CHUNKS * LEAVES, left = count.data[0] - first, rows = left < LEAVES ? left : LEAVES;
 if (rows <= 0) return;

@@ -1,8 +1,8 @@
-// Products with the network's matrices, and its activation. A matrix [K, N] lies in strips of STRIP columns, [N / STRIP, K, STRIP], N
-// a multiple of STRIP, so that what is multiplied together is read in a row.
+// Products with the network's matrices, and its activation. A matrix [K, N] lies in strips of STRIP columns, [N /
+// STRIP, K, STRIP], N a multiple of STRIP, so that numbers multiplied together lie side by side in memory.
 constexpr int STRIP_COLUMNS = 16, TOGETHER = 8;
-// out(t, c, bias_c + sum over k of in[t * stride + k] matrix[k, c]) for `rows` tokens t. On CUDA a lane has a column and TOGETHER
-// tokens; on the CPU a vector of columns.
+// out(t, c, bias_c + sum over k of in[t * stride + k] matrix[k, c]) for `rows` tokens t. On CUDA a lane has a column
+// and TOGETHER tokens; on the CPU a vector of columns.
 #if defined(__CUDA_ARCH__)
 auto linear = [&](const float* in, int stride, int rows, int K, int N, const auto* matrix, const auto* bias, auto out) {
     const int parts = (rows + TOGETHER - 1) / TOGETHER;
@@ -32,7 +32,7 @@ auto strip = [&](const auto* from) -> Strip {
 };
 auto linear = [&](const float* in, int stride, int rows, int K, int N, const auto* matrix, const auto* bias, auto out) {
     HP_CONTRACT
-    constexpr int FOUR = 4;                                              // tokens at a time: what registers hold
+    constexpr int FOUR = 4;                                              // tokens at a time, as many as registers hold
     for (int c = 0; c < N; c += STRIP_COLUMNS)
         for (int first = 0; first < rows; first += FOUR) {
             const auto* column = matrix + c * K;
@@ -53,7 +53,7 @@ auto linear = [&](const float* in, int stride, int rows, int K, int N, const aut
         }
 };
 #endif
-// e^x for x <= 0, to 1e-7 of it: 2^n times a polynomial, without a branch.
+// e^x for x <= 0, with a relative error of 1e-7: 2^n times a polynomial, without a branch.
 auto exponential = [&](float x) -> float {
 #if defined(__CUDA_ARCH__)
     return expf(x);
@@ -64,7 +64,7 @@ auto exponential = [&](float x) -> float {
     return p * scale.value;
 #endif
 };
-// x Phi(x), by the error function of Abramowitz and Stegun, 7.1.26, right to 1.5e-7.
+// x Phi(x), by the error function of Abramowitz and Stegun, 7.1.26, accurate to 1.5e-7.
 auto gelu = [&](float x) -> float {
     const float z = (x < 0.0f ? -x : x) * 0.707106781f, t = 1.0f / (1.0f + 0.3275911f * z);
     const float tail = t * (0.254829592f + t * (-0.284496736f + t * (1.421413741f + t * (-1.453152027f + t * 1.061405429f))));

@@ -1,11 +1,12 @@
-// Which leaves the network is asked for in this frame: ``due`` [count] their numbers, in order. One block.
+// Which leaves the network runs for in this frame: `due` [count] holds their numbers, in order. One block.
 //
-// A round asks for all leaves whose rows changed since they were last asked for; the first one for all there are. `longest` frames
-// after it began the next one does, or, if `automatic`, once the iterations have risen by a quarter since it was over; a frame then
-// takes `portion` leaves of a round, so that none waits for all. The leaves asked for count as changed.
-// memory [3]: age of the round in frames (-1: there was none), iterations when it was over (-1: unknown), leaves left of it. What
-// only loads kernels is no frame: it has negative iterations.
-constexpr int STALE = 1, WAITS = 2;                                       // of a leaf's `flags`
+// A round covers all leaves whose rows changed since the network last ran for them; the first round covers all leaves.
+// The next round begins `longest` frames after this one began or, if `automatic`, once iterations have risen by a
+// quarter since this one ended. If `automatic`, a frame takes at most `portion` leaves of any round but the first, so
+// that no frame waits for all of them. Leaves that are due count as changed.
+// memory [3]: age of the round in frames (-1: none yet), iterations when it ended (-1: unknown), leaves left of it. A
+// run that only loads kernels is no frame: it has negative iterations.
+constexpr int STALE = 1, WAITS = 2;                                       // bits of a leaf's `flags`
 HP_SHARED int first_of[LANES + 1];
 int age = memory.data[0], fresh = memory.data[1];
 const int left = memory.data[2], taken = counter.data[ITERATION];
@@ -28,7 +29,7 @@ if (lane == 0) {
     first_of[0] = 0;
     for (int l = 0; l < lanes; ++l) first_of[l + 1] += first_of[l];
 }
-HP_SYNC;                                            // who stands where in the row is known to all
+HP_SYNC;                                            // lane 0 added up; each lane reads where its leaves begin in `due`
 const int all = first_of[lanes], asked = automatic && !never && all > portion ? portion : all;
 int at = first_of[lane];
 for (int b = from; b < end; ++b)
@@ -40,7 +41,7 @@ for (int b = from; b < end; ++b)
         }
         ++at;
     }
-if (lane == 0) {                                                         // all lanes have read them before the first barrier
+if (lane == 0) {                                                         // all read memory before the first barrier
     count.data[0] = asked;
     memory.data[0] = begins ? 0 : age;
     memory.data[1] = begins ? -1 : fresh;

@@ -1,21 +1,25 @@
-// The network's trunk for the leaves that are due, one a block: from a leaf's rows of A to its last tokens, tokens [leaves, TOKENS, D] in
-// the order of `due`. Formulas: hpsolver/network/{patches,attention,trunk,basis}.py, which train it.
-// A token stands for P cells; a cell has FC features: its diagonal, and for each direction share, leaving, logarithm. `inside`
-// [leaves, L] has bit d where the cell across is in the leaf, `patch` [TOKENS, P] the cells of each token, `across` [DIRECTIONS,
-// TOKENS] the token across, -1 for none.
-// Weights, matrices as basis/linear.h has them, each with its bias [N] behind it: embed [P * FC, 2 D], [2 D, D]; position [TOKENS, D];
-// each layer: norm [D], [D]; qkv [D, 3 D]; project [D, D]; norm [D], [D]; expand [D, 4 D]; contract [4 D, D]. `edges` fp32, each
-// layer: what displacements alone add to attention, [HEADS, TOKENS, TOKENS]; the edge network of each direction before its
-// activation and after, without a coupling [DIRECTIONS, 2, EDGE]; what a coupling adds before it, [EDGE]; its last matrix [HEADS,
+// The network's trunk for the leaves that are due, one a block: from a leaf's rows of A to its last tokens, `tokens`
+// [leaves, TOKENS, D], in the order of `due`. Formulas: hpsolver/network/{patches,attention,trunk,basis}.py.
+//
+// A token stands for P cells. A cell has FC features: the logarithm of its diagonal, and for each direction its
+// coupling's share of the diagonal, that share again if the face leaves the leaf, else 0, and the coupling's logarithm.
+// `inside` [leaves, L] has bit d set where the cell across is in the leaf; `patch` [TOKENS, P] lists the cells of each
+// token; `across` [DIRECTIONS, TOKENS] is the token across, -1 for none.
+//
+// `weights` holds matrices as in basis/linear.h, each with its bias [N] behind it: embed [P * FC, 2 D], [2 D, D];
+// position [TOKENS, D]; in each layer norm [D], [D]; qkv [D, 3 D]; project [D, D]; norm [D], [D]; expand [D, 4 D];
+// contract [4 D, D]. `edges`, fp32, holds for each layer: what displacements alone add to attention, [HEADS, TOKENS,
+// TOKENS]; the values of the edge network for each direction without a coupling, before its activation and after,
+// [DIRECTIONS, 2, EDGE]; what a coupling adds before the activation, [EDGE]; the edge network's last matrix, [HEADS,
 // EDGE].
 constexpr int P = L / TOKENS, FC = 1 + 3 * DIRECTIONS, F = P * FC, EDGE = 16, HEAD = D / HEADS;
 constexpr int WIDE = F > 4 * D ? F : 4 * D;
 constexpr float NEVER = -1e4f;                                            // a bias that leaves nothing after the softmax
 HP_SHARED float x[TOKENS * D];                                          // the tokens
-HP_SHARED float y[TOKENS * 2 * D];                                      // of them, what goes into a product
-HP_SHARED float wide[TOKENS * WIDE];                                   // and what comes out, where it is wider
+HP_SHARED float y[TOKENS * 2 * D];                                      // input of a product
+HP_SHARED float wide[TOKENS * WIDE];                                   // input or output of a product, if it is wider
 HP_SHARED float weight[HEADS * TOKENS * TOKENS];                         // attention's
-HP_SHARED float coupling[DIRECTIONS * TOKENS];                          // mean share of a token's cells, to the token across
+HP_SHARED float coupling[DIRECTIONS * TOKENS];                          // minus the mean share of a token's cells
 HP_SHARED float along[DIRECTIONS * TOKENS * HEADS];
 HP_SHARED float wet[TOKENS];
 if (slot >= count.data[0]) return;

@@ -1,6 +1,7 @@
-// L D L^T of a banded symmetric matrix, one block for all of it: multipliers below the diagonal, 1 / d on it.
-// Layout as in coarse/band.h. A singular region would leave a zero pivot: its pin gets the unknown's scale on top. So does a
-// pivot lost all the same. Where no pins are known, `slack` times its scale is added to every diagonal entry instead.
+// L D L^T of a banded symmetric matrix, one block for all of it: multipliers below the diagonal, 1 / d on it. Layout as
+// in coarse/band.h. A singular region would leave a zero pivot, so the diagonal of its pin, one unknown, gets the
+// unknown's scale added. A pivot lost all the same is replaced by that scale. Where no pins are known, every diagonal
+// entry gets `slack` times its scale added instead.
 constexpr double LOST = 1e-14;
 double stale = 0.0;
 for (int b = lane; b < leaves; b += lanes) stale += changed.data[b];

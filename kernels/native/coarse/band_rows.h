@@ -1,5 +1,5 @@
-// A node's rows of the band, from its blocks (coarse/galerkin.h), lower triangle alone. A neighbour in two directions has its blocks
-// added. Rows that no changed node touches stay.
+// A node's rows of the band, lower triangle alone, from its blocks (coarse/galerkin.h). If a neighbour lies in two
+// directions, its blocks are added. The rows stay if neither the node nor a neighbour changed.
 const int b = slot, here = b * R;
 int stale = changed.data[b];
 for (int d = 0; d < DIRECTIONS; ++d) stale |= changed.data[neighbor.data[b * DIRECTIONS + d]];

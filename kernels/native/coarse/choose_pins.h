@@ -1,5 +1,6 @@
-// The unknown of a singular region at which the coarse solution's level is fixed: of the region's constants the stiffest,
-// where a level far from zero would cost most digits. Those of regions inside one brick (`alone`) are marked. One region a block.
+// The unknown of a singular region at which the coarse solution's level is fixed: the stiffest of the region's
+// constants, where a level far from zero would cost most digits. `pinned` marks it if the region is inside one brick
+// (`alone`). One region a block.
 HP_SHARED double best[LANES];
 HP_SHARED int place[LANES];
 best[lane] = -1.0;

@@ -1,6 +1,6 @@
-// A node's rows of the whole matrix [pitch, pitch], from its blocks (coarse/galerkin.h), with its pins or slack (coarse/band_factor.h);
-// the last node's also the rows of the identity behind row n. A neighbour in two directions has its blocks added. Nothing is
-// done where no node changed, and `stale` says so to the kernels that follow.
+// A node's rows of the whole matrix [pitch, pitch], from its blocks (coarse/galerkin.h), with pins or slack as in
+// coarse/band_factor.h; the last node also writes rows of the identity behind its own. If a neighbour lies in two
+// directions, its blocks are added. If no node changed, nothing is done, and `stale` = 0 tells the next kernels.
 const int b = slot, here = b * R;
 double differing = 0.0;
 for (int i = lane; i < leaves; i += lanes) differing += changed.data[i];
@@ -16,7 +16,7 @@ for (int d = 0; d <= DIRECTIONS; ++d) {
     const int j = d < DIRECTIONS ? neighbor.data[b * DIRECTIONS + d] : b;
     const bool counts = d == DIRECTIONS || side.data[b * DIRECTIONS + d] == 0;
     for (int t = lane; t < (counts ? R * R : 0); t += lanes)
-        own[t / R * pitch + j * R + t % R] += block[d * R * R + t];         // of two blocks in one place, the same lane's
+        own[t / R * pitch + j * R + t % R] += block[d * R * R + t];         // one lane adds both blocks of a place
 }
 HP_SYNC;                                            // blocks are added; other lanes add to the diagonal
 for (int f = lane; f < R; f += lanes) {

@@ -1,10 +1,10 @@
-// One panel of the inverse of a symmetric positive definite matrix [pitch, pitch] by Gauss-Jordan exchanges over tiles of TILE,
-// from `before` to `after`; slot is tile (i, j), j <= i, and (j, i) its transpose. With P = A_kk for the panel k:
+// One panel of the inverse of a symmetric positive definite matrix [pitch, pitch] by Gauss-Jordan exchanges over tiles
+// of TILE, from `before` to `after`; slot is tile (i, j), j <= i, and (j, i) its transpose. With P = A_kk for panel k:
 //   A_kk -> -P^-1,   A_ik -> A_ik P^-1,   A_kj -> P^-1 A_kj,   A_ij -> A_ij - A_ik P^-1 A_kj,
-// which stays symmetric, and after the last panel is minus the inverse; that one turns the sign. P^-1 is never formed: with
-// G = D^-1/2 L^-1 and P = L D L^T, all four are a product of A_ik G^T and G A_kj, where the identity stands for P. A_ik P^-1 A_kj
-// as it is written would lose the square of what that loses.
-// A pivot that is lost gets its unknown's scale instead, as in coarse/band_factor.h.
+// The matrix stays symmetric, and after the last panel it is minus the inverse; that panel turns the sign. P^-1 is
+// never formed: with P = L D L^T and G = D^-1/2 L^-1, all four are a product of A_ik G^T and G A_kj, with the identity
+// in place of P. Forming A_ik P^-1 A_kj as it is written would lose the square of what this product loses.
+// A lost pivot is replaced by its unknown's scale, as in coarse/band_factor.h.
 // Longest chain: TILE steps of a reciprocal, two products and a barrier; then two products of tiles.
 constexpr double LOST = 1e-14;
 constexpr int PITCH = TILE + 1, CELLS = TILE * TILE;                      // odd rows in shared memory: columns hit all banks
@@ -25,8 +25,8 @@ for (int t = lane; t < CELLS; t += lanes) {
     right[at] = j != k ? entry(k, j, t) : r == c ? 1.0 : 0.0;
 }
 HP_SYNC;                                            // tiles are loaded; the elimination reads rows and columns
-// Row by row from one copy to the other, so that one barrier does. L^-1 takes the place of what is eliminated: rows below s
-// lose row s, whose entries left of s are those of L^-1. D^-1 takes the diagonal's.
+// Goes row by row from one copy to the other, so that one barrier a row is enough. L^-1 takes the place of what is
+// eliminated: rows below s lose row s, whose entries left of s are those of L^-1. D^-1 takes the place of the diagonal.
 for (int s = 0; s < TILE; ++s) {
     const double* old = root[s % 2];
     double* next = root[1 - s % 2];

@@ -1,5 +1,5 @@
-// result = C c with the dense symmetric matrix C [pitch, pitch], of which n count; ROWS rows a block, the columns in PARTS shares. LOCAL subtracts the
-// leaves' own part.
+// result = C c with the dense symmetric matrix C [pitch, pitch], of which n rows and columns count. A block has ROWS
+// rows, and the columns in PARTS shares. LOCAL subtracts the leaves' own part.
 constexpr int ROWS = 32, PARTS = LANES >= ROWS ? LANES / ROWS : 1;
 HP_SHARED double c[LIMIT];
 HP_SHARED double partial[PARTS * ROWS];

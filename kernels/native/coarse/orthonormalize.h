@@ -1,6 +1,7 @@
-// The basis of one leaf: the constants of its pieces first (they carry the null space; WEIGHTED: where the cells are
-// functions, their coefficients), then as many raw functions as there is room for, made orthonormal by
-// Gram-Schmidt; only their span and a fair conditioning matter, so once is enough. A function that depends on the earlier ones, or has no fluid cell, becomes zero: a masked slot.
+// The basis of one leaf: first the constants of its pieces, which carry the null space (WEIGHTED: of a brick, whose
+// cells are functions, the constant's coefficients in them), then as many raw functions as there is room for.
+// Gram-Schmidt makes them orthonormal; once is enough, since only their span and a fair conditioning matter. A function
+// that depends on the earlier ones, or has no fluid cell, becomes zero: a masked slot.
 constexpr double DEPENDENT = 1e-5;
 if (!changed.data[slot]) return;
 const int place = places.data[slot], constants = piece_count.data[slot];

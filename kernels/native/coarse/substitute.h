@@ -1,6 +1,6 @@
-// result = (Phi^T A Phi)^-1 c by the banded factor, serially: the CPU's way, right but slow on CUDA. LOCAL subtracts the
-// leaves' own part. The R rows of a leaf go together, so that only their own triangle waits for what was just
-// computed; left of it they begin at the same column.
+// result = (Phi^T A Phi)^-1 c by the banded factor, serially: the CPU's way, correct but slow on CUDA. LOCAL subtracts
+// the leaves' own part. The R rows of a leaf go together, so that only their own triangle waits for what was just
+// computed; left of that triangle they begin at the same column.
 double* __restrict__ x = result.data;
 HP_SHARED double own[R];
 if (lane > 0) return;

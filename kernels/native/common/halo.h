@@ -8,14 +8,14 @@ constexpr int TILE = TX * TY * TZ;
 constexpr int STRIDE[3] = {TY * TZ, TZ, 1};
 auto at = [](int x, int y, int z) { return ((x + HX) * TY + y + 1) * TZ + z + 1; };
 auto cell = [](int x, int y, int z) { return (x * BY + y) * BZ + z; };
-// A partial brick leaves places of the tile unwritten that its padding rows read, times zero: clear the tile once a block,
-// so that what they read is finite.
+// In a partial brick, padding rows read places of the tile that nothing writes, and multiply them by zero: clear the
+// tile once a block, so that these values are finite.
 auto clear_tile = [&](auto* tile) {
     for (int t = lane; t < TILE; t += lanes) tile[t] = 0;
     HP_SYNC;                                        // cleared; load_tile writes
 };
-// value(i, d): the quantity at cell i, read across side d of the brick (d = -1: the brick itself). Where the domain ends,
-// the leaf across is the leaf itself: what is read there is finite and multiplied by zero, or told apart by d.
+// value(i, d): the quantity at cell i, read across side d of the brick (d = -1: in the brick itself). Where the domain
+// ends, the leaf across is the leaf itself: its values are finite and multiplied by zero, or `value` tells them by d.
 auto load_tile = [&](auto* tile, int b, const int* neighbor, const int* used, auto value) {
     const int ux = used[3 * b], uy = used[3 * b + 1], uz = used[3 * b + 2];
     constexpr int V = HP_ROW_LENGTH;
@@ -48,8 +48,8 @@ auto load_tile = [&](auto* tile, int b, const int* neighbor, const int* used, au
     }
     HP_SYNC;                                        // the tile is written; all lanes read across cells
 };
-// Row i of A times the tile around h: diagonal and conductances are [N] and [DIRECTIONS, N]. The row's own value is given
-// apart, since a padding cell next to the last real one has its place in the tile taken by the layer.
+// Row i of A times the tile around h: diagonal and conductances are [N] and [DIRECTIONS, N]. The row's own value is
+// passed separately: in the tile, the layer has taken the place of the padding cell behind the last real one.
 auto stencil = [&](const auto* tile, int h, auto own, const auto* diagonal, const auto* conductance, int n, int i) {
     auto sum = diagonal[i] * own;
     sum -= conductance[i] * tile[h - 1] + conductance[n + i] * tile[h + 1];

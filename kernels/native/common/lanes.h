@@ -10,7 +10,7 @@
 //   HP_SLOT          items of this block, one after the other         the same
 //   HP_SLOT_LANES    the same, item first + lane, + 256, ..           the same
 //
-// So a body is written once, as loops over cells or items, with HP_SYNC between two loops of which the second reads what
+// So a body is written once, as loops over cells or items, with HP_SYNC between two loops if the second reads what
 // other lanes wrote in the first.
 #if defined(__CUDA_ARCH__)
 
@@ -68,8 +68,8 @@ constexpr int ACCUMULATORS = 8;                     // independent sums, so that
 constexpr int lane = 0, lanes = 1;
 
 #endif
-// Of `count` items in a row block `slot` of `slots` has those from item share_of(slot) on, up to the next block's: HP_SLOT(i,
-// count) { .. } visits them with all lanes together, HP_SLOT_LANES(i, count) { .. } one a lane.
+// Block `slot` of `slots` has the items share_of(slot) to share_of(slot + 1) - 1 of `count` items. HP_SLOT(i, count)
+// { .. } visits them one by one with all lanes together, HP_SLOT_LANES(i, count) { .. } gives each to one lane.
 #define share_of(which, count) (int)((long long)(which) * (count) / slots)
 #define HP_SLOT(i, count) for (int i = share_of(slot, count), end_##i = share_of(slot + 1, count); i < end_##i; ++i)
 #define HP_SLOT_LANES(i, count)                                                                                    \
@@ -86,7 +86,7 @@ auto block_sum = [&](double value) -> double {
         for (int i = 0; i < SHARE; ++i) sum += block_scratch[i * SUMS + lane];
         block_scratch[lane] = sum;                                      // which nobody else reads before the barrier
     }
-    HP_SYNC;                                        // those wrote their sums; every lane adds them
+    HP_SYNC;                                        // the few lanes wrote their sums; every lane adds them
     double total = 0.0;
     for (int i = 0; i < SUMS; ++i) total += block_scratch[i];
     HP_SYNC;                                        // all have read the sums; the next one may overwrite them

@@ -1,4 +1,4 @@
-// Integer updates of memory that several blocks share. What is left at the end does not depend on their order.
+// Integer updates of memory that several blocks share. The final values do not depend on the order of updates.
 #if defined(__CUDACC__)
 auto add_to = [](long long* place, long long value) {
     atomicAdd(reinterpret_cast<unsigned long long*>(place), static_cast<unsigned long long>(value));

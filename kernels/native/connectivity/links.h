@@ -5,7 +5,7 @@ for (int d = 0; d < DIRECTIONS; d += 2) {
     if (side.data[b * DIRECTIONS + d] != 0) continue;
     const int j = neighbor.data[b * DIRECTIONS + d];
     const Face face = face_of(b, j, d, used.data);
-    int last = -1, across = -1;                     // what was united last: mostly the same again
+    int last = -1, across = -1;                     // the pair united last: the next one is mostly the same
     for (int t = lane; t < face.cells; t += lanes) {
         const int here = b * L + face.here(t);
         if (!(conductance.data[(long long)d * n + here] > 0.0)) continue;

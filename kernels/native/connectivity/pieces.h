@@ -1,6 +1,6 @@
-// The pieces of fluid in one leaf: what faces inside it join. label[cell] is the first cell of its piece, -1 outside the fluid.
-// At the first cells a forest begins, each its own root, and `leaks` says whether anything leaves the piece through an open
-// side or a surface.
+// The pieces of fluid in one leaf, as faces inside it join them. label[cell] is the first cell of its piece, -1 outside
+// the fluid. Each first cell begins as a root of the forest (connectivity/forest.h), and `leaks` says there whether
+// anything leaves the piece through an open side or a surface.
 const int n = leaves * L, b = slot;
 const int ux = used.data[3 * b], uy = used.data[3 * b + 1], uz = used.data[3 * b + 2];
 const double *toward_z = conductance.data + b * L, *toward_y = toward_z + 2 * n, *toward_x = toward_z + (DIRECTIONS - 2) * n;
@@ -16,8 +16,8 @@ const bool whole = block_sum(lane_sum(apart)) == 0.0, leaks_somewhere = block_su
 HP_SHARED int own[L];
 HP_CELLS own[l] = !fluid.data[b * L + l] ? L : whole ? 0 : l;
 HP_SYNC;                                            // each cell is a piece; the next loop reads those around
-// Every cell takes the smallest number around it, until nothing changes. Lanes may read a neighbour's number before or after
-// it falls; it only ever falls, to the same end.
+// Every cell takes the smallest number around it, until nothing changes. Lanes may read a neighbour's number before or
+// after it falls: numbers only ever fall, so the end is the same.
 for (double moved = whole ? 0.0 : 1.0; moved > 0.0;) {
     double mine = 0.0;
     HP_CELLS {

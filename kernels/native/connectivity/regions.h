@@ -1,7 +1,7 @@
-// What the solver asks of one leaf: region[cell], the root of its singular region, -1 for none; `only`, the one singular
-// region here, -1 for none, -2 for several; pieces[cell], 1, 2, .. by size for those that are no pocket, and how many;
-// pinned[cell], 1 at the first cell of each pocket, a singular region of one piece that no face of the leaf links. Adds to
-// size[root], the cells of singular regions.
+// What the solver needs to know of one leaf: region[cell], the root of its singular region, -1 for none; `only`, the
+// one singular region in the leaf, -1 for none, -2 for several; pieces[cell], the number of its piece, 1, 2, .. by
+// size, 0 in pockets; piece_count, how many these are; pinned[cell], 1 at the first cell of each pocket, a singular
+// region of one piece that no face of the leaf links. Adds the leaf's cells to size[root] of their singular regions.
 const int b = slot;
 const bool only_whole = only.data[b] == WHOLE;
 HP_SHARED int own[L];

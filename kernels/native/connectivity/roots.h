@@ -1,4 +1,4 @@
-// Hangs the pieces of one leaf right below their region's root, and lets the root know of their leaks.
+// Hangs the pieces of one leaf directly below their region's root, and marks the root if a piece leaks.
 HP_CELLS {
     const int i = slot * L + l;
     if (label.data[i] != i) continue;

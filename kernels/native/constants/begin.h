@@ -1,4 +1,4 @@
-// Before `cross`: no root of a region in this leaf is known to cross a brick, no brick to enclose one.
+// Before `cross`: clears `crosses` at the roots of regions in one leaf, and `closed` of the bricks.
 const int b = slot;
 if (lane == 0 && b < bricks) closed.data[b] = 0;
 if (only.data[b] == -1) return;

@@ -1,5 +1,5 @@
-// The constant of one brick of nodes: its coefficients in the nodes' functions, sqrt(cells), which also shape its start
-// functions, `smooth` times them; and its cells.
+// The constant of one brick of nodes: `weight`, its coefficients sqrt(cells) in the nodes' functions; the brick's start
+// functions, `smooth` times these; and the number of its cells.
 constexpr int P = L / R;
 const int b = slot;
 double sum[ACCUMULATORS] = {};

@@ -1,4 +1,4 @@
-// Marks the bricks that enclose a singular region, but for pockets, whose leaves' own matrices are mended.
+// Marks the bricks that enclose a singular region. Pockets do not count: the leaf's own matrix has them pinned.
 const int b = slot;
 if (only.data[b] == -1) return;
 HP_CELLS {

@@ -1,4 +1,4 @@
-// Marks the singular regions in one leaf whose root lies in another brick.
+// Marks, at their roots, the singular regions in one leaf whose root lies in another brick.
 const int b = slot, single = only.data[b], mine = brick_of.data[b];
 if (single == -1) return;
 if (single >= 0) {

@@ -1,5 +1,5 @@
-// The constants of one leaf's pieces as coarse functions: function[cell], 1 to R, 0 in pockets and outside the fluid, the
-// smallest pieces sharing the last one; how many; and how many cells each has.
+// The constants of one leaf's pieces as coarse functions: function[cell], 1 to R, 0 in pockets and outside the fluid
+// (the smallest pieces share the last function); `count`, how many functions; `cells`, how many cells each has.
 const int b = slot, found = piece_count.data[b];
 HP_CELLS {
     const int piece = pieces.data[b * L + l];

@@ -1,2 +1,2 @@
-// product = factor * vector, which may be the same array.
+// product = factor * vector; `product` may be `vector` itself.
 HP_SLOT_LANES(i, n) product.data[i] = factor.data[i] * vector.data[i];

@@ -1,4 +1,4 @@
-// z = (E + U)^-1 E y and r.z per slot. A black row is its own solution, so red rows read y across.
+// z = (E + U)^-1 E y and r.z per slot. In black rows z = y, so red rows read y across.
 HP_SHARED T tile[TILE];
 const int n = leaves * L;
 const T* __restrict__ from_r = r.data;

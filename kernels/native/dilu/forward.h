@@ -1,4 +1,4 @@
-// y = (E + L)^-1 r. A red row is its own solution, so black rows form their red neighbours' again from r.
+// y = (E + L)^-1 r. In red rows y = r / e, so black rows form y of their red neighbours again from r.
 HP_SHARED T tile[TILE];
 const int n = leaves * L;
 const T* __restrict__ from_r = r.data;

@@ -1,4 +1,4 @@
-// values = A, entry by entry; place says where each face's coupling stands, -1 for nowhere, and last the diagonal.
+// values = A, entry by entry; `place` says where in values each face's coupling is, -1 for none, and last the diagonal.
 HP_SLOT_LANES(i, n) {
     for (int d = 0; d < DIRECTIONS; ++d)
         if (place.data[d * n + i] >= 0) values.data[place.data[d * n + i]] = 0.0;

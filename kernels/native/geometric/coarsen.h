@@ -1,12 +1,13 @@
-// Face conductances of a coarser level from the next finer one, no matrix product. Across a coarse face run 2 or 4 lines from
-// centre to centre, each three resistances in series: half of the pair's inner face, the face itself, half of the next pair's
-// inner face. The lines in parallel are right for layers; half the sum of the faces alone is right for inclusions, which
-// lines overrate; both are right for constant density. The geometric mean serves either.
+// Face conductances of a coarser level from those of the next finer one, without a matrix product. 2 or 4 lines cross a
+// coarse face from centre to centre, each of three resistances in series: half of the inner face of the pair of cells
+// before it, the face itself, half of the inner face of the pair behind it. The lines in parallel are right for layers,
+// but they overrate inclusions, for which half the sum of the faces alone is right; both are right for constant
+// density. Their geometric mean serves either case.
 //
-// A pair without an inner face adds no resistance where its other cell is missing or solid, as the face beyond tells; if that
-// is a face, the pair lies on both sides of a thin wall, and a line ends there.
+// A pair whose inner face does not conduct adds no resistance if its other cell is missing or solid: then the face
+// beyond that cell does not conduct either. If it does, the pair lies on both sides of a thin wall, where a line ends.
 //
-// Leaks add up (if SURFACE). Half their sum, as of inner faces, takes up to 18 iterations for 11.
+// Leaks (if SURFACE) add up. Half their sum, the rule for faces, takes up to 18 iterations instead of 11.
 auto coarsen = [&](const Level& f, const Level& g) {
     const int size[3] = {f.z, f.y, f.x}, coarse[3] = {g.z - g.extra(0), g.y - g.extra(1), g.x - g.extra(2)};
     const int pitch[3] = {1, 2 * f.width, 2 * f.width * (f.y + 2)};
@@ -19,7 +20,7 @@ auto coarsen = [&](const Level& f, const Level& g) {
         const int rows_x = coarse[2] + (axis == 2), rows_y = coarse[1] + (axis == 1), row_z = coarse[0] + (axis == 0);
         const long long behind = axis == 0 ? 1 : axis == 1 ? 2 * g.width : 2ll * g.width * (g.y + 2);
         const int x_lines = DIMS == 3 && axis != 2 ? 2 : 1, y_lines = axis != 1 ? 2 : 1, z_lines = axis != 0 ? 2 : 1;
-        // Face p, between coarse cells p - 1 and p, in row (x, y) at z: the pairs' inner faces lie `low` and `high` from it.
+        // Face p, of coarse cells p - 1 and p, in row (x, y) at z: the pairs' inner faces lie `low` and `high` from it.
         auto face = [&](int x, int y, int z, int at, bool seam, bool has_low, int low, bool has_high, int high) {
             const int i = axis == 2 ? at : DIMS == 3 ? 2 * x : 0, j = axis == 1 ? at : 2 * y, k = axis == 0 ? at : 2 * z;
             M lines = 0, sum = 0;

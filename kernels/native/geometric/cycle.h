@@ -1,13 +1,13 @@
-// A V-cycle's steps, for cells k0 to k1 - 1 of row (x, y). x = 0, red, black; coarse correction; black, red: a symmetric
-// Gauss-Seidel smoother around it.
+// A V-cycle's steps, for cells k0 to k1 - 1 of row (x, y): from x = 0 a red and a black half-sweep, the coarse
+// correction, a black and a red half-sweep. So the smoother around the correction is symmetric Gauss-Seidel.
 //
-// The first red half-sweep is r / diagonal and formed where it is read. After the black one a black residual is zero, and the
-// next replaces the black cells by what the red ones say: so only red cells are restricted from and prolonged to.
+// The first red half-sweep is r / diagonal and formed where it is read. After the black half-sweep black residuals are
+// zero, and the next one computes black cells from red ones: so only red cells are restricted from and prolonged to.
 
 struct Faces {                                        // conductances of a row's cells of one colour, by direction
     const M *z0, *z1, *y0, *y1, *x0, *x1;
 };
-struct Places {                                       // and where the cells across are
+struct Places {                                       // places of the cells across, by direction
     int z0, z1, y0, y1, x0, x1;
 };
 auto places = [&](const Level& g, int x, int y, int q) -> Places {       // of the other colour, beside z = 2 k + q
@@ -40,7 +40,7 @@ auto least = [](int a, int b) { return a < b ? a : b; };
 auto restrict_to = [&](const Level& f, const Level& g, int x, int y, int k0, int k1) {
     const M *own = f.part(OWN), *share_z = f.part(SHARE), *share_y = f.part(SHARE + 1), *share_x = f.part(SHARE + DIMS - 1);
     if (x >= g.x - g.extra(2) || y >= g.y - g.extra(1)) return;
-    // The child rows across that share with this one: the upper child before it, the lower child behind it.
+    // The child rows of the coarse rows beside, whose shares go to this one: the upper child before, the lower behind.
     const int y0 = f.wrap(2 * y - 1, f.y, 1), y1 = 2 * y + 2 < f.y ? 2 * y + 2 : f.wrap(f.y, f.y, 1);
     const int x0 = f.wrap(2 * x - 1, f.x, 2), x1 = 2 * x + 2 < f.x ? 2 * x + 2 : f.wrap(f.x, f.x, 2);
     const int row = g.row(x, y);
@@ -120,7 +120,7 @@ auto post_black = [&](const Level& g, int x, int y, int k0, int k1) {
         to[k] = inverse[k] * (r[k] + sum_over(c, across, k, [=](int i) { return red[i]; }));
     g.seam(to, q, k0, k1);
 };
-auto post_red = [&](const Level& g, int x, int y, int k0, int k1) {      // and both colours to the result
+auto post_red = [&](const Level& g, int x, int y, int k0, int k1) {      // also writes both colours to the result
     const int z_end = g.z - g.extra(0);
     if (x >= g.x - g.extra(2) || y >= g.y - g.extra(1)) return;
     const int q = (x + y) & 1, row = g.row(x, y), reds = least(k1, (z_end + 1 - q) / 2), blacks = least(k1, (z_end + q) / 2);
@@ -134,9 +134,9 @@ auto post_red = [&](const Level& g, int x, int y, int k0, int k1) {      // and 
     if (g.wraps(0) && k0 == 0) to[z_end] = to[0];
     if (g.wraps(0) && k0 <= (z_end - 1) / 2 && (z_end - 1) / 2 < k1) to[-1] = to[z_end - 1];
 };
-// Three steps over a level's rows, each of which needs the one before it done in its own row and those beside it. A block
-// takes one after the other. A single lane runs them side by side, `lag` rows apart, which is as far as rows beside each
-// other lie, so that what they share is read from memory once; rows that may lie beside others across a seam come last.
+// Three steps over a level's rows. Each step needs the one before it done in its own row and in the rows beside it. A
+// block takes the steps in turn. A single lane runs them side by side, `lag` rows apart, the distance of rows beside
+// each other, so that memory they share is read once; rows that may lie beside others across a seam come last.
 auto in_turn = [&](const Level& g, auto first, auto second, auto third) {
 #if defined(__CUDA_ARCH__)
     EACH_ROW(g) first(x, y, k0, k1);

@@ -1,5 +1,6 @@
-// The finest level's face conductances, from A in brick order. A face to an open side has one too, twice the cell's own; the
-// seam has one on both sides of its extra cells. If SURFACE, what leaves through open sides and surfaces is kept with the cell.
+// The finest level's face conductances, from A in brick order. A face to an open side has twice the cell's own; a seam
+// with extra cells (geometric/levels.h) has a face on both sides of them. If SURFACE, conductances through open sides
+// and surfaces are kept with the cell, as its leak.
 const Level g = level_at(0);
 const int n = leaves * L;
 const double scale[3] = {scale_z, scale_y, scale_x};                    // 1 / h^2, last axis first

@@ -1,24 +1,26 @@
 // The levels of a geometric multigrid: where their numbers are, and how cells are visited.
 //
-// A level has X * Y * Z cells (2D: X = 1), coloured red (x + y + z even) and black. The cells of a row are kept colour by
-// colour: cell z is number z / 2 of its colour, so in row (x, y) with q = (x + y) % 2 a red cell k is at z = 2 k + q and has
-// the black cells k + q - 1 and k + q beside it, and k in the rows across. A coarse cell Z has the one red child Z in each of
-// its child rows. So every loop along a row has stride one. Rows have a ghost cell at both ends (z = -1 and Z), levels a
-// ghost row on every side; ghosts hold zero, the ends of a periodic row what lies across the seam.
+// A level has X * Y * Z cells (2D: X = 1), coloured red (x + y + z even) and black. The cells of a row are kept colour
+// by colour: cell z is number z / 2 of its colour, so in row (x, y) with q = (x + y) % 2 a red cell k is at z = 2 k + q
+// and has the black cells k + q - 1 and k + q beside it, and in the rows beside its own the black cells k. A coarse
+// cell Z has one red child, Z, in each of its child rows. So every loop along a row has stride one. Rows have a ghost
+// cell at both ends (z = -1 and Z), levels a ghost row on every side; ghosts hold zero, but at the ends of a periodic
+// row what lies across the seam.
 //
-// A periodic axis of odd length would join cells of one colour. It gets a layer of extra cells in the middle of its seam: with
-// twice the seam's conductance on both sides and no right-hand side they leave the solution elsewhere as it is.
+// A periodic axis of odd length would join cells of one colour. It gets a layer of extra cells in the middle of its
+// seam: with twice the seam's conductance on both sides and no right-hand side they do not alter other cells' values.
 //
-// `table` holds a row for each level: X, Y, Z with extra cells, flags (bits 0 to 2: axis z, y, x is periodic, 3 to 5: it has
-// extra cells), first number. `numbers` holds all arrays of all levels, [ROLES, total]; "plain" ones take two roles and are
-// in natural order, cell z at 2 * row + z.
+// `table` holds a row for each level: X, Y, Z with extra cells, flags (bits 0 to 2: axis z, y, x is periodic, 3 to 5:
+// it has extra cells), first number. `numbers` holds all arrays of all levels, [ROLES, total]; "plain" ones take two
+// roles and are in natural order, cell z at 2 * row + z.
 constexpr int HX = DIMS == 3 ? 1 : 0;
 constexpr int C = 0, INVERSE = C + 2 * DIMS, WEIGHT = INVERSE + 2, R = WEIGHT + DIMS, X = R + 2, Y = X + 2,
               OWN = Y + 1, SHARE = OWN + 1, E = SHARE + DIMS, FACES = E + 2, LEAK = FACES + 2 * DIMS;
 // C: conductance of a red cell's faces, by direction. INVERSE: 1 / diagonal, red, black. WEIGHT: share of the coarse
-// cell across axis a in a red cell. R: right-hand side. X: iterate before (black) and after (red) the coarse correction.
-// Y: black cells after it. E: the result, plain. OWN, SHARE: red residuals as the parent and the coarse cell across axis a
-// get them. FACES: plain, for each axis the face between a cell and the one before it. LEAK (if SURFACE): plain, to p = 0.
+// cell across axis a in a red cell. R: right-hand side. X: iterate before (black) and after (red) the coarse
+// correction. Y: black cells after it. E: the result, plain. OWN, SHARE: parts of red residuals for the parent and for
+// the coarse cell across axis a. FACES: plain, for each axis the face between a cell and the one before it. LEAK (if
+// SURFACE): plain, to p = 0.
 struct Level {
     int x, y, z, half, width, flags;
     long long start, total;
@@ -45,7 +47,7 @@ auto level_at = [&](int l) -> Level {
     return {t[0], t[1], t[2], half, half + 2, t[3], t[4], total, numbers.data};
 };
 // EACH_LINE(nx, ny, nz) { ... } visits lines (x, y), numbers k0 to k1 - 1 of nz: all on the CPU, one each lane on CUDA.
-// EACH_ROW(g) { ... } the rows of level g, cells of either colour. HP_VECTOR: the loop's turns do not depend on each other.
+// EACH_ROW(g) { ... } the rows of level g, cells of either colour. HP_VECTOR: the loop's turns are independent.
 #if defined(__CUDA_ARCH__)
 #define EACH_LINE(nx, ny, nz)                                                                                      \
     HP_SLOT_LANES(t_, (nx) * (ny) * (nz))                                                                          \

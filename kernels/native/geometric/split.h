@@ -1,11 +1,11 @@
-// What the cycle needs, from the face conductances: those of the red cells by direction, 1 / diagonal of both colours, and
-// the weights of interpolation. A red child is the mean of its parent and the coarse cells across its outer faces, weighted
-// by the conductances to them: g to a coarse cell across (the outer face and half that one's inner face, in series), to the
-// parent twice the inner faces, less as axes are many so that constant density gives (linear) 3/4, 1/4 in one dimension
-// and 1/2, 1/4, 1/4 in two.
-struct Child {                                        // along one axis: where its faces are, from the one before it
+// What the cycle needs, from the face conductances: those of the red cells by direction, 1 / diagonal of both colours,
+// and the weights of interpolation. A red child is the mean of its parent and the coarse cells across its outer faces,
+// weighted by the conductances to them: to a coarse cell across, the outer face and half that cell's inner face, in
+// series; to the parent, the inner faces times 2 / (2 axes - 1), so that constant density gives 3/4, 1/4 in one
+// dimension, which is linear, and 1/2, 1/4, 1/4 in two.
+struct Child {                                        // along one axis: offsets of its faces from the face before it
     int outer, inner, next, beyond;
-    bool pair, across, within;                        // two cells in the coarse one across; may it count; may the parent
+    bool pair, across, within;                        // the coarse cell across: of two cells, counts; the parent counts
 };
 for (int l = first; l < levels; ++l) {
     const Level g = level_at(l);
@@ -25,10 +25,10 @@ for (int l = first; l < levels; ++l) {
     auto conductance_across = [&](const M* face, const Child& c, M& within) -> M {
         const M outer = face[c.outer], next = c.pair ? face[c.next] : M(0), beyond = c.pair ? face[c.beyond] : M(0);
         within += c.within ? face[c.inner] : M(0);
-        const bool alone = !(next > M(0)) && !(beyond > M(0));          // in the coarse cell across (see coarsen.h)
+        const bool alone = !(next > M(0)) && !(beyond > M(0));          // a single cell lies across (see coarsen.h)
         return !c.across ? M(0) : alone || outer == M(0) ? outer : M(2) * outer * next / (M(2) * next + outer);
     };
-    // Ghosts included: a face to the outside may be a black cell's.
+    // Ghosts are included: a black cell's face to the outside is kept with a red ghost.
     EACH_LINE(g.x + 2 * HX, g.y + 2, g.half + 2) {
         const int q = (x - HX + y - 1) & 1, row = g.row(x - HX, y - 1), steps = pitch[1], stride = pitch[2];
         const int first = k0 - 1 > -q ? k0 - 1 : -q, last = (g.z - q) / 2, end = k1 - 1 < last + 1 ? k1 - 1 : last + 1;

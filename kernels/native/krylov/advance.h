@@ -1,5 +1,5 @@
-// alpha = r.z / p.q; x += alpha p; r -= alpha q; r.r per slot. Leaves everything as it is when alpha is not
-// a positive number or the loop has ended, so that x stays the last good iterate. What else becomes of r: krylov/scaled.h.
+// alpha = r.z / p.q; x += alpha p; r -= alpha q; r.r per slot. Leaves everything as it is when alpha is not a positive
+// number or the loop has ended, so that x stays the last good iterate. take_strip: krylov/scaled.h or unscaled.h.
 const double pq = array_sum(pq_slots.data, slots), rz = state.data[RZ], alpha = rz / pq;
 const bool advances = active.data[0] != 0 && pq > 0.0 && alpha > 0.0 && alpha < 1e300;
 double rr[ACCUMULATORS] = {};

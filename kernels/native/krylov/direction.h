@@ -1,5 +1,5 @@
 // p = z + beta p_old; q = A p; p.q per slot. Neighbours' values are formed again from p_old, so p goes to the other of
-// two buffers; which is which alternates with the iteration. beta = 0 starts afresh, whatever p_old holds: from z + 0 z.
+// two buffers, which change places in each iteration. beta = 0 starts afresh from z + 0 z, whatever p_old holds.
 HP_SHARED T tile[TILE];
 clear_tile(tile);
 const int n = leaves * L;

@@ -1,3 +1,3 @@
-// For krylov/advance.h where other kernels make z of r.
+// For krylov/advance.h if other kernels make z of r: a strip of residuals needs nothing more.
 auto take_strip = [](int, const T (&)[STRIP]) {};
 auto finish_strips = [] {};

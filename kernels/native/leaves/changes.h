@@ -1,4 +1,4 @@
-// changed[leaf] = 1 where a leaf's rows of A are not those seen last, which they replace; else 0. One leaf a block.
+// changed[leaf] = 1 if a leaf's rows of A differ from those seen last, else 0; they replace these. One leaf a block.
 const int n = leaves * L;
 double differing[ACCUMULATORS] = {};
 HP_CELLS {

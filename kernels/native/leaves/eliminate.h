@@ -1,7 +1,7 @@
-// L D L^T of one banded matrix, by a whole block: `f` [L, BW + 1] in the layout of leaves/factor.h with W = 1, in shared memory
-// where it FITS, otherwise in `factor`. The rows come from leaves/rows.h or its likes. Nothing is done, and nobody waits, where
-// the leaf, number `leaf`, has not changed.
-// Longest chain: L steps of a reciprocal, two products and a barrier.
+// L D L^T of one banded matrix, by a whole block: `f` [L, BW + 1] in the layout of leaves/factor.h with W = 1, in
+// shared memory if it FITS, else in `factor`. The rows come from leaves/rows.h, nested/rows.h or windows/rows.h. The
+// whole block returns if the leaf, number `leaf`, has not changed.
+// Longest chain of dependent operations: L steps of a reciprocal, two products and a barrier.
 constexpr double LOST = 1e-14;                                            // a lost pivot: never expected, never fatal
 constexpr int ROW = BW + 1;
 HP_SHARED double kept[FITS ? L * ROW : 1];
@@ -31,9 +31,9 @@ for (int i = lane; i < L; i += lanes) {
     double* row = f + i * ROW;
     row[0] = pivot[i];
     for (int k = 1; k <= BW && k <= i; ++k) row[k] *= pivot[i - k];
-}                                                                       // who goes on reads its own rows until the next barrier
-// What a column of the solution is to lose to the rows before, as the rows are gone through: next[k] belongs to row i + k.
-// `lose` is called with the value of row i, and how to read the factor's entry k for it; then next[0] belongs to row i + 1.
+}                                                                       // up to the next barrier lanes read own rows
+// For substitution row by row: next[k] is what row i + k of a solution's column loses to the rows before it. `lose`
+// takes the value of row i and a function that reads the factor's entry k for it, and moves `next` on to row i + 1.
 auto lose = [&](double (&next)[BW], double value, auto entry) {
 #pragma unroll
     for (int k = 1; k < BW; ++k) next[k - 1] = next[k] + entry(k) * value;

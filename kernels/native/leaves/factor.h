@@ -1,6 +1,6 @@
-// L D L^T of the banded matrices of one group of leaves or bricks, in place of storage [L, BW + 1, W]: entry 0 of a row is
-// 1 / d, entry k the multiplier of row i - k. The rows come from leaves/rows.h or nested/rows.h. A group without a changed leaf
-// keeps its factors.
+// L D L^T of the banded matrices of one group of leaves, bricks or windows, stored as [L, BW + 1, W]: entry 0 of row i
+// is 1 / d, entry k the multiplier of row i - k. The rows come from leaves/rows.h, nested/rows.h or windows/rows.h. A
+// group without a changed leaf keeps its factors.
 constexpr double LOST = 1e-14;                                            // a lost pivot: never expected, never fatal
 double* __restrict__ f = factor.data + slot * (L * (BW + 1) * W);
 const int* group = members.data + slot * W;

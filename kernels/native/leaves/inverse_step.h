@@ -1,6 +1,6 @@
-// One basis function of each leaf of a group, before orthonormalisation: a start function times the diagonal, through
-// the closed leaf. slot = group * FUNCTIONS + function; raw [group, FUNCTIONS, L, W]. Start functions are [FUNCTIONS, L]
-// for all leaves (own = 0) or [leaves, FUNCTIONS, L] (own = 1).
+// One basis function of each leaf of a group, before orthonormalisation: the closed leaf's matrix (leaves/rows.h)
+// solved with a start function times the diagonal. slot = group * FUNCTIONS + function; raw [group, FUNCTIONS, L, W].
+// Start functions are [FUNCTIONS, L] for all leaves (own = 0) or [leaves, FUNCTIONS, L] (own = 1).
 const int group = slot / FUNCTIONS, function = slot % FUNCTIONS;
 const int* leaf_of = members.data + group * W;
 int stale = 0;

@@ -1,7 +1,7 @@
-// The basis functions of one leaf, before orthonormalisation: its start functions times the diagonal, through the closed leaf
-// (leaves/eliminate.h). raw [group, FUNCTIONS, L], slot = group. Start functions are [FUNCTIONS, L] for all leaves (own = 0) or
-// [leaves, FUNCTIONS, L] (own = 1).
-// Longest chain: 2 L steps of a product for each TOGETHER functions, a function a lane.
+// The basis functions of one leaf, before orthonormalisation: the closed leaf's matrix (leaves/eliminate.h) solved with
+// its start functions times the diagonal. raw [group, FUNCTIONS, L], slot = group. Start functions are [FUNCTIONS, L]
+// for all leaves (own = 0) or [leaves, FUNCTIONS, L] (own = 1).
+// Longest chain: 2 L steps of a product for every TOGETHER functions, one function a lane.
 constexpr int TOGETHER = 8;
 HP_SHARED double x[L * TOGETHER];
 for (int first = 0; first < FUNCTIONS; first += TOGETHER) {

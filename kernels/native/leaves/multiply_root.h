@@ -1,4 +1,4 @@
-// u = G^T G u in place, G the triangular root of an inverse as leaves/inverse.h stores it [L, L].
+// u = G^T G u in place, where G is the triangular root of an inverse, [L, L], as leaves/root.h stores it.
 constexpr int PARTS = LANES >= L ? LANES / L : 1, SHARE = L / PARTS;
 HP_SHARED T partial[DENSE ? PARTS * L : 1];
 auto multiply_root = [&](const auto* root, T* u) {

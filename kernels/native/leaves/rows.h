@@ -1,7 +1,7 @@
-// Row i of a leaf's matrix, for leaves/factor.h and leaves/eliminate.h: entry k of `row`, at row[k * W], is its coupling to cell i - k;
-// returns the diagonal. `leaf` < 0 has rows of the identity. Couplings to other leaves are not part of a leaf's matrix;
-// CLOSED also takes their conductance off the diagonal (no flux through the leaf's faces) and adds SHIFT of the diagonal.
-// A region inside one leaf makes it singular: its pinned cell counts twice on the diagonal.
+// Row i of a leaf's matrix, for leaves/factor.h and leaves/eliminate.h: writes the coupling to cell i - k as entry k of
+// `row`, row[k * W], and returns the diagonal. `leaf` < 0 has rows of the identity. Couplings to other leaves are not
+// part of a leaf's matrix; CLOSED also takes their conductance off the diagonal (no flux through the leaf's faces) and
+// adds SHIFT times A's diagonal. A region inside one leaf makes the matrix singular: its pinned cell counts twice.
 constexpr double SHIFT = 1e-3;
 constexpr int STRIDES[3] = {1, BZ, BY * BZ};
 const int n = leaves * L;

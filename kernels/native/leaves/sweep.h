@@ -1,12 +1,13 @@
 // Solves some leaves: y_i = A_ii^-1 (r_i - sum over neighbours of A_ij y_j), W leaves a block.
 //
 // first_visit: leaves of this and later colours still hold the last application's y, so only earlier colours count.
-// Then what the coarse space needs. MODE 1: Phi_i^T r_i. MODE 2 (deflation), in a leaf's last visit: its share of
-// Phi^T (r - A y). Its neighbours' residuals it changes through the couplings: slot (i, direction) of `coarse` is
-// Phi_j^T (-A_ji)(y_i - y_i before) for neighbours j of later colours (every neighbour if `additive`), who were last solved
-// before it. Slot (i, DIRECTIONS) is Phi_i^T of what its own solve left: nothing to speak of, unless its inverse is rounded.
-// MODE 3 (a cycle): up through the colours, the coarse correction, down again. On the way up a leaf pushes to earlier colours,
-// to neighbours solved before it; on the way down these have Phi_j correction_j added, at the faces, where it is needed.
+// Then the block writes what the coarse space needs. MODE 1: Phi_i^T r_i. MODE 2 (deflation), in a leaf's last visit:
+// its share of Phi^T (r - A y). The leaf changes its neighbours' residuals through the couplings: slot (i, direction)
+// of `coarse` is Phi_j^T (-A_ji)(y_i - y_i before) for a neighbour j of a later colour (any neighbour if `additive`),
+// whose last solve came before. Slot (i, DIRECTIONS) is Phi_i^T of the residual that the leaf's own solve left,
+// negligible unless the inverse is rounded. MODE 3 (a cycle): up through the colours, the coarse correction, then down
+// again. On the way up a leaf pushes to neighbours of earlier colours, solved before it; on the way down, Phi_j
+// correction_j is added to the y_j of these neighbours, only at the faces, where it is needed.
 HP_SHARED T u[L * W];
 constexpr bool INEXACT = MODE == 2 && DENSE;
 HP_SHARED T given[INEXACT ? L : 1];

@@ -1,10 +1,10 @@
 // The operator of the next coarser level, P^T A P.
 //
-// c_IJ = -sum_i P_iI (A P_J)_i with A in differences, (A P_J)_i = s_i P_iJ + sum_d c_id (P_iJ - P_(i+d)J): where a strong
-// coupling joins two cells their shares hardly differ, and rounded differences lose nothing that matters. The coarse s is
-// P^T A P 1, from what interpolation leaves of 1 (X, ``weights.h``), so zero stays zero.
+// c_IJ = -sum_i P_iI (A P_J)_i with A in differences, (A P_J)_i = s_i P_iJ + sum_d c_id (P_iJ - P_(i+d)J): where a
+// strong coupling joins two cells their shares hardly differ, and rounded differences lose nothing that matters. The
+// coarse s is P^T A P 1, from what interpolation leaves of 1 (X, ``weights.h``), so zero stays zero.
 //
-// On CUDA each lane forms one of a coarse cell's numbers, a coupling or s; the CPU forms all of a group of rows together.
+// On CUDA each lane forms one number of a coarse cell, a coupling or s; the CPU forms all of a group of rows at once.
 auto galerkin = [&](const Level& f, const Level& g) {
     const int stride = f.stride(0);
     const M* weights = g.part(W);
@@ -17,7 +17,7 @@ auto galerkin = [&](const Level& f, const Level& g) {
     auto near = [&](const Offset& o) -> bool {
         return o.x * o.x < f.stride(2) && o.y * o.y < f.stride(1) && o.z * o.z < f.stride(0);
     };
-    // Across a seam of a single cell lies that cell itself.
+    // Whether the cell at offset d is the cell itself, across the seams of axes of a single cell.
     auto is_itself = [&](const Offset& d) -> bool {
         return (!d.z || (g.wraps(0) && g.z == 1)) && (!d.y || (g.wraps(1) && g.y == 1)) && (!d.x || (g.wraps(2) && g.x == 1));
     };
@@ -38,7 +38,7 @@ auto galerkin = [&](const Level& f, const Level& g) {
                 const Offset p = {o.x - shift(2, I, to_j.x), o.y - shift(1, J, to_j.y), o.z - shift(0, K, to_j.z)};
                 const M u = f.part(X)[f.row(i, j) + k], s = f.part(S)[f.row(i, j) + k];
                 const M mine = leak ? M(1) - u : near(p) ? weights[p.weight() * g.size + across] : M(0);
-                M product = s * mine;                                              // (A P_J)_i, or for s that of P 1
+                M product = s * mine;                                              // (A P_J)_i, or for s (A P 1)_i
 #pragma unroll 1
                 for (int to = -HALF; to <= HALF; ++to) {
                     const Offset d = offset_of(to), q = {p.x + d.x, p.y + d.y, p.z + d.z};
@@ -62,7 +62,7 @@ auto galerkin = [&](const Level& f, const Level& g) {
         const int I = x, J = groups.first(y), count_j = groups.rows(y);
         long long rows[9];                                                     // of the coarse cells around
         for (int n = 0; n < 9; ++n) rows[n] = g.row(I + n / 3 - 1, J + n % 3 - 1);
-        // Where nothing leaks, s stays zero; look before that is computed.
+        // Where nothing leaks, s stays zero: look first, to save computing it.
         bool leaks = false;
         for (int i = step[2] * I - 2 * (DIMS == 3); !leaks && i <= step[2] * I + 2 * (DIMS == 3); ++i)
             for (int j = step[1] * J - 2; !leaks && j <= step[1] * (J + count_j - 1) + 2; ++j) {
@@ -74,7 +74,7 @@ auto galerkin = [&](const Level& f, const Level& g) {
             }
         for (int c0 = k0, count; c0 < k1; c0 += count) {
             count = k1 - c0 < CHUNK ? k1 - c0 : CHUNK;
-            if (seam(0) && c0 == 0) count = 1;                                 // the shift is one for all cells of a chunk
+            if (seam(0) && c0 == 0) count = 1;                                 // a chunk's cells must share a shift
             if (seam(0) && c0 > 0 && c0 + count == g.z && count > 1) --count;
             int shifts[3][3];
             for (int n = 0; n < 3; ++n)
@@ -84,7 +84,7 @@ auto galerkin = [&](const Level& f, const Level& g) {
                 const Offset o = offset_of(code);
                 const int i = step[2] * I + o.x, j = step[1] * J + o.y, z0 = stride * c0 + o.z;
                 if (!near(o) || !f.inside(i, 0)) continue;                     // rows beyond a wall have no share
-                M own[GROUP][CHUNK], c[OFFSETS][GROUP][CHUNK];                  // c: to the neighbours, and in the middle s
+                M own[GROUP][CHUNK], c[OFFSETS][GROUP][CHUNK];                  // c: to the neighbours; s in the middle
                 take(g.part(W + o.weight()) + g.row(I, J) + c0, g.pitch, 1, count_j, own);
                 for (int n = 0; n < OFFSETS; ++n) {
                     const Offset d = offset_of(n - HALF);

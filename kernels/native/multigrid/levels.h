@@ -1,24 +1,25 @@
 // The levels of the multigrid hierarchy: where their numbers lie, and how their cells are visited.
 //
-// A level has X * Y * Z cells, row-major (2D: X = 1). The next coarser level keeps every second cell of the axes that are
-// coarsened there: coarse cell I is the fine cell 2 I. A row has HZ ghost cells at both ends, a level one ghost row on
-// every side. Ghosts of a wall hold zero. Along a periodic axis the ghost cells of a row hold what lies across the seam, and
-// a row number outside the level is wrapped when it is read, so ghost rows are not needed there.
+// A level has X * Y * Z cells, row-major (2D: X = 1). The next coarser level keeps every second cell of the axes that
+// are coarsened there: coarse cell I is the fine cell 2 I. A row has HZ ghost cells at both ends, a level one ghost row
+// on every side. Ghosts of a wall hold zero. Along a periodic axis the ghost cells of a row hold what lies across the
+// seam, and a row number outside the level is wrapped when it is read, so ghost rows are not needed there.
 //
-// The operator of a level is a sum over pairs of neighbours, (A x)_i = s_i x_i + sum_d c_id (x_i - x_(i+d)). Each pair is
-// stored once, at the cell from which d points forward, and s is what goes to open sides. So a region without open side has
-// s = 0 exactly, on every level, and its constants stay in the null space whatever is rounded.
+// The operator of a level is a sum over pairs of neighbours, (A x)_i = s_i x_i + sum_d c_id (x_i - x_(i+d)). Each pair
+// is stored once, at the cell from which d points forward, and s is the coupling to open sides. So a region without
+// open side has s = 0 exactly, on every level, and its constants stay in the null space whatever is rounded.
 //
-// `table` holds FIELDS numbers a level: X, Y, Z; flags: bit a: axis a (0: z) is periodic, bit 3 + a: coarsened to the next
-// level, bit 6: there are open sides; where its numbers begin, in units of ALIGN. `numbers` holds its arrays one behind the other.
+// `table` holds FIELDS numbers a level: X, Y, Z; flags: bit a: axis a (0: z) is periodic, bit 3 + a: coarsened to the
+// next level, bit 6: there are open sides; where its numbers begin, in units of ALIGN. `numbers` holds its arrays one
+// behind the other.
 constexpr int FIELDS = 5, ALIGN = 16, HX = DIMS == 3 ? 1 : 0, HZ = 2;
 constexpr int OFFSETS = DIMS == 3 ? 27 : 9, HALF = OFFSETS / 2;                // cells of a 3^DIMS block; pairs of a cell
 // S: s. D: the smoother's factor. Y: D times the right-hand side, the first sweep. X: the result (in the setup: what
-// interpolation leaves of the constant 1). C: couplings c, HALF of them (the finest level: DIMS, and nothing behind). W:
+// interpolation leaves of the constant 1). C: couplings c, HALF of them (the finest level has DIMS, and no W or B). W:
 // interpolation to the cells around coarse cell I, [OFFSETS]. B: right-hand side.
 constexpr int S = 0, D = 1, Y = 2, X = 3, C = 4, W = C + HALF, B = W + OFFSETS;
-// The setup takes CHUNK cells of GROUP rows at a time. It always computes on whole chunks, to have vectors, and stores what
-// exists.
+// The setup takes CHUNK cells of GROUP rows at a time. It always computes whole chunks, so that loops become vectors,
+// and stores the cells that exist.
 constexpr int CHUNK = LANES > 1 ? 1 : DIMS == 3 ? 16 : 32, GROUP = LANES > 1 ? 1 : 8;
 constexpr double DAMPING = 0.8;                                                // of the Jacobi sweeps
 
@@ -90,10 +91,10 @@ auto level_at = [&](int l) -> Level {
     const long long size = (long long)(t[0] + 2 * HX) * (t[1] + 2) * pitch;
     return {t[0], t[1], t[2], t[3], pitch, size, numbers.data + (long long)ALIGN * t[4], l == 0};
 };
-// LINES(first, step, nx, ny, nz) { .. } visits lines (x, y), cells k0 to k1 - 1 of nz: whole lines on the CPU, one cell each
-// lane on CUDA. EACH_LINE shares the lines of a level among all blocks, BLOCK_LINE those of a tile among a block's lanes.
-// HP_VECTOR: the loop's turns do not depend on each other. HP_ROLLED: the same for a short loop of known length, which would
-// otherwise be unrolled before it can become vectors.
+// LINES(first, step, nx, ny, nz) { .. } visits lines (x, y), cells k0 to k1 - 1 of nz: whole lines on the CPU, one cell
+// each lane on CUDA. EACH_LINE shares the lines of a level among all blocks, BLOCK_LINE those of a tile among a block's
+// lanes. HP_VECTOR: the loop's turns do not depend on each other. HP_ROLLED: the same for a short loop of known length,
+// which would otherwise be unrolled before it can become vectors.
 #if defined(__CUDA_ARCH__)
 #define HP_BY_LANE                                                             // cell by cell; a test defines it on the CPU too
 #define LINES(first, step, nx, ny, nz)                                                                                \
@@ -114,7 +115,7 @@ auto level_at = [&](int l) -> Level {
 #define HP_ROLLED _Pragma("clang loop vectorize(assume_safety) unroll(disable)")
 #endif
 #define EACH_LINE(nx, ny, nz) LINES(slot, slots, nx, ny, nz)
-// A group of rows: every `stride`-th number of each, a row being `pitch` numbers behind the one before.
+// Reads a group of rows, every `stride`-th number of each; a row begins `pitch` numbers behind the one before.
 auto take = [](const M* from, long long pitch, int stride, int rows, M (&to)[GROUP][CHUNK]) {
     for (int j = 0; j < rows; ++j) {
         const M* row = from + j * pitch;
@@ -125,7 +126,8 @@ auto take = [](const M* from, long long pitch, int stride, int rows, M (&to)[GRO
         }
     }
 };
-// Rows 0 to n - 1 in groups; `alone`: those beside the seam of a periodic axis are, since what lies across is elsewhere.
+// Rows 0 to n - 1 in groups. If `alone`, the first and the last row are groups of one: they lie beside the seam of a
+// periodic axis, and the rows across it are elsewhere in memory.
 struct Groups {
     int n;
     bool alone;

@@ -1,13 +1,13 @@
-// The two passes of a V-cycle over a level: down, residual and restriction; up, prolongation, correction and last sweep.
-// The first sweep is a scaling, Y = D B, and is written with B. Each pass goes by tiles of coarse cells, T[axis] at most,
-// with a tile's fine cells and those around them in `tile`.
+// The two passes of a V-cycle over a level: down, residual and restriction; up, prolongation, correction and last
+// sweep. The first sweep is a scaling, Y = D B, and is written with B. Each pass goes by tiles of at most [TX, TY, TZ]
+// coarse cells; `tile` holds the fine cells of one and those around them.
 #if defined(__CUDA_ARCH__)
 constexpr int TX = DIMS == 3 ? 4 : 1, TY = DIMS == 3 ? 4 : 8, TZ = DIMS == 3 ? 16 : 32;
 #else
 constexpr int TX = DIMS == 3 ? 4 : 1, TY = DIMS == 3 ? 4 : 16, TZ = DIMS == 3 ? 32 : 64;
 #endif
 constexpr int AROUND = 2, TILE_Z = 2 * TZ + 2 * AROUND, TILE_Y = 2 * TY + AROUND, TILE_X = DIMS == 3 ? 2 * TX + AROUND : 1;
-constexpr int ODD_CELLS = TZ + AROUND, LINE = TILE_Z;                             // place of even cells in a split row; a row of the tile
+constexpr int ODD_CELLS = TZ + AROUND, LINE = TILE_Z;        // where even cells begin in a split row; a tile row
 HP_SHARED M tile[TILE_X * TILE_Y * TILE_Z];
 auto tile_row = [&](int i, int j) -> M* { return tile + (i * TILE_Y + j) * TILE_Z + AROUND; };
 
@@ -109,8 +109,8 @@ auto pass_down = [&](const Level& f, const Level& g) {
             M *b = g.part(B) + row, *first = g.part(Y) + row;
             const M* d = g.part(D) + row;
             const M* center = tile_row(sx * x + sx - 1, sy * y + sy - 1) + (sz == 2 ? ODD_CELLS : 0);
-            const M* own = g.part(W + HALF) + row;                             // 1, but where the fine row is empty
-            if (f.finest) {                                                    // whose residual is zero then
+            const M* own = g.part(W + HALF) + row;                             // 1, or 0 where the fine row is empty
+            if (f.finest) {                                                    // an empty row's residual is zero there
                 for (int k = k0; k < k1; ++k) b[k] = center[k];
             } else {
                 for (int k = k0; k < k1; ++k) b[k] = own[k] * center[k];

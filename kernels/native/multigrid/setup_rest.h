@@ -5,6 +5,6 @@ for (int l = first; l + 1 < levels; ++l) {
         HP_SYNC;                                                               // shares are written, read next
     }
     galerkin(level_at(l), level_at(l + 1));
-    HP_SYNC;                                                                   // the coarser operator is, too
+    HP_SYNC;                                                                   // coarser operator: written, read next
 }
 invert(level_at(levels - 1));

@@ -8,7 +8,7 @@ HP_SLOT(b, leaves) {
     const long long begin = (long long)b * L;
     if (u[0] < BX || u[1] < BY || u[2] < BZ) {                                 // padding
         for (int l = lane; l < L; l += lanes) z_.data[begin + l] = T(0);
-        HP_SYNC;                                                               // every cell is written, some once more
+        HP_SYNC;                                                               // zeros: written, some are overwritten
     }
     BLOCK_LINE(u[0], u[1], u[2]) {
         const int line = (x * BY + y) * BZ;

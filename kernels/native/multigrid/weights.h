@@ -1,14 +1,15 @@
 // Interpolation of black-box multigrid (Dendy, J. Comput. Phys. 48, 1982), and the smoother's factors.
 //
-// Fine cells are even (coarse) or odd along each coarsened axis. A cell odd along the axes of a set O takes its value from
-// A x = 0 in its own row, the couplings of all other axes collapsed onto its own plane: cells odd along one axis from the
-// two coarse cells beside them, then those odd along two axes from the four coarse and four such cells around them, then
-// those odd along three. So `phase` counts the axes of O, from 0 on: what one phase wrote the next one reads.
+// Fine cells are even (coarse) or odd along each coarsened axis. A cell that is odd along the axes of a set O takes its
+// value from A x = 0 in its own row, with the couplings of all other axes collapsed onto its own plane: first cells odd
+// along one axis from the two coarse cells beside them, then cells odd along two axes from the four coarse and four
+// such cells around them, then cells odd along three. So `phase` is the number of axes in O, from 0 on: each phase
+// reads what the last wrote.
 //
-// W[o] of coarse cell I is the share of I in the fine cell at offset o from it; restriction reads the same number. X gets
-// what is missing in the sum of a fine cell's shares: the part of its row that goes to open sides, or all of it if nothing
-// couples it to a coarse cell. It is zero, exactly, elsewhere. A cell whose row is empty, a solid one for instance, has no
-// share in anything.
+// W[o] of coarse cell I is the share of I in the fine cell at offset o from it; restriction reads the same number. X
+// gets what a fine cell's shares lack of 1: the part of its row that goes to open sides, or 1 if nothing couples it to
+// a coarse cell. Elsewhere X is exactly zero. A cell whose row is empty, a solid one for instance, has no share in
+// anything.
 auto smoother_factors = [&](const Level& f) {
     const Groups groups = {f.y, f.wraps(1)};
     EACH_LINE(f.x, groups.count(), f.z) {
@@ -24,7 +25,7 @@ auto smoother_factors = [&](const Level& f) {
                 for (int l = 0; l < rows; ++l)
                     HP_VECTOR for (int k = 0; k < CHUNK; ++k) sum[l][k] += c[l][k], size[l][k] += c[l][k] < M(0) ? -c[l][k] : c[l][k];
             }
-            // No eigenvalue of D A exceeds 2 * DAMPING, couplings of either sign.
+            // So no eigenvalue of D A exceeds 2 * DAMPING, whatever the signs of the couplings.
             M* to = f.part(D) + row + c0;
             for (int l = 0; l < rows; ++l)
                 for (int k = 0; k < count; ++k) {

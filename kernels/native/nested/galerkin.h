@@ -1,6 +1,6 @@
 // The rows of Psi^T E Psi that belong to one brick, in the layout of coarse/galerkin.h one level up: blocks [bricks,
-// directions + 1, R2, R2], mass (if MASS), scale; E has its own blocks and mass, P nodes of R unknowns a brick. Rows that no
-// changed brick touches stay.
+// directions + 1, R2, R2], mass (if MASS), scale. E is given by the blocks and mass of the nodes; a brick has P nodes
+// of R unknowns. The rows stay if neither the brick nor a neighbour changed.
 HP_SHARED double image[L];
 constexpr int P = L / R;
 constexpr double LOST = 1e-14;

@@ -1,8 +1,8 @@
-// Row i of a brick's matrix, as leaves/rows.h of a leaf. A brick has P nodes of R unknowns; `inside` is the position of a node's
-// neighbour in the same brick, `nodes` the node at a position, both -1 for none.
-// CLOSED takes off what closing the brick's faces in the grid itself takes off (mass of coarse/galerkin.h) and adds SHIFT of the
-// diagonal. A pinned unknown counts twice. Where nobody knows what to pin, `slack` times its scale is added to every one of a
-// closed brick.
+// Row i of a brick's matrix, as leaves/rows.h for a leaf. A brick has P nodes of R unknowns; `inside` is the position
+// of a node's neighbour in the same brick, `nodes` the node at a position, both -1 for none. CLOSED subtracts `mass`,
+// what closing the brick's faces in the grid takes off (coarse/galerkin.h), and adds SHIFT times the diagonal. A pinned
+// unknown has its scale added. Where no pins are known, every unknown of a brick marked in `closed` (constants/close.h)
+// has `slack` times its scale added.
 constexpr double SHIFT = 1e-3;
 constexpr int P = L / R;
 auto assemble_row = [&](int i, int brick, double* row) -> double {

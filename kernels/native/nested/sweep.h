@@ -1,7 +1,8 @@
-// One colour of the cycle, as leaves/sweep.h in MODE 3, one level up: solves y_i = E_ii^-1 (c_i - sum over neighbours of E_ij y_j) for
-// W bricks of P nodes with R unknowns. c is gathered from what was pushed to the nodes (coarse/gather.h). Upward, bricks of this
-// and later colours do not count, and `upper` [bricks, directions + 1, R2] takes what a brick changed in earlier ones'
-// residuals, through their functions psi [bricks, R2, L]. Downward, earlier ones have psi_j correction_j added.
+// One colour of the cycle, as leaves/sweep.h in MODE 3, one level up: solves y_i = E_ii^-1 (c_i - sum over neighbours
+// of E_ij y_j) for W bricks of P nodes with R unknowns. c is gathered from what was pushed to the nodes
+// (coarse/gather.h). Upward, bricks of this and later colours do not count, and `upper` [bricks, directions + 1, R2]
+// takes psi_j^T of what a brick changes in the residual of an earlier brick j, whose functions are psi_j, in psi
+// [bricks, R2, L]. Downward, psi_j correction_j is added to the y_j of earlier bricks.
 constexpr int P = L / R;
 HP_SHARED double u[L * W];
 HP_SHARED double across[P * DIRECTIONS * R];
@@ -10,7 +11,7 @@ auto leaves_brick = [&](const int* own, int p, int d) {
     const int q = inside.data[p * DIRECTIONS + d];
     return own[p] >= 0 && (q < 0 || own[q] < 0) && side.data[own[p] * DIRECTIONS + d] == 0;
 };
-// Visits the faces of nodes that other bricks lie behind: at(p, d, node, neighbour, its place); the lane's g is `item`.
+// Visits the faces of nodes towards other bricks: at(p, d, node, neighbour, the neighbour's place, g) for g < R.
 auto visit_outer = [&](const int* own, auto at) {
     constexpr int ITEMS = LANES > 1 ? R : 1;
     for (int t = lane; t < P * DIRECTIONS * ITEMS; t += lanes) {

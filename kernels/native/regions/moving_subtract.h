@@ -1,4 +1,4 @@
-// vector -= mean of its singular region, kept at the root; nothing where quantum is 0.
+// vector -= mean of its singular region; the root keeps the mean. Changes nothing if quantum is 0 (regions/quantum.h).
 const double quantum = quantum_of(array_max(spread_slots.data, slots));
 auto rest_of = [&](int root) { return double(sum.data[root]) / quantum / size.data[root]; };
 HP_SLOT(b, leaves) {

@@ -1,5 +1,5 @@
-// Sums over moving regions are sums of integers, whose order does not matter: one is 1 / quantum. No sum of all cells
-// overflows. 0: a value is not finite, and nothing is summed.
+// Sums over moving regions are sums of integers, so that their order does not matter: 1 stands for 1 / quantum. Quantum
+// is so small that no sum over all cells overflows; it is 0 if a value is not finite, and then nothing is summed.
 constexpr double UNUSABLE = 1e300;
 auto quantum_of = [&](double spread) -> double {
     const double most = spread * (double(leaves) * L);

@@ -1,5 +1,5 @@
-// Prepares sums over moving regions: each root's value as its shift, its sum 0, and, per slot, the largest difference of a
-// cell from its root, UNUSABLE if one is not finite.
+// Prepares sums over moving regions: each root's shift is its value, its sum 0. Per slot, finds the largest difference
+// of a cell from its root, UNUSABLE if a value is not finite.
 double largest = 0.0;
 HP_SLOT(b, leaves) {
     if (only.data[b] == -1) continue;

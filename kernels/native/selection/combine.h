@@ -1,4 +1,5 @@
-// Combinations of one leaf's functions: basis [leaves, R, L] = choice [leaves, C, C] (its first rows) candidates [leaves, C, L].
+// Combinations of one leaf's functions: basis [leaves, R, L] = the first R rows of choice [leaves, C, C], times
+// candidates [leaves, C, L].
 if (!renewed.data[slot]) return;
 const M* __restrict__ from = candidates.data + (long long)slot * (C * L);
 M* __restrict__ to = basis.data + (long long)slot * (R * L);

@@ -2,11 +2,11 @@
 //
 // With G_i = Phi_i^T A_ii Phi_i, E_ij = Phi_i^T A_ij Phi_j and M_jd = Phi_j^T (conductances of face d) Phi_j, all from
 // coarse/galerkin.h, the neighbours are eliminated, each alone and closed towards everyone else:
-//     P_i = G_i - sum_j E_ij (G_j - sum_{d not towards i} M_jd)^-1 E_ij^T,      of which ELIMINATED functions a neighbour.
-// The leaf's constants are kept anyway: they are eliminated in their turn from P v = lambda G v, v G-orthogonal to them.
-// 1 / lambda is what the function v is worth. Row k of `choice` [leaves, C, C]: coefficients of the k-th best of unit
-// length, the constants first as they are; `worth` [leaves, C]. `renewed`: leaves whose choice may differ from the last
-// frame's. Matrices [C, C] of W leaves lie interleaved in `work` [blocks, 4, C * C, W].
+//     P_i = G_i - sum_j E_ij (G_j - sum_{d not towards i} M_jd)^-1 E_ij^T,      with ELIMINATED functions a neighbour.
+// The leaf's constants are kept in any case, so they are eliminated, too, from P v = lambda G v, with v G-orthogonal to
+// them. 1 / lambda is what the function v is worth. Row k of `choice` [leaves, C, C]: coefficients of the k-th best
+// function, of unit length; the constants come first, unchanged. `worth` [leaves, C]. `renewed`: leaves whose choice
+// may differ from the last frame's. Matrices [C, C] of W leaves lie interleaved in `work` [blocks, 4, C * C, W].
 constexpr double SHIFT = 1e-6;                     // of G: bounds 1 / lambda in leaves torn in parts
 constexpr double LOST = 1e-11, NEGLIGIBLE = 1e-18, CONSTANT = 1e300;
 constexpr int SWEEPS = 12, CC = C * C;
@@ -28,8 +28,8 @@ double* __restrict__ p = g + CC * W;
 double* __restrict__ s = p + CC * W;
 double* __restrict__ e = s + CC * W;
 double* __restrict__ u = e;                        // later: eigenvectors, a row each
-// visit(t, w) for each t < items and every leaf w of the block; no visit may depend on another of the same loop. Lane by lane
-// on CUDA; on the CPU w innermost, a vector.
+// visit(t, w) for each t < items and every leaf w of the block; no visit may depend on another of the same loop. Lane
+// by lane on CUDA; on the CPU w innermost, a vector.
 auto each = [&](int items, auto visit) {
 #if defined(__CUDA_ARCH__)
     for (int pair = lane; pair < items * W; pair += lanes) visit(pair / W, pair % W);
@@ -47,8 +47,8 @@ auto each_strided = [&](int items, auto visit) {
 #endif
 };
 auto block_of = [&](int b, int d) { return blocks.data + ((long long)b * (DIRECTIONS + 1) + d) * CC; };
-// Entry (i, k) of a matrix is at at_(i, k) + w. Sums grow in memory, many side by side; in registers they would wait for
-// each other.
+// Entry (i, k) of a matrix is at at_(i, k) + w. Sums grow in memory, many side by side; in registers they would wait
+// for each other.
 auto at_ = [](int i, int k) { return (i * C + k) * W; };
 // Cholesky factor of a [n, n] in place, below the diagonal; reciprocals on it, 0 for a lost pivot. Row 0 right of the
 // diagonal holds the other diagonal entries as they were.
@@ -89,10 +89,10 @@ for (int d = 0; d < DIRECTIONS; ++d) {
             if (o != (d ^ 1)) closed -= mass.data[((long long)j * DIRECTIONS + o) * CC + t];
         s[t * W + w] = closed;
     });
-    each_strided(CC, [&](int t, int w) {                                // elsewhere than across a side to a leaf it is zero
+    each_strided(CC, [&](int t, int w) {                                // zero where no leaf lies across
         const int b = leaf(w), j = neighbor.data[b * DIRECTIONS + d];
         const double across = block_of(b, d)[t];
-        if (j == b) p[t * W + w] += across;                              // across a periodic side there is nobody else
+        if (j == b) p[t * W + w] += across;                              // across a periodic side, the leaf itself
         if (t % C < ELIMINATED) e[at_(t % C, t / C) + w] = j == b ? 0.0 : across;
     });
     HP_SYNC;                                        // s and e are written; the factorisation reads them
@@ -118,7 +118,7 @@ for (int k = 0; k < most; ++k) {
     for (int f = k + 1; f < C; ++f) each(C, [&](int m, int w) { if (m > k) p[at_(f, m) + w] -= p[at_(f, k) + w] * u[m * W + w]; });
     HP_SYNC;                                        // p is updated; the next pivot is read
 }
-// What is left of the constants only keeps them in front.
+// The constants get entries that only keep them in front.
 for (int f = 0; f < C; ++f)
     each(f + 1, [&](int k, int w) {
         const int kept = constants.data[leaf(w)];
@@ -129,8 +129,8 @@ for (int f = 0; f < C; ++f)
         u[at_(f, k) + w] = u[at_(k, f) + w] = f == k ? 1.0 : 0.0;
     });
 HP_SYNC;                                            // p and u are written; rotations read rows and columns
-// Jacobi's rotations, pair by pair, until every leaf's off-diagonal part is negligible. Each stops at its own: what it gets
-// does not depend on its company. Function 0 is always a constant.
+// Jacobi's rotations, pair by pair, until every leaf's off-diagonal part is negligible. Each leaf stops by its own
+// part, so that its result does not depend on the other leaves of the block. Function 0 is always a constant.
 auto turn = [&](double* first, double* second, int w) {
     const double x = *first, y = *second;
     *first = cosine[w] * x - sine[w] * y;

@@ -1,5 +1,5 @@
 // One message-passing layer: h_i += W^T sum over faces of act(U^T h_i + V^T h_j + E^T e_ij + b) + c.
-// V^T h_j comes from the layer before (from_across) and is left for the one behind (to_across).
+// V^T h_j comes from the layer before (from_across); that of the next layer is written to to_across.
 HP_SHARED Channels tile[TILE];
 const int n = leaves * L;
 const float* w = weights.data + ENCODER + layer * LAYER;

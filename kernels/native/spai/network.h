@@ -1,6 +1,6 @@
 // Pieces of the network behind `spai` (see kernels/spai.py): C channels a cell, weights in the order of tensor_shapes
-// (hpsolver/preconditioners/spai.py). All is single precision; matrices are [inputs, C], so the channels make the vector.
-// On the CPU that is a vector type of the compiler's, with fused multiply-adds; on CUDA an array that stays in registers.
+// (hpsolver/preconditioners/spai.py). All is single precision; matrices are [inputs, C], so that a vector holds the
+// channels: on the CPU the compiler's vector type, with fused multiply-adds, on CUDA an array that stays in registers.
 #if defined(__CUDA_ARCH__)
 struct Vector {
     float at[C];
@@ -60,7 +60,8 @@ auto edge_add = [&](Channels& sum, const float* matrix, const Edge& edge) {
 #pragma unroll
     for (int k = 0; k < 3; ++k) sum.v += load_channels(matrix + k * C).v * edge.feature[k];
 };
-// What comes over the edge i <- j to a layer or the head: act(U^T h_i + V^T h_j + E^T e_ij + b), the first two given.
+// The message over the edge i <- j to a layer or the head: act(U^T h_i + V^T h_j + E^T e_ij + b). `own` is U^T h_i + b,
+// `across` V^T h_j.
 auto message = [&](Channels own, const Channels& across, const float* w, const Edge& edge) -> Channels {
     own.v += across.v;
     edge_add(own, w + EDGE, edge);

@@ -1,5 +1,6 @@
 // One tile's part of z = M r: its strips' sums, times the core C [RANK, RANK] and its transpose. Strips are `size` and
-// `column_size` places of the Morton order; result [tiles, 2 RANK] holds what the tile adds to its row leaves and to its column leaves.
+// `column_size` places of the Morton order; result [tiles, 2 RANK] holds what the tile adds to its row leaves and to
+// its column leaves.
 constexpr int RANK = R / 2;
 HP_SHARED M rows[RANK];
 HP_SHARED M columns[RANK];

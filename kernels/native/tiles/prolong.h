@@ -1,5 +1,5 @@
-// z = y + U c_row + V c_column and r.z per slot; c sums what the tiles of each leaf have to add, listed leaf by leaf,
-// first as their row and then as their column: tile t for [2 b] .. [2 b + 1] .. [2 b + 2] of `first`.
+// z = y + U c_row + V c_column and r.z per slot; c sums what the tiles of a leaf add. `tile` lists them leaf by leaf:
+// from first[2 b] on the tiles with leaf b in a row strip, from first[2 b + 1] on those with it in a column strip.
 constexpr int RANK = R / 2;
 HP_SHARED M c[R];
 double rz[ACCUMULATORS] = {};

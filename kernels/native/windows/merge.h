@@ -1,5 +1,5 @@
-// y = D^1/2 (sum of what the windows that hold a cell solved), plus r over A's diagonal if JACOBI. One leaf a block; cell c has
-// first[c] .. first[c + 1] of `place`, in the order of the windows.
+// y = D^1/2 (sum of the solutions of the windows that hold a cell), plus r over A's diagonal if JACOBI. One leaf a
+// block. Entries first[c] to first[c + 1] - 1 of `place`, in the order of the windows, are cell c's places in `solved`.
 for (int l = lane; l < L; l += lanes) {
     const int c = slot * L + l;
     T sum = 0;

@@ -1,7 +1,7 @@
-// Row i of a window's matrix, as leaves/rows.h of a leaf: A on the window's cells [L], -1 where it lacks one, a row of the
-// identity. A coupling is that of two neighbours in the window; a periodic axis whose ends meet in it keeps their
-// conductance on the diagonal alone. A region inside one window makes it singular: its pinned cell counts twice on the
-// diagonal.
+// Row i of a window's matrix, as leaves/rows.h for a leaf: A on the window's `cells` [L]; a place without a cell, -1,
+// has a row of the identity. Only neighbours in the window's box are coupled: where the ends of a periodic axis meet in
+// a window, their conductance is on the diagonal alone. A region inside one window makes the matrix singular, so its
+// pinned cell counts twice on the diagonal.
 constexpr int STRIDES[3] = {1, BZ, BY * BZ};
 const int n = leaves * LEAF;
 auto assemble_row = [&](int i, int window, double* row) -> double {

@@ -38,7 +38,7 @@ def _carry_out(name: str, script: command.Script, argv: list[str], options: argp
     try:
         with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
             script(argv)
-    except Exception:
+    except (Exception, SystemExit):  # a script may refuse what --only names
         traceback.print_exc()
         return False
     print(f"{name}: {perf_counter() - begun:.0f} s, {options.out / name}.md", file=sys.stderr)

@@ -192,7 +192,7 @@ def _warm(*, shape: tuple[int, ...], moving: bool, **options: object) -> int:
     try:
         for dtype in (np.float32, np.float64):
             solver.step(np.ones(shape, dtype), np.zeros(shape, dtype), **masks)
-    except (RuntimeError, ValueError) as error:
+    except (RuntimeError, TypeError, ValueError) as error:
         raise CommandError(error) from error
     print(f"compiled and loaded in {time.perf_counter() - begun:.1f} s; the next process finds them compiled")
     return OK

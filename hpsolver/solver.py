@@ -285,12 +285,15 @@ class Solver:
         """A of the last frame, of one world, as SciPy CSR, row-major cell order, for inspection (needs SciPy).
 
         Raises:
+            IndexError: there is no such world.
             RuntimeError: no frame has been solved yet, or none since ``set_solid``.
         """
+        if not 0 <= world < (self.worlds or 1):
+            raise IndexError(f"world must be from 0 to {(self.worlds or 1) - 1}, got {world}")
         if self._frame.graph is None:
             raise RuntimeError("no frame has been solved yet, or none since set_solid: call step() first")
         if self.many:
-            self.many.show(range(self.many.count)[world])
+            self.many.show(world)
         return self.system.matrix()
 
     def _new_frame(self) -> Frame:

@@ -130,7 +130,7 @@ class Solver(hpsolver.Solver):
         system = self.system
         with everywhere(self.carrier):
             self._ranks.everywhere(conductance=system.conductance, diagonal=system.diagonal, leak=system.leak)
-        return super().matrix()
+        return super().matrix(world)
 
     def _assembled(self, parts: Sequence[np.ndarray | None]) -> np.ndarray | None:
         given = [part is not None for part in parts]

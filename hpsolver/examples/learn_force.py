@@ -154,9 +154,12 @@ def main(argv: list[str] | None = None) -> int:
     for name, least in (("worlds", 1), ("cells", 8), ("frames", 1), ("rounds", 1)):
         if getattr(options, name) < least:
             parser.error(f"argument --{name}: must be at least {least}, got {getattr(options, name)}")
-    if options.pictures:
-        options.out.mkdir(parents=True, exist_ok=True)
-    return run(options)
+    try:
+        if options.pictures:
+            options.out.mkdir(parents=True, exist_ok=True)
+        return run(options)
+    except (OSError, ValueError) as error:
+        parser.error(str(error))
 
 
 if __name__ == "__main__":

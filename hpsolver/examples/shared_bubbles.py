@@ -20,6 +20,7 @@ import torch.distributed as dist
 import warp as wp
 
 from hpsolver.distributed import Solver
+from hpsolver.preconditioners import NAMES
 
 from .rising_bubbles import report_progress, shape_option
 from .two_phase_flow import Flow
@@ -80,6 +81,10 @@ def main(argv: list[str] | None = None) -> int:
     options = parser.parse_args(argv)
     if options.frames < 1:
         parser.error(f"argument --frames: must be at least 1, got {options.frames}")
+    if not 1.0 <= options.contrast <= 1e6:
+        parser.error(f"argument --contrast: must be from 1 to 1e6, got {options.contrast:g}")
+    if options.preconditioner not in NAMES:
+        parser.error(f"argument --preconditioner: must be one of {', '.join(NAMES)}, got {options.preconditioner!r}")
     if options.ranks is not None:
         if options.ranks < 1:
             parser.error(f"argument --ranks: must be at least 1, got {options.ranks}")

@@ -37,11 +37,14 @@ CHOICES = (8, 16, 24)
 SMALL = 20_000
 """Cells of a 2D grid up to which small leaves are fastest."""
 
-TORN = 0.4
-"""Share of the leaves that a solid mask has to cut before all leaves get more functions."""
+CUT = {64: 0.2, 128: 0.4}
+"""All leaves get 8 functions if solids cut this share of them in two or more pieces; by the cells of a leaf."""
 
 CUT_CANDIDATES = {64: 16, 128: 24}
-"""Candidates for the 8 functions that solids ask for, by the cells of a leaf."""
+"""Candidates from which those 8 are chosen, by the cells of a leaf."""
+
+TORN = 0.4
+"""All leaves get 16 functions if solids cut this share of them in more than four pieces."""
 
 SWEEPS = ("additive", "deflated", "redblack")
 
@@ -50,12 +53,12 @@ class Schwarz(Preconditioner):
     """Exact solves on leaves with a coarse space, in one of the forms of the module's text.
 
     Args:
-        coarse_size: functions a leaf, a power of two from 1 to 32. None is 4, or 8 where solids cut a share ``TORN`` of
-            the leaves into two pieces or more, or 16 where they cut as many into more than four.
+        coarse_size: functions a leaf, a power of two from 1 to 32. None is 4, or 8 where solids cut many leaves
+            (``CUT``), or 16 where they tear many (``TORN``).
         candidates: functions a leaf from which every frame chooses ``coarse_size``, by what the leaf's neighbours leave
-            free (``selection``): 8 or 16, at least ``coarse_size``; ``coarse_size`` itself means no choice. None is no
-            choice on leaves of 64 cells or with one function, and otherwise 8, or ``coarse_size`` where that is more;
-            where solids ask for more functions it is 16.
+            free (``selection``): 8, 16 or 24, at least ``coarse_size``; ``coarse_size`` itself means no choice. None is
+            no choice on leaves of 64 cells or with one function, and otherwise 8, or ``coarse_size`` where that is
+            more; for the 8 functions that solids ask for it is ``CUT_CANDIDATES``.
         sweep: the form of M: ``redblack``, ``deflated`` or ``additive``.
         leaf_size: cells of a leaf, 64 or 128. None is 64 on 2D grids of up to ``SMALL`` cells, if there are up to 4
             functions and no choice among candidates, and 128 otherwise. Measured on a CPU
@@ -140,8 +143,9 @@ class Schwarz(Preconditioner):
         R = size or self._needed()
         if candidates is None:
             leaf = self.system.bricks.leaf_size
-            cut = size is None and R > FUNCTIONS
-            candidates = CUT_CANDIDATES[leaf] if cut and R == 2 * FUNCTIONS else CANDIDATES if leaf > 64 and R > 1 else R
+            candidates = CANDIDATES if leaf > 64 and R > 1 else R
+            if size is None and R == 2 * FUNCTIONS:
+                candidates = CUT_CANDIDATES[leaf]
         return R, max(R, candidates)
 
     def _needed(self) -> int:
@@ -149,8 +153,9 @@ class Schwarz(Preconditioner):
         pieces = self.system.leaf_pieces
         pieces = pieces[pieces > 0]
         cut, torn = (pieces > 1).sum(), (pieces > FUNCTIONS).sum()
-        enough = max(TORN * len(pieces), 1)
-        return 4 * FUNCTIONS if torn >= enough else 2 * FUNCTIONS if cut >= enough else FUNCTIONS
+        if torn >= max(TORN * len(pieces), 1):
+            return 4 * FUNCTIONS
+        return 2 * FUNCTIONS if cut >= max(CUT[self.system.bricks.leaf_size] * len(pieces), 1) else FUNCTIONS
 
     def start_functions(self, candidates: int) -> np.ndarray:
         """Start functions (``coarse_space``), [(C - 1) * L] shared by all leaves, or [leaves * (C - 1) * L]."""

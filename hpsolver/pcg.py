@@ -14,7 +14,7 @@ from collections.abc import Callable
 import numpy as np
 import warp as wp
 
-from hpsolver.kernels import control, iterate
+from hpsolver.kernels import control, iterate, rescue
 from hpsolver.kernels import state as S
 from hpsolver.kernels.building import launch, launch_threads
 from hpsolver.kernels.krylov import krylov
@@ -124,7 +124,7 @@ class ConjugateGradients:
             launch_threads(iterate.clear, 1, [self.first], device)  # so that the loop runs once
             preconditioner.update()
 
-        launch_threads(control.choose, 1, [self.counter, self.first], device)
+        launch_threads(rescue.choose, 1, [self.counter, self.first], device)
         loop(self.first, update)
 
     def solve(self, preconditioner: Preconditioner, fallback: Preconditioner | None, loop: Loop) -> None:
@@ -132,11 +132,11 @@ class ConjugateGradients:
         pauses, the fallback's update and cycles from the best iterate."""
         device = self.system.device
         if remembers(fallback):
-            launch_threads(control.pass_on, 1, [self.counter, self.outer, self.rescue], device)
+            launch_threads(rescue.pass_on, 1, [self.counter, self.outer, self.rescue], device)
         self._cycles(preconditioner, loop)
         if fallback is not None:
             inputs = [self.state, self.counter, self.rescue, int(remembers(fallback))]
-            launch_threads(control.arm_fallback, 1, inputs, device)
+            launch_threads(rescue.arm_fallback, 1, inputs, device)
             loop(self.rescue, lambda: self._rescue(fallback, loop))
 
     def forget(self, doubtful: bool) -> None:
@@ -147,7 +147,7 @@ class ConjugateGradients:
 
     def _rescue(self, fallback: Preconditioner, loop: Loop) -> None:
         inputs = [self.state, self.counter, self.outer, self.rescue]
-        launch_threads(control.start_fallback, 1, inputs, self.system.device)
+        launch_threads(rescue.start_fallback, 1, inputs, self.system.device)
         # Where there is no fluid the fallback may write nothing, and the failed one may have left NaN.
         launch_threads(iterate.clear, self.system.size, [self.z], self.system.device)
         fallback.update()

@@ -22,7 +22,7 @@ TOKENS = 16
 CANDIDATES = 31
 """Haar functions that start functions are combined from."""
 
-STRIP = 16
+STRIP_COLUMNS = 16
 """Columns of a matrix that lie together (``native/basis/linear.h``)."""
 
 EDGE = 16
@@ -46,7 +46,7 @@ class Size:
     @property
     def outputs(self) -> int:
         """N: coefficients of a leaf, rounded up to whole strips."""
-        return -(-self.functions * CANDIDATES // STRIP) * STRIP
+        return -(-self.functions * CANDIDATES // STRIP_COLUMNS) * STRIP_COLUMNS
 
     def head_blocks(self, leaves: int) -> int:
         return -(-leaves // LEAVES) * -(-self.outputs // COLUMNS)
@@ -83,6 +83,8 @@ def network(shape: Shape, size: Size, M: type) -> SimpleNamespace:
     K, N = TOKENS * size.width, size.outputs
     due, weights = {"count": I32, "due": I32}, array(M)
     trunk = {"D": size.width, "HEADS": size.heads, "LAYERS": size.layers, "TOKENS": TOKENS, "FLUID": FLUID}
+    trunk |= {"EDGE": EDGE, "STRIP_COLUMNS": STRIP_COLUMNS}
+    outputs = {"N": N, "FUNCTIONS": size.functions, "CANDIDATES": CANDIDATES, "STRIP_COLUMNS": STRIP_COLUMNS}
     tokens = block_kernel(
         module,
         "tokens",
@@ -102,7 +104,7 @@ def network(shape: Shape, size: Size, M: type) -> SimpleNamespace:
     head = block_kernel(
         module,
         "head",
-        body("basis/linear", "basis/head", K=K, N=N, LEAVES=LEAVES, COLUMNS=COLUMNS),
+        body("basis/linear", "basis/head", K=K, N=N, LEAVES=LEAVES, COLUMNS=COLUMNS, STRIP_COLUMNS=STRIP_COLUMNS),
         count=I32,
         weights=weights,
         tokens=F32,
@@ -111,7 +113,7 @@ def network(shape: Shape, size: Size, M: type) -> SimpleNamespace:
     functions_ = block_kernel(
         module,
         "functions",
-        body("basis/linear", "basis/functions", shape=shape, N=N, FUNCTIONS=size.functions, CANDIDATES=CANDIDATES),
+        body("basis/linear", "basis/functions", shape=shape, **outputs),
         **due,
         largest=wp.float32,
         candidates=F32,

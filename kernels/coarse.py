@@ -207,7 +207,7 @@ def exact_solution(dimension: int, R: int, pushed: bool, local: bool) -> SimpleN
     multiply = block_kernel(
         module,
         "multiply",
-        body("coarse/gather", "coarse/multiply", LIMIT=DENSE_LIMIT, **constants),
+        body("coarse/gather", "coarse/multiply", LIMIT=DENSE_LIMIT, ROWS=ROWS, **constants),
         n=wp.int32,
         pitch=wp.int32,
         **graph,

@@ -1,4 +1,4 @@
-"""The decisions of the solver, taken on the device: start, step, check, restart.
+"""The decisions of PCG, taken on the device: start, step, check, restart.
 
 Each kernel that decides is one block; every lane adds the partial sums, lane 0 decides. Comparisons are written so that
 a NaN fails them, and non-finite values are dealt with before any other question.
@@ -23,8 +23,6 @@ DEEP = wp.constant(wp.float64(1.0e-8))
 GROWN = wp.constant(wp.float64(1.0e6))
 STILL = wp.constant(wp.float64(2.0**-40))
 PATIENCE = wp.constant(50)
-FIRST_PAUSE = wp.constant(8)
-LONGEST_PAUSE = wp.constant(256)
 ZERO = wp.constant(wp.float64(0.0))
 
 
@@ -122,13 +120,14 @@ def check(
             outer[0] = 0
         else:
             state[S.RR] = rr
+            state[S.LAST_FLOOR] = UNIT_ROUNDOFF * UNIT_ROUNDOFF * terms
             norm = rr
             if by_largest != 0:
                 norm = largest * largest
             if norm < state[S.NORM]:
                 state[S.NORM] = norm
                 state[S.BEST] = rr
-                state[S.FLOOR] = UNIT_ROUNDOFF * UNIT_ROUNDOFF * terms
+                state[S.FLOOR] = state[S.LAST_FLOOR]
                 counter[S.IMPROVED] = 1
             # One cycle that starts near the floor is worth its time, a second one is not.
             stuck = rr > PROGRESS * state[S.START] or state[S.START] <= NEAR_FLOOR * state[S.FLOOR]
@@ -240,63 +239,3 @@ def add_up(sums_slots: wp.array[wp.float64], slots: wp.int32, total: wp.array[wp
 def no_frame(counter: wp.array[wp.int32]):
     """Marks the last count of iterations as not a frame's: it came from a run that only loads kernels. One thread."""
     counter[S.ITERATION] = S.NOT_A_FRAME
-
-
-@wp.kernel(enable_backward=False)
-def choose(counter: wp.array[wp.int32], first: wp.array[wp.int32]):
-    """first [1]: whether the chosen preconditioner is renewed in this frame; it is not while it pauses. One thread."""
-    first[0] = 0
-    if counter[S.PAUSE] == 0:
-        first[0] = 1
-
-
-@wp.kernel(enable_backward=False)
-def pass_on(counter: wp.array[wp.int32], outer: wp.array[wp.int32], rescue: wp.array[wp.int32]):
-    """While the chosen preconditioner pauses, the fallback begins. One thread."""
-    if counter[S.PAUSE] > 0:
-        counter[S.PAUSE] = counter[S.PAUSE] - 1
-        rescue[0] = outer[0]
-        outer[0] = 0
-
-
-@wp.kernel(enable_backward=False)
-def arm_fallback(
-    state: wp.array[wp.float64],
-    counter: wp.array[wp.int32],
-    rescue: wp.array[wp.int32],
-    remembers: wp.int32,
-):
-    """After the loop: asks for the fallback if the preconditioner failed, or was too slow. One thread.
-
-    A residual that stopped falling is the preconditioner's failure only if rounding does not explain it. If
-    ``remembers``, the fallback begins the next frames too: more of them, the more often it was needed in a row.
-    """
-    if rescue[0] == 0:
-        status = counter[S.STATUS]
-        failed = status == S.BREAKDOWN_PRECONDITIONER or status == S.BREAKDOWN_OPERATOR or status == S.NONFINITE_STATE
-        if (status == S.STAGNATED or status == S.ITERATION_LIMIT) and not near_floor(state):
-            failed = True
-        if failed and counter[S.ITERATION] < counter[S.MAX_ITERATIONS]:
-            rescue[0] = 1
-            if remembers != 0:
-                counter[S.LAST_PAUSE] = wp.min(wp.max(2 * counter[S.LAST_PAUSE], FIRST_PAUSE), LONGEST_PAUSE)
-                counter[S.PAUSE] = counter[S.LAST_PAUSE]
-        elif counter[S.ITERATION] > 0 and status == S.CONVERGED:
-            counter[S.LAST_PAUSE] = 0
-
-
-@wp.kernel(enable_backward=False)
-def start_fallback(
-    state: wp.array[wp.float64],
-    counter: wp.array[wp.int32],
-    outer: wp.array[wp.int32],
-    rescue: wp.array[wp.int32],
-):
-    """Opens the loop once more, from the best iterate. One thread."""
-    if rescue[0] != 0:
-        counter[S.STATUS] = S.RUNNING
-        counter[S.FALLBACK] = 1
-        counter[S.LIMIT] = counter[S.MAX_ITERATIONS]
-        state[S.START] = LIMIT
-        outer[0] = 1
-        rescue[0] = 0

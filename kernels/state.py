@@ -21,7 +21,8 @@ RELATIVE = 13  # tolerance asked for, relative to ||b||, not squared
 ABSOLUTE = 14  # tolerance asked for, in the caller's units, not squared
 NORM = 15  # square of the norm that counts, of the best iterate
 RHS_MEASURE = 16  # square of the same norm of b
-STATE_SIZE = 17
+LAST_FLOOR = 17  # r.r that rounding alone leaves at the iterate that was judged last
+STATE_SIZE = 18
 
 STATUS = 0
 ITERATION = 1  # of the last frame, until ``begin`` of the next; NOT_A_FRAME after a run that only loads kernels

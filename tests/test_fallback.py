@@ -86,6 +86,18 @@ def test_residual_that_stands_still_leaves_the_fallback_its_iterations(seed, dea
         assert solver.info.converged and solver.info.fallback
 
 
+@pytest.mark.parametrize("preconditioner", ["schwarz", "htp", "auto"])
+@pytest.mark.parametrize("contrast", [1e11, 1e12, 1e13, 1e16])
+def test_frames_that_rounding_limits_end_soon_and_say_so(contrast, preconditioner):
+    """A light pocket in a heavy ring: its pressure is so high that rounding alone leaves more than the tolerance."""
+    distance = np.linalg.norm(np.indices((96, 96)) - 47.5, axis=0)
+    density = np.where((20 < distance) & (distance < 24), contrast, 1.0)
+    solver = Solver(density.shape, preconditioner=preconditioner)
+    solver.step(density, np.random.default_rng(0).standard_normal(density.shape))
+    assert solver.info.status is Status.STAGNATED and solver.info.iterations <= 110
+    assert solver.info.preconditioner != "jacobi" and "double precision itself" in solver.info.hints[0]
+
+
 @pytest.mark.parametrize(
     ("fault", "status"),
     [

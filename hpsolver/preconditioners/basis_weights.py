@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hpsolver.kernels.basis import CANDIDATES, EDGE, STRIP, TOKENS, Size
+from hpsolver.kernels.basis import CANDIDATES, EDGE, STRIP_COLUMNS, TOKENS, Size
 
 from .boxes import patch_graph
 from .weight_files import read, shipped
@@ -97,9 +97,9 @@ class BasisWeights:
     def _check(self, path: str | Path) -> None:
         if self.layers < 1:
             raise ValueError(f"{path}: its trunk must have at least one layer, got {self.layers}")
-        if self.width % STRIP or self.heads < 1 or self.width % (8 * self.heads):
+        if self.width % STRIP_COLUMNS or self.heads < 1 or self.width % (8 * self.heads):
             raise ValueError(
-                f"{path}: its width must be a multiple of {STRIP} and of 8 for each head, got {self.width} and "
+                f"{path}: its width must be a multiple of {STRIP_COLUMNS} and of 8 for each head, got {self.width} and "
                 f"{self.heads} heads"
             )
         expected, found = self.shapes(), {name: tensor.shape for name, tensor in self.tensors.items()}
@@ -164,9 +164,9 @@ class BasisWeights:
 
 
 def in_strips(matrix: np.ndarray) -> np.ndarray:
-    """A matrix [N, K] as [N / STRIP, K, STRIP]."""
+    """A matrix [N, K] as [N / STRIP_COLUMNS, K, STRIP_COLUMNS]."""
     N, K = matrix.shape
-    return np.ascontiguousarray(matrix.reshape(N // STRIP, STRIP, K).transpose(0, 2, 1))
+    return np.ascontiguousarray(matrix.reshape(N // STRIP_COLUMNS, STRIP_COLUMNS, K).transpose(0, 2, 1))
 
 
 def gelu(x: np.ndarray) -> np.ndarray:

@@ -37,7 +37,7 @@ CHOICES = (8, 16, 24)
 SMALL = 20_000
 """Cells of a 2D grid up to which small leaves are fastest."""
 
-CUT = {64: 0.2, 128: 0.4}
+CUT = {64: 0.125, 128: 0.4}
 """All leaves get 8 functions if solids cut this share of them in two or more pieces; by the cells of a leaf."""
 
 CUT_CANDIDATES = {64: 16, 128: 24}

@@ -1,6 +1,6 @@
-// Products with the network's matrices, and its activation. A matrix [K, N] lies in strips of STRIP columns, [N /
-// STRIP, K, STRIP], N a multiple of STRIP, so that numbers multiplied together lie side by side in memory.
-constexpr int STRIP_COLUMNS = 16, TOGETHER = 8;
+// Products with the network's matrices, and its activation. A matrix [K, N] lies in strips of S = STRIP_COLUMNS columns,
+// [N / S, K, S], N a multiple of S, so that numbers multiplied together lie side by side in memory.
+constexpr int TOGETHER = 8;
 // out(t, c, bias_c + sum over k of in[t * stride + k] matrix[k, c]) for `rows` tokens t. On CUDA a lane has a column
 // and TOGETHER tokens; on the CPU a vector of columns.
 #if defined(__CUDA_ARCH__)
@@ -24,7 +24,7 @@ auto linear = [&](const float* in, int stride, int rows, int K, int N, const aut
     }
 };
 #else
-typedef float Strip __attribute__((ext_vector_type(16), aligned(4)));
+typedef float Strip __attribute__((ext_vector_type(STRIP_COLUMNS), aligned(4)));
 auto strip = [&](const auto* from) -> Strip {
     Strip values;
     for (int v = 0; v < STRIP_COLUMNS; ++v) values[v] = wp::float32(from[v]);

@@ -12,7 +12,7 @@
 // TOKENS]; the values of the edge network for each direction without a coupling, before its activation and after,
 // [DIRECTIONS, 2, EDGE]; what a coupling adds before the activation, [EDGE]; the edge network's last matrix, [HEADS,
 // EDGE].
-constexpr int P = L / TOKENS, FC = 1 + 3 * DIRECTIONS, F = P * FC, EDGE = 16, HEAD = D / HEADS;
+constexpr int P = L / TOKENS, FC = 1 + 3 * DIRECTIONS, F = P * FC, HEAD = D / HEADS;
 constexpr int WIDE = F > 4 * D ? F : 4 * D;
 constexpr float NEVER = -1e4f;                                            // a bias that leaves nothing after the softmax
 HP_SHARED float x[TOKENS * D];                                          // the tokens

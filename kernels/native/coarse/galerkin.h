@@ -68,7 +68,6 @@ if (LOCAL && lane == 0) {                                             // Gauss-J
 HP_SYNC;                                            // lane 0 has read block, which stays; own_block comes next
 for (int t = lane; t < R * R; t += lanes) {
     const int f = t / R, g = t % R;
-    if (f >= R || g >= R) continue;
     double value = block[t];
     if (f == g && value <= LOST * scale.data[b * R + f]) value = scale.data[b * R + f];
     own_block[t] = value;

@@ -1,6 +1,6 @@
 // result = C c with the dense symmetric matrix C [pitch, pitch], of which n rows and columns count. A block has ROWS
 // rows, and the columns in PARTS shares. LOCAL subtracts the leaves' own part.
-constexpr int ROWS = 32, PARTS = LANES >= ROWS ? LANES / ROWS : 1;
+constexpr int PARTS = LANES >= ROWS ? LANES / ROWS : 1;
 HP_SHARED double c[LIMIT];
 HP_SHARED double partial[PARTS * ROWS];
 for (int q = lane; q < n; q += lanes) c[q] = coarse_rhs(q);

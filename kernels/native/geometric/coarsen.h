@@ -7,7 +7,7 @@
 // A pair whose inner face does not conduct adds no resistance if its other cell is missing or solid: then the face
 // beyond that cell does not conduct either. If it does, the pair lies on both sides of a thin wall, where a line ends.
 //
-// Leaks (if SURFACE) add up. Half their sum, the rule for faces, takes up to 18 iterations instead of 11.
+// Leaks (if SURFACE) add up. Half their sum, the rule for faces, takes 17 iterations instead of 11.
 auto coarsen = [&](const Level& f, const Level& g) {
     const int size[3] = {f.z, f.y, f.x}, coarse[3] = {g.z - g.extra(0), g.y - g.extra(1), g.x - g.extra(2)};
     const int pitch[3] = {1, 2 * f.width, 2 * f.width * (f.y + 2)};

@@ -17,6 +17,8 @@ import numpy as np
 
 BOUNDARIES = ("wall", "open", "periodic")
 FACE_AVERAGES = ("harmonic", "arithmetic")
+LONG = 10.0
+"""See ``Grid.line_axes``. By time, on a CPU: from 6 to 20 on relaxing lines pays (``bench/FINDINGS.md``)."""
 
 Boundary = tuple[tuple[str, str], ...]
 
@@ -64,6 +66,14 @@ class Grid:
         """The longest side over the shortest, of the flattest cell."""
         sizes = [self.sizes_of(axis) for axis in range(self.dimension)]
         return max(max(a) / min(b) for a, b in itertools.permutations(sizes, 2))
+
+    @property
+    def line_axes(self) -> tuple[int, ...]:
+        """The axes of a stretched 2D grid along which cells are, somewhere, ``LONG`` times as short as across: whole
+        lines of cells are coupled so strongly that a preconditioner of leaves should relax them as such."""
+        if self.dimension != 2 or not self.sizes:
+            return ()
+        return tuple(a for a in range(2) if max(self.sizes_of(1 - a)) >= LONG * min(self.sizes_of(a)))
 
     @property
     def typical(self) -> tuple[float, ...]:

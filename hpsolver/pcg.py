@@ -139,9 +139,9 @@ class ConjugateGradients:
             launch_threads(rescue.arm_fallback, 1, inputs, device)
             loop(self.rescue, lambda: self._rescue(fallback, loop))
 
-    def forget(self, doubtful: bool) -> None:
+    def forget(self, preconditioner: Preconditioner, fallback: Preconditioner | None) -> None:
         """Lets the chosen preconditioner begin the next frame, or, if it is ``doubtful``, its fallback the next few."""
-        counter = self.counter.numpy()
+        counter, doubtful = self.counter.numpy(), preconditioner.doubtful and remembers(fallback)
         counter[S.PAUSE] = counter[S.LAST_PAUSE] = DOUBTFUL_PAUSE if doubtful else 0
         self.counter.assign(counter)
 

@@ -16,7 +16,7 @@ from .frame import Frame
 from .given import Given, look_at
 from .grid import BoundaryLike, SpacingLike, make_grid
 from .info import StepInfo
-from .pcg import NORMS, ConjugateGradients, first_limit, remembers
+from .pcg import NORMS, ConjugateGradients, first_limit
 from .preconditioners import Preconditioner, auto, make, make_fallback
 from .reports import Reports
 from .spreading import Carrier, everywhere
@@ -135,6 +135,7 @@ class Solver:
         self.fallback = make_fallback(self.preconditioner)
         limits = self.max_iterations, first_limit(self.max_iterations, self.preconditioner, self.fallback)
         self._pcg = ConjugateGradients(self.system, self.tolerance, *limits, self.absolute_tolerance, norm)
+        self._pcg.forget(self.preconditioner, self.fallback)
         self.last_pressure = self.system.zeros(self.system.size, wp.float64)  # [N] in brick order, before rounding
         self._stopwatch = Stopwatch(self.device, adds=self.worlds is not None)
         self.many: Worlds | None = None
@@ -259,7 +260,7 @@ class Solver:
         self.preconditioner = self.preconditioner.bind(self.system)
         if self.fallback:
             self.fallback = self.fallback.bind(self.system)
-        self._pcg.forget(self.preconditioner.doubtful and remembers(self.fallback))
+        self._pcg.forget(self.preconditioner, self.fallback)
         if self.carrier:
             self.carrier.forget(but=self.last_pressure)
         self._frame = self._new_frame()

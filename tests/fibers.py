@@ -54,12 +54,14 @@ CASES = {
     "3D": {"shape": (12, 10, 9), "boundary": (("open", "wall"), "wall", "periodic"), "solid": True},
     "2D moving": {"shape": (40, 37), "boundary": (("wall"), "periodic"), "solid": True},
     "3D moving": {"shape": (12, 10, 9), "boundary": "wall", "solid": True},
+    "2D stretched": {"shape": (37, 26), "boundary": (("open", "wall"), "periodic"), "solid": True, "growth": 1.2},
     "2D worlds": {"shape": (20, 24), "boundary": (("open", "wall"), "wall"), "solid": False},
 }
 WORLDS = 3
 FEW_FORMS = {
     "2D moving": ("jacobi", "schwarz", "multigrid", "htp"),
     "3D moving": ("multigrid",),
+    "2D stretched": ("schwarz", "schwarz dense"),
     "2D worlds": ("jacobi", "schwarz dense", "multigrid", "htp"),
 }
 PRECISIONS = ("mixed", "float32")
@@ -176,7 +178,9 @@ def run(name: str, chosen: str = "") -> None:
         for precision in PRECISIONS if form in ("schwarz dense", "multigrid", "jacobi") else PRECISIONS[:1]:
             made = getattr(preconditioners, what)(**options) if what[0].isupper() else what
             norm = "max" if form.endswith("largest entry") else "l2"
+            spacing = [case.get("growth", 1.0) ** np.minimum(np.arange(n), np.arange(n)[::-1]) for n in case["shape"]]
             chosen_options = {"boundary": case["boundary"], "precision": precision, "norm": norm, "device": "cpu"}
+            chosen_options["spacing"] = spacing if "growth" in case else 1.0
             one = Solver(case["shape"], preconditioner=made, worlds=worlds, **chosen_options)
             one.preconditioner.doubtful = False
             one.fallback = None

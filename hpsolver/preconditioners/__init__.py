@@ -54,13 +54,14 @@ ASPECT = 10.0
 
 
 def auto(grid: Grid, device: wp.Device) -> str:
-    """The name that ``auto`` stands for: on a CPU ``schwarz`` for tiny 2D grids and flat cells, else ``multigrid``.
+    """The name that ``auto`` stands for: ``schwarz`` on stretched grids whose lines it relaxes, and on a CPU for tiny
+    2D grids and flat cells; else ``multigrid``.
 
     This choice is the fastest, or nearly, on all frames of the gallery (``bench/results/choice.md``): where
     ``multigrid`` is slow, ``schwarz`` takes over within the frame and begins the next ones.
     """
     tiny, flat = grid.dimension == 2 and grid.cells <= TINY, grid.aspect >= ASPECT
-    return "schwarz" if (tiny or flat) and not device.is_cuda else "multigrid"
+    return "schwarz" if grid.line_axes or ((tiny or flat) and not device.is_cuda) else "multigrid"
 
 
 def make(preconditioner: str | Preconditioner) -> Preconditioner:

@@ -115,8 +115,5 @@ class HTP(Schwarz):
     def watch(self, counter: wp.array) -> None:
         self.prediction.counter = counter
 
-    def update(self) -> None:
-        self._leaves.find_changes()
+    def renew_start_functions(self) -> None:
         self.prediction.update()
-        self._space.update()
-        self._leaves.update()

@@ -70,8 +70,11 @@ class Multigrid(Preconditioner):
         self._cycle = Geometric(system, limit) if geometric else BlackBox(system, limit)
 
     def _doubts(self) -> bool:
-        """Whether solids reach (3D: cut) more than ``DOUBTFUL`` of the leaves with fluid."""
+        """Whether lines of a stretched grid should be relaxed; or whether solids reach (2D) or cut (3D) more than
+        ``DOUBTFUL`` of the leaves with fluid."""
         system = self.system
+        if system.grid.line_axes:
+            return True
         if system.moving:
             return False
         wet = system.leaf_fluid

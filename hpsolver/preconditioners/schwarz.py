@@ -24,6 +24,7 @@ from .base import Preconditioner
 from .coarse_space import CoarseSpace
 from .haar import haar
 from .leaves import Leaves
+from .lines import Lines
 from .nested import FUNCTIONS as BRICK_FUNCTIONS
 from .nested import nests
 from .options import check_at_least, check_flag_or_none, check_one_of
@@ -120,8 +121,11 @@ class Schwarz(Preconditioner):
         redblack, additive = self.sweep == "redblack", self.sweep == "additive"
         brick_functions = (2 if self._needed() > FUNCTIONS else 1) * BRICK_FUNCTIONS
         nested = redblack and nests(system.bricks, R, self.dense, self.levels, system.size, brick_functions)
-        self.starts = not additive and not nested
-        mode = CYCLE if nested else RESTRICT if additive else PUSH
+        axes = system.grid.line_axes if redblack else ()
+        self._lines = Lines(system, axes) if axes else None
+        self._cycles = nested or bool(axes)
+        self.starts = not additive and not self._cycles
+        mode = CYCLE if self._cycles else RESTRICT if additive else PUSH
         self._leaves = Leaves(system, redblack, mode, R, self.dense)
         self._space = CoarseSpace(
             system,
@@ -163,19 +167,31 @@ class Schwarz(Preconditioner):
 
     @property
     def launches(self) -> int:
-        return self._leaves.launches + self._space.launches + (2 if self._space.nested else 1)
+        around = self._lines.launches if self._lines else 0
+        return self._leaves.launches + self._space.launches + (2 if self._cycles else 1) + around
+
+    def renew_start_functions(self) -> None:
+        """Records: new start functions for leaves that changed; the classical ones stay."""
 
     def update(self) -> None:
         self._leaves.find_changes()
+        self.renew_start_functions()
         self._space.update()
         self._leaves.update()
+        if self._lines:
+            self._lines.update()
 
     def apply(self, r: wp.array, z: wp.array, rz: wp.array) -> None:
-        leaves, space = self._leaves, self._space
-        if space.nested:
-            leaves.ascend(r, z, space.sweep)
+        leaves, space, lines = self._leaves, self._space, self._lines
+        if self._cycles:
+            if lines:
+                lines.before(r)
+            given, result = (lines.left, lines.inner) if lines else (r, z)
+            leaves.ascend(given, result, space.sweep)
             space.solve_swept()
-            leaves.descend(r, z, space.sweep, space.correction)
+            leaves.descend(given, result, space.sweep, space.correction)
+            if lines:
+                lines.after(r, z)
             self.dot(r, z, rz)
         else:
             leaves.solve(r, space.sweep)

@@ -25,17 +25,17 @@ def lines(shape: Shape, T: type, axis: int) -> SimpleNamespace:
     module = module_name("lines", shape, T, axis)
     vector = array(T)
     column = {"leaves": wp.int32, "length": wp.int32, "columns": I32, "used": I32, "conductance": F64}
+    column["leak"] = F64
     factors = {"ratio": F64, "weight": F64}
     text = body("lines/along", "lines/factor", shape=shape, AXIS=axis)
-    factor = block_kernel(module, "factor", text, **column, leak=F64, **factors)
+    factor = block_kernel(module, "factor", text, **column, **factors)
     sweep = block_kernel(
         module,
         "sweep",
-        body("common/halo", "lines/along", "lines/sweep", shape=shape, T=T, AXIS=axis),
+        body("common/halo", "lines/differences", "lines/along", "lines/sweep", shape=shape, T=T, AXIS=axis),
         fresh=wp.int32,
         adds=wp.int32,
         **column,
-        diagonal=F64,
         neighbor=I32,
         **factors,
         r=vector,
@@ -54,13 +54,13 @@ def remainder(shape: Shape, T: type) -> wp.Kernel:
     return block_kernel(
         module_name("lines_remainder", shape, T),
         "remainder",
-        body("common/halo", "lines/remainder", shape=shape, T=T),
+        body("common/halo", "lines/differences", "lines/remainder", shape=shape, T=T),
         slots=wp.int32,
         leaves=wp.int32,
         neighbor=I32,
         used=I32,
         conductance=F64,
-        diagonal=F64,
+        leak=F64,
         r=vector,
         x_=vector,
         left=vector,

@@ -30,12 +30,14 @@ from hpsolver.kernels import (
     iterate,
     krylov,
     leaves,
+    lines,
     mending,
     multigrid,
     nested,
     parts,
     projection,
     regions,
+    rescue,
     selection,
     spai,
     tiles,
@@ -80,6 +82,7 @@ FIXED = [
     mending.mend,
     projection.subtract_gradient,
     regions.chunk_sums,
+    rescue.choose,
     set_mark,
     worlds.begin,
     worlds.enter,
@@ -93,8 +96,8 @@ def kernels_of(group) -> list[wp.Kernel]:
 
 def configured(dimension: int, T: type, M: type) -> list[wp.Kernel]:
     """Kernels that a GPU uses for one dimension and precision: dense leaves of 128 cells, the default's 4 of 8
-    functions. With double-precision Krylov vectors also 8 of 16 and 16 functions, bricks with 32 (for torn fluid), and
-    in 2D the default's leaves of 64 on small grids."""
+    functions. With double-precision Krylov vectors also 8 of 16 and of 24, 16 functions, bricks with 32 (for torn
+    fluid), and in 2D the default's leaves of 64 on small grids."""
     shape, BW, W, R = building.Shape(dimension, EXTENTS[dimension, 128]), HALFWIDTH[dimension], 1, 8
     groups = [
         *engine(shape, T),
@@ -108,10 +111,14 @@ def configured(dimension: int, T: type, M: type) -> list[wp.Kernel]:
     ]
     if dimension == 3:
         groups += [geometric.setup(shape, M), geometric.cycle(shape, T, M)]
+    else:
+        groups += [lines.lines(shape, T, axis) for axis in (0, 1)]
     if T is wp.float64:
         groups += [tiles.tiling(shape, T, storage, TILE_RANK) for storage in HTPaper.STORAGE.values()]
         groups += [basis.network(shape, basis.Size(64, 4, 1, functions), wp.float16) for functions in (7, 15)]
     singles = [diagonal.reciprocal(T), fsai.fill(shape)]
+    if dimension == 2:
+        singles.append(lines.remainder(shape, T))
     if T is wp.float64:
         groups += [connectivity.connectivity(shape), connectivity.means(shape), constants.enclosed(shape)]
         singles += [constants.leaf_constants(shape, 4), constants.brick_constants(dimension, 4, 16)]
@@ -120,11 +127,14 @@ def configured(dimension: int, T: type, M: type) -> list[wp.Kernel]:
     spaces = [(shape, 4, forms)]
     if T is wp.float64:
         spaces += [(shape, R, (leaves.PUSH, leaves.CYCLE)), (shape, 2 * R, (leaves.PUSH, leaves.CYCLE))]
+        groups += [selection.selection(shape, M, 3 * R, R), coarse.coarsening(shape, BW, W, M, 3 * R, False, True)]
         if dimension == 2:
             small = building.Shape(2, EXTENTS[2, 64])
             groups += engine(small, T)
             singles.append(assembly.assembly(small, True))
-            spaces += [(small, 4, (leaves.PUSH,)), (small, R, (leaves.PUSH,))]
+            groups += [lines.lines(small, T, axis) for axis in (0, 1)]
+            spaces += [(small, 4, (leaves.PUSH, leaves.CYCLE)), (small, R, (leaves.PUSH,))]
+            singles.append(lines.remainder(small, T))
             groups += [selection.selection(small, M, 2 * R, R), coarse.coarsening(small, BW, W, M, 2 * R, False, True)]
     for leaf, functions, modes in spaces:
         singles += [leaves.changes(leaf), leaves.roots(leaf, BW, M)]

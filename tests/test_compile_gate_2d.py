@@ -52,6 +52,8 @@ def test_no_kernel_of_the_solver_is_left_out_of_the_gate(monkeypatch):
         if solver.preconditioner.moves:
             shares = (np.ones((33, 16)), np.ones((32, 17)))
             solver.step(density, rhs, solid=np.zeros((32, 16), bool), fraction=shares)
+    stretched = 1.4 ** np.minimum(np.arange(32), np.arange(32)[::-1])
+    Solver((32, 16), spacing=(stretched, 1.0), preconditioner="schwarz", device="cpu").step(density, rhs)
     Solver((32, 16), worlds=400, device="cpu").step(*(np.stack([part] * 400) for part in (density, rhs)))
     gated = {kernel.key for dimension in (2, 3) for kernel in gated_kernels(dimension)}
     gated |= {key for kernel in FIXED for key in kernel.module.kernels}

@@ -79,6 +79,7 @@ ACCESS = {
         cells=("y_",),
         coupled="coupled",  # no message for ``correction``: every rank computes all of it
     ),
+    "lines_remainder.remainder": Access("slots", ("left",), cells=("x_",)),
     # coarse functions
     "coarsening.inverse_step": Access("groups", ("raw", "factor"), everywhere=("changed",)),
     "coarsening.orthonormalize": Access("leaves", ("basis",)),

@@ -55,7 +55,7 @@ class Lines:
     def update(self) -> None:
         """Records: the lines' factors."""
         for k, kernel in enumerate(self._kernels):
-            inputs = [*self._column(k), self._system.leak, self._ratio[k], self._weight[k]]
+            inputs = [*self._column(k), self._ratio[k], self._weight[k]]
             launch(kernel.factor, len(self._columns[k]), inputs, self._system.device)
 
     def before(self, r: wp.array) -> None:
@@ -63,7 +63,7 @@ class Lines:
         system = self._system
         for k in range(len(self._axes)):
             self._sweep(k, r, self._x[1 - k % 2], self._x[k % 2], fresh=k == 0)
-        inputs = [system.slots, system.leaves, system.neighbor, system.used, system.conductance, system.diagonal]
+        inputs = [system.slots, system.leaves, system.neighbor, system.used, system.conductance, system.leak]
         relaxed = self._x[1 - len(self._axes) % 2]
         launch(self._remainder, system.slots, [*inputs, r, relaxed, self.left], system.device)
 
@@ -74,13 +74,12 @@ class Lines:
 
     def _column(self, k: int) -> list[object]:
         system, of_axis = self._system, self._columns[k]
-        return [system.leaves, of_axis.shape[1], self._on_device[k], system.used, system.conductance]
+        return [system.leaves, of_axis.shape[1], self._on_device[k], system.used, system.conductance, system.leak]
 
     def _sweep(self, k: int, r: wp.array, x: wp.array, out: wp.array, fresh: bool = False, adds: bool = False) -> None:
         system = self._system
-        flags, operator = [int(fresh), int(adds)], [system.diagonal, system.neighbor]
         factors, vectors = [self._ratio[k], self._weight[k]], [r, x, self.inner, self._solved, out]
-        inputs = [*flags, *self._column(k), *operator, *factors, *vectors]
+        inputs = [int(fresh), int(adds), *self._column(k), system.neighbor, *factors, *vectors]
         launch(self._kernels[k].sweep, len(self._columns[k]), inputs, system.device)
 
 

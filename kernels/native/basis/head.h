@@ -8,10 +8,10 @@ const int begin = slot % CHUNKS * COLUMNS;
 constexpr int PARTS = LANES / COLUMNS, SHARE = K / PARTS;
 HP_SHARED float partial[PARTS * LEAVES * COLUMNS];
 const int column = lane % COLUMNS, part = lane / COLUMNS, c = begin + column;
-const auto* column = weights.data + c / STRIP_COLUMNS * (K * STRIP_COLUMNS) + c % STRIP_COLUMNS;
+const auto* strip = weights.data + c / STRIP_COLUMNS * (K * STRIP_COLUMNS) + c % STRIP_COLUMNS;
 float sum[LEAVES] = {};
 for (int k = part * SHARE; k < (c < N ? (part + 1) * SHARE : 0); ++k) {
-    const float weight = wp::float32(column[k * STRIP_COLUMNS]);
+    const float weight = wp::float32(strip[k * STRIP_COLUMNS]);
 #pragma unroll
     for (int r = 0; r < LEAVES; ++r)
         if (r < rows) sum[r] += tokens.data[(long long)(first + r) * K + k] * weight;

@@ -17,7 +17,7 @@ for (int m = 0; m < length; ++m) {
         load_tile(tile, b, neighbor.data, used.data, [&](int i, int) -> double { return before(i); });
         HP_CELLS {
             const int i = b * L + l;
-            left[l] = double(r.data[i]) - stencil(tile, at(x, y, z), before(i), diagonal.data, conductance.data, n, i);
+            left[l] = double(r.data[i]) - differences(tile, at(x, y, z), before(i), n, i);
         }
     }
     HP_SYNC;                                        // left is written; each lane reads its line's

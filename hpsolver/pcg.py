@@ -49,6 +49,16 @@ def first_limit(max_iterations: int, preconditioner: Preconditioner, fallback: P
     return min(max_iterations // 2, preconditioner.patience or max_iterations)
 
 
+EARLY = 0.4
+"""Share of a preconditioner's patience after which it is given up if it has not won a fifth of the digits asked. Nearly
+all such frames of the gallery would exhaust the patience of ``multigrid`` (``bench/FINDINGS.md``)."""
+
+
+def early_limit(first_limit: int, preconditioner: Preconditioner) -> int:
+    """Iterations after which a preconditioner with a patience is given up if it has come nowhere; 0: never."""
+    return int(EARLY * first_limit) if preconditioner.patience == first_limit else 0
+
+
 def remembers(fallback: Preconditioner | None) -> bool:
     """Whether frames begin with the fallback for a while after it was needed; not if it is a diagonal."""
     return fallback is not None and fallback.pointwise is None
@@ -62,6 +72,7 @@ class ConjugateGradients:
         tolerance: on the true relative residual.
         max_iterations: the most iterations of one frame.
         first_limit: the most that the chosen preconditioner may use before its fallback takes over.
+        early_limit: iterations after which it is given up already if it has come nowhere; 0: it is not.
         absolute: tolerance in the caller's units, 0 for none.
         norm: the norm that the tolerances are in, one of ``NORMS``.
 
@@ -78,6 +89,7 @@ class ConjugateGradients:
         tolerance: float,
         max_iterations: int,
         first_limit: int,
+        early_limit: int = 0,
         absolute: float = 0.0,
         norm: str = "l2",
     ):
@@ -93,6 +105,7 @@ class ConjugateGradients:
         state[S.REDUCTION] = CYCLE_REDUCTION[T] ** 2
         counter = np.zeros(S.COUNTER_SIZE, dtype=np.int32)
         counter[S.MAX_ITERATIONS], counter[S.FIRST_LIMIT] = max_iterations, first_limit
+        counter[S.EARLY] = early_limit
         self.state = wp.array(state, dtype=wp.float64, device=system.device)
         self.counter = wp.array(counter, dtype=wp.int32, device=system.device)
         self.first, self.outer, self.inner, self.rescue = (system.zeros(1, wp.int32) for _ in range(4))

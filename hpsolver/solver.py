@@ -16,7 +16,7 @@ from .frame import Frame
 from .given import Given, look_at
 from .grid import BoundaryLike, SpacingLike, make_grid
 from .info import StepInfo
-from .pcg import NORMS, ConjugateGradients, first_limit
+from .pcg import NORMS, ConjugateGradients, early_limit, first_limit
 from .preconditioners import Preconditioner, auto, make, make_fallback
 from .reports import Reports
 from .spreading import Carrier, everywhere
@@ -133,7 +133,8 @@ class Solver:
             self.system.move(shares=True)
         self.preconditioner = chosen.bind(self.system)
         self.fallback = make_fallback(self.preconditioner)
-        limits = self.max_iterations, first_limit(self.max_iterations, self.preconditioner, self.fallback)
+        first = first_limit(self.max_iterations, self.preconditioner, self.fallback)
+        limits = self.max_iterations, first, early_limit(first, self.preconditioner)
         self._pcg = ConjugateGradients(self.system, self.tolerance, *limits, self.absolute_tolerance, norm)
         self._pcg.forget(self.preconditioner, self.fallback)
         self.last_pressure = self.system.zeros(self.system.size, wp.float64)  # [N] in brick order, before rounding

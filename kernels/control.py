@@ -23,6 +23,7 @@ DEEP = wp.constant(wp.float64(1.0e-8))
 GROWN = wp.constant(wp.float64(1.0e6))
 STILL = wp.constant(wp.float64(2.0**-40))
 PATIENCE = wp.constant(50)
+SOME_WAY = wp.constant(wp.float64(0.2))
 ZERO = wp.constant(wp.float64(0.0))
 
 
@@ -43,6 +44,15 @@ def finite(value: wp.float64) -> bool:
 def near_floor(state: wp.array[wp.float64]) -> bool:
     """The best iterate is about as good as double precision allows."""
     return state[S.BEST] <= NEAR_FLOOR * state[S.FLOOR]
+
+
+@wp.func
+def hopeless(state: wp.array[wp.float64], counter: wp.array[wp.int32]) -> bool:
+    """The first cycle has come less than ``SOME_WAY``, counted in digits, when it should have (``state.EARLY``)."""
+    if counter[S.ITERATION] != counter[S.EARLY] or counter[S.CYCLE] > 1 or counter[S.FALLBACK] != 0:
+        return False
+    way = state[S.TOLERANCE] / state[S.RHS_MEASURE] / state[S.START]
+    return state[S.LOWEST] > state[S.START] * wp.pow(way, SOME_WAY)
 
 
 @wp.kernel(enable_backward=False)
@@ -213,6 +223,8 @@ def step(
         waited = counter[S.ITERATION] - counter[S.LOWEST_AT]
         adrift = rr > GROWN * state[S.LOWEST] or waited > wp.max(PATIENCE, counter[S.ITERATION] / 2)
         lost = adrift and (state[S.LOWEST] < DEEP * state[S.START] or near_floor(state))
+        if hopeless(state, counter):
+            counter[S.LIMIT] = counter[S.ITERATION]
         if not finite(pq) or not finite(rr) or not finite(rz):
             counter[S.STATUS] = S.NONFINITE_STATE
         elif pq <= ZERO:

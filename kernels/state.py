@@ -36,7 +36,8 @@ FIRST_LIMIT = 8  # iterations of the chosen preconditioner, before its fallback 
 LIMIT = 9  # iterations until the preconditioner at work is given up: FIRST_LIMIT, then MAX_ITERATIONS
 PAUSE = 10  # frames to come that the fallback begins, after the chosen preconditioner gave way to it
 LAST_PAUSE = 11  # how many frames the last pause had
-COUNTER_SIZE = 12
+EARLY = 12  # iterations after which the chosen preconditioner is given up if it has come nowhere; 0: it never is
+COUNTER_SIZE = 13
 NOT_A_FRAME = -1
 
 # Status codes; hpsolver.info.Status gives each its sentence.

@@ -34,8 +34,8 @@ class Multigrid(Preconditioner):
     figures.
 
     Multigrid is slow on walls thinner than a coarse cell, islands of single cells and torn thin films: a frame that
-    takes more than ``PATIENCE`` iterations goes on with ``schwarz``, which then begins the next frames too. Where
-    solids reach many leaves (``DOUBTFUL``), ``schwarz`` begins at once.
+    takes more than ``PATIENCE`` iterations, or has come nowhere after two fifths of them, goes on with ``schwarz``,
+    which then begins the next frames too. Where solids reach many leaves (``DOUBTFUL``), ``schwarz`` begins at once.
 
     Args:
         block_cells: cells of the largest level that one block takes over, with all coarser ones, in one kernel. None:

@@ -10,8 +10,6 @@ The eigenvalues of D^-1 A lie in [0, 2], because a row's conductances add up to 
 positive definite for every w < 1: in terms of such an eigenvalue t, D^1/2 M D^1/2 has the eigenvalue w (2 - w t) > 0.
 """
 
-from __future__ import annotations
-
 import functools
 import sys
 from typing import Any

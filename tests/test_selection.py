@@ -243,9 +243,9 @@ def test_choice_goes_with_every_form(options):
         ({"candidates": 7}, "candidates must be None or one of .*got 7"),
         ({"candidates": 8.0}, "candidates must be None or one of .*got 8.0"),
         ({"coarse_size": True}, "coarse_size must be None or one of .*got True"),
-        ({"candidates": 2}, "candidates must be None or one of .4, 8, 16., got 2"),
-        ({"coarse_size": 16, "candidates": 8}, "candidates must be None or one of .16,., got 8"),
-        ({"candidates": 32}, "candidates must be None or one of .4, 8, 16., got 32"),
+        ({"candidates": 2}, "candidates must be None or one of .4, 8, 16, 24., got 2"),
+        ({"coarse_size": 16, "candidates": 8}, "candidates must be None or one of .16, 24., got 8"),
+        ({"candidates": 32}, "candidates must be None or one of .4, 8, 16, 24., got 32"),
     ],
 )
 def test_options_outside_their_range_are_refused(options, message):

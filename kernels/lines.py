@@ -19,7 +19,7 @@ def lines(shape: Shape, T: type, axis: int) -> SimpleNamespace:
     """Kernels for lines along ``axis`` of a 2D grid, counted as directions are: 0 is the grid's last axis.
 
     ``factor``: ``ratio`` and ``weight`` [N], the lines' factors (``native/lines/factor.h``). Blocks: columns.
-    ``sweep``: out = x + T^-1 (r - A x), where x is zero if ``fresh``, and x + added if ``adds``; ``solved`` [N] is
+    ``sweep``: out = x + 0.8 T^-1 (r - A x), where x is zero if ``fresh``, and x + added if ``adds``; ``solved`` [N] is
     scratch. Blocks: columns.
     """
     module = module_name("lines", shape, T, axis)

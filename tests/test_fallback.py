@@ -279,8 +279,7 @@ def test_a_budget_is_not_shared_where_that_would_not_help(name, limit, hopeful):
 
 
 def test_multigrid_that_comes_nowhere_gives_way_before_its_patience_ends():
-    """Thin films at 1e5:1: after 40 of its 100 iterations the residual is at 0.4. At 1e3:1 it has won four digits, and
-    ends after 47 of its own."""
+    """Thin films: at 1e5:1 the residual is at 0.4 after 40 of its 100 iterations. At 1e3:1 it needs 47 of its own."""
     shape, counts = (16, 16, 16), []
     for contrast in (1e5, 1e3):
         solver = Solver(shape, preconditioner="multigrid")

@@ -1,6 +1,6 @@
-// out = x + T^-1 (r - A x) on the lines of a column of leaves: substitution along the column, and back. x is zero if
-// `fresh`, else x_, plus `added` if `adds`. Other columns read x meanwhile, so it stays. A lane has a line; its chain is
-// two products for each cell of the line, once in each direction.
+// out = x + DAMPING T^-1 (r - A x) on the lines of a column of leaves: substitution along the column, and back. x is zero
+// if `fresh`, else x_, plus `added` if `adds`. Other columns read x meanwhile, so it stays. A lane has a line; its chain
+// is a product and a sum for each cell of the line, once in each direction.
 HP_SHARED double tile[TILE];
 HP_SHARED double left[L];
 clear_tile(tile);

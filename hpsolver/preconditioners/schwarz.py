@@ -10,8 +10,8 @@ symmetric sweep over coloured leaves, and Q = Phi (Phi^T A Phi)^-1 Phi^T:
   positive definite preconditioner once the start vector has Phi^T r = 0.
 - redblack: the same with the symmetric sweep for B.
 - nested, on large grids: the symmetric cycle of ``nested``, where the inverse in Q is itself approximate.
-- with lines, redblack on stretched 2D grids: that cycle, with the exact inverse if it is affordable, between relaxations
-  of whole lines of cells (``lines``).
+- with lines, redblack on stretched 2D grids: that cycle, with the exact inverse if affordable, between relaxations of
+  whole lines of cells (``lines``).
 """
 
 from __future__ import annotations

@@ -153,7 +153,7 @@ def make_bricks(grid: Grid, leaf_size: int | None = 128, shaped: bool = False, s
     extent = EXTENTS[grid.dimension, leaf_size or 128]
     if leaf_size is None:
         extent = min(ROWS[grid.dimension], extent, key=lambda e: _cells_with_padding(shape, e))
-    elif shaped and not grid.line_axes and max(weak := weakness(grid)) > 1.0:
+    elif shaped and max(weak := weakness(grid)) > 1.0:
         extent = _shaped(leaf_size, shape, weak, lead)
     # The face of a periodic axis of one cell joins the cell with itself: no flux, as at a wall.
     walls = ("wall", "wall")

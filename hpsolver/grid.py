@@ -18,7 +18,7 @@ import numpy as np
 BOUNDARIES = ("wall", "open", "periodic")
 FACE_AVERAGES = ("harmonic", "arithmetic")
 LONG = 10.0
-"""See ``Grid.line_axes``. By time, on a CPU: from 6 to 20 on relaxing lines pays (``bench/FINDINGS.md``)."""
+"""See ``Grid.line_axes``. On a CPU relaxing lines begins to pay between 6 and 20 (``bench/FINDINGS.md``)."""
 
 Boundary = tuple[tuple[str, str], ...]
 

@@ -53,12 +53,13 @@ class Solver:
             (low, high) pair.
         face_average: density of a face, ``harmonic`` or ``arithmetic``.
         preconditioner: a name (``hpsolver.preconditioners.NAMES``), a ``Preconditioner``, or ``auto``, the fastest in
-            most cases: ``multigrid``, or ``schwarz`` on tiny 2D grids and flat cells. One that fails or is slow gives
-            way to its fallback within the frame. A fallback to ``schwarz`` also begins the next 8 frames, twice as many
-            each time it is needed again, at most 256, until the chosen one solves a frame.
+            most cases: ``multigrid``, or ``schwarz`` on tiny 2D, flat and stretched grids. One that fails or is slow
+            gives way to its fallback within the frame. A fallback to ``schwarz`` also begins the next 8 frames, twice
+            as many each time it is needed again, at most 256, until the chosen one solves a frame.
         tolerance: on the TRUE residual, ||b - A p|| <= tolerance ||b||, in (0, 1); 0 with an ``absolute_tolerance``.
         max_iterations: >= 0. If 200 or more, a preconditioner whose fallback is ``schwarz`` may use half of them,
-            ``multigrid`` 50 in 2D and 100 in 3D; then ``schwarz`` goes on from the best iterate.
+            ``multigrid`` 50 in 2D and 100 in 3D, or two fifths of them if it has come nowhere; then ``schwarz`` goes on
+            from the best iterate.
         precision: ``mixed`` (double-precision Krylov vectors, single-precision preconditioner), ``float64`` or
             ``float32`` (single-precision Krylov vectors with restarts from the double-precision residual).
         warm_start: start from the last frame's pressure.
@@ -121,7 +122,7 @@ class Solver:
             chosen.leaf_cells(self.grid),
             precision,
             self.device,
-            shaped=chosen.shapes_leaves,
+            shaped=chosen.shapes_leaves(self.grid),
             in_layers=self._in_layers,
             cut_axis=chosen.cut_axis(self.grid),
         )

@@ -24,6 +24,7 @@ from pathlib import Path
 
 import numpy as np
 import warp as wp
+from stretched_axes import growing
 
 ROOT = Path(__file__).parent.parent
 LANE = {"up": "WP_TILE_THREAD_IDX", "down": "(255 - WP_TILE_THREAD_IDX)"}
@@ -178,9 +179,9 @@ def run(name: str, chosen: str = "") -> None:
         for precision in PRECISIONS if form in ("schwarz dense", "multigrid", "jacobi") else PRECISIONS[:1]:
             made = getattr(preconditioners, what)(**options) if what[0].isupper() else what
             norm = "max" if form.endswith("largest entry") else "l2"
-            spacing = [case.get("growth", 1.0) ** np.minimum(np.arange(n), np.arange(n)[::-1]) for n in case["shape"]]
             chosen_options = {"boundary": case["boundary"], "precision": precision, "norm": norm, "device": "cpu"}
-            chosen_options["spacing"] = spacing if "growth" in case else 1.0
+            if "growth" in case:
+                chosen_options["spacing"] = [growing(n, case["growth"]) for n in case["shape"]]
             one = Solver(case["shape"], preconditioner=made, worlds=worlds, **chosen_options)
             one.preconditioner.doubtful = False
             one.fallback = None

@@ -111,13 +111,12 @@ def configured(dimension: int, T: type, M: type) -> list[wp.Kernel]:
     ]
     if dimension == 3:
         groups += [geometric.setup(shape, M), geometric.cycle(shape, T, M)]
-    else:
-        groups += [lines.lines(shape, T, axis) for axis in (0, 1)]
     if T is wp.float64:
         groups += [tiles.tiling(shape, T, storage, TILE_RANK) for storage in HTPaper.STORAGE.values()]
         groups += [basis.network(shape, basis.Size(64, 4, 1, functions), wp.float16) for functions in (7, 15)]
     singles = [diagonal.reciprocal(T), fsai.fill(shape)]
     if dimension == 2:
+        groups += [lines.lines(shape, T, axis) for axis in (0, 1)]
         singles.append(lines.remainder(shape, T))
     if T is wp.float64:
         groups += [connectivity.connectivity(shape), connectivity.means(shape), constants.enclosed(shape)]

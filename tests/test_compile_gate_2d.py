@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import warp as wp
 from gate import FIXED, check_all_are_there, check_resources, compile_all, gated_kernels
+from stretched_axes import growing
 
 from hpsolver import Solver, problems
 from hpsolver.preconditioners import NAMES, DDAttention, Multigrid, Schwarz
@@ -52,8 +53,7 @@ def test_no_kernel_of_the_solver_is_left_out_of_the_gate(monkeypatch):
         if solver.preconditioner.moves:
             shares = (np.ones((33, 16)), np.ones((32, 17)))
             solver.step(density, rhs, solid=np.zeros((32, 16), bool), fraction=shares)
-    stretched = 1.4 ** np.minimum(np.arange(32), np.arange(32)[::-1])
-    Solver((32, 16), spacing=(stretched, 1.0), preconditioner="schwarz", device="cpu").step(density, rhs)
+    Solver((32, 16), spacing=(growing(32, 1.4), 1.0), preconditioner="schwarz", device="cpu").step(density, rhs)
     Solver((32, 16), worlds=400, device="cpu").step(*(np.stack([part] * 400) for part in (density, rhs)))
     gated = {kernel.key for dimension in (2, 3) for kernel in gated_kernels(dimension)}
     gated |= {key for kernel in FIXED for key in kernel.module.kernels}

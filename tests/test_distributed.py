@@ -11,14 +11,13 @@ import on_ranks
 import pytest
 from on_ranks import Case
 from rank_pool import RankPool
+from stretched_axes import growing
 
 from hpsolver import Solver, distributed, problems
 from hpsolver.bricks import make_bricks
 from hpsolver.distributed.slabs import Slabs
 from hpsolver.grid import make_grid
 
-GROWING = tuple(1.1 ** min(k, 71 - k) for k in range(72))
-"""Cells whose lines ``schwarz`` relaxes, across the cut."""
 CASES = {
     "2D": Case((72, 60), 1, {"preconditioner": "schwarz"}),
     "2D periodic": Case((64, 56), 2, {"preconditioner": "schwarz", "boundary": ("periodic", "open")}, solid=0.2),
@@ -29,7 +28,7 @@ CASES = {
     "2D seam": Case((150, 66), 13, {"preconditioner": "multigrid", "boundary": ("periodic", "open")}),
     "2D nothing": Case((40, 51), 7, {"preconditioner": "none", "max_iterations": 20, "warm_start": True}),
     "2D single": Case((72, 60), 8, {"preconditioner": "schwarz", "precision": "float32"}, dtype="float32"),
-    "2D stretched": Case((72, 60), 17, {"preconditioner": "schwarz", "spacing": (GROWING, 1.0)}, solid=0.1),
+    "2D stretched": Case((72, 60), 17, {"preconditioner": "schwarz", "spacing": (growing(72, 1.1), 1.0)}, solid=0.1),
     "2D moving": Case((64, 56), 9, {"preconditioner": "schwarz"}, moving=("solid", "surface", "fraction")),
     "3D": Case((18, 22, 30), 10, {"preconditioner": "schwarz", "boundary": ("wall", "periodic", "open")}, solid=0.2),
     "3D nested": Case((20, 24, 24), 11, {"preconditioner": "schwarz"}, frames=2),

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import warp as wp
 from applied import applied
+from stretched_axes import growing
 
 from hpsolver import Solver, problems
 from hpsolver.grid import make_grid
@@ -12,11 +13,6 @@ from hpsolver.preconditioners.lines import Lines
 
 SIDES = ("wall", "open", (("open", "wall"), "periodic"), "periodic")
 SHAPE = (21, 34)
-
-
-def growing(n: int, factor: float) -> np.ndarray:
-    """Sizes that grow by ``factor`` from cell to cell, from both ends to the middle."""
-    return factor ** np.minimum(np.arange(n), np.arange(n)[::-1])
 
 
 def both(shape: tuple[int, int], factor: float) -> tuple[np.ndarray, np.ndarray]:
@@ -136,6 +132,13 @@ def test_lines_are_relaxed_on_stretched_plane_grids_alone():
     assert axes((32, 32), 1.0, 100.0) == ()
     assert axes((8, 32, 32), 1.0, sizes, sizes) == ()
     assert auto(make_grid((32, 64), (sizes, 1.0), "wall"), wp.get_device("cpu")) == "schwarz"
+
+
+@pytest.mark.parametrize("sweep", ["deflated", "additive"])
+def test_forms_without_lines_keep_long_leaves(sweep):
+    solver = Solver((64, 64), spacing=(1.0, growing(64, 1.2)), preconditioner=Schwarz(sweep=sweep))
+    assert solver.system.bricks.extent == (1, 64, 1)
+    assert Solver((64, 64), spacing=(1.0, growing(64, 1.2)), preconditioner="schwarz").system.bricks.extent == (1, 8, 8)
 
 
 @pytest.mark.parametrize("options", [{"dense": True}, {"levels": 3}, {"coarse_size": 8, "candidates": 16}], ids=str)

@@ -1,4 +1,4 @@
-"""The command line that the liquid and the smoke example share."""
+"""The command line that the liquid and the smoke example share, and how every example with pictures runs."""
 
 from __future__ import annotations
 
@@ -44,6 +44,13 @@ def carry_out(
     options = parser.parse_args(argv)
     if options.frames < 1:
         parser.error(f"argument --frames: must be at least 1, got {options.frames}")
+    return run_or_refuse(parser, options, run)
+
+
+def run_or_refuse(
+    parser: argparse.ArgumentParser, options: argparse.Namespace, run: Callable[[argparse.Namespace], int]
+) -> int:
+    """Makes the folder for pictures and runs the example; what it cannot use is a usage error."""
     try:
         if options.pictures:
             options.out.mkdir(parents=True, exist_ok=True)

@@ -21,6 +21,8 @@ from torch.nn.functional import grid_sample, pad
 
 from hpsolver import Solver
 
+from .command import run_or_refuse
+
 CONTRAST, DT, GRAVITY = 100.0, 0.05, 1.0
 RADIUS = 0.16
 RATE = 100.0
@@ -154,12 +156,7 @@ def main(argv: list[str] | None = None) -> int:
     for name, least in (("worlds", 1), ("cells", 8), ("frames", 1), ("rounds", 1)):
         if getattr(options, name) < least:
             parser.error(f"argument --{name}: must be at least {least}, got {getattr(options, name)}")
-    try:
-        if options.pictures:
-            options.out.mkdir(parents=True, exist_ok=True)
-        return run(options)
-    except (OSError, ValueError) as error:
-        parser.error(str(error))
+    return run_or_refuse(parser, options, run)
 
 
 if __name__ == "__main__":

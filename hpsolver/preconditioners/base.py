@@ -27,7 +27,6 @@ class Preconditioner(abc.ABC):
         graph_safe: ``update`` and ``apply``, which a graph can capture, are all it needs; otherwise ``predict`` also
             runs in each frame, between assembly and ``update``, outside the graphs.
         leaf_size: cells of the leaves it asks for, 64 or 128; ``leaf_cells`` decides what None means.
-        shapes_leaves: on flat cells, its leaves take the shape that the spacing asks for (``make_bricks``).
         fallback: name of the preconditioner that takes over, within the frame, where this one fails; None if only
             rounding can make it fail, which no other one would mend.
         patience: iterations after which the fallback is likely to be faster; None: half of ``max_iterations``.
@@ -52,11 +51,14 @@ class Preconditioner(abc.ABC):
     doubtful = False
     leaf_size: int | None = 128
     starts = False
-    shapes_leaves = True
     moves = True
     spreads = False
     launches_alone = False
     pointwise: wp.array | None = None
+
+    def shapes_leaves(self, grid: Grid) -> bool:
+        """Whether leaves of flat cells take the shape that the spacing asks for (``make_bricks``)."""
+        return True
 
     def leaf_cells(self, grid: Grid) -> int | None:
         """Cells of a leaf in its ``System``; None: it makes no use of leaves."""

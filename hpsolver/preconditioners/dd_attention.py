@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import warp as wp
 
+from hpsolver.grid import Grid
 from hpsolver.kernels.leaves import RESTRICT
 
 from .base import Preconditioner
@@ -56,7 +57,6 @@ class DDAttention(Preconditioner):
 
     name = "dd_attention"
     moves = False
-    shapes_leaves = False
     fallback = "jacobi"
     spreads = True
 
@@ -79,6 +79,9 @@ class DDAttention(Preconditioner):
         self.leaf_size = leaf_size
         self.graph_safe = rank is None
         self._dense = dense
+
+    def shapes_leaves(self, grid: Grid) -> bool:
+        return False
 
     def allocate(self) -> None:
         system, R = self.system, self.coarse_size

@@ -48,7 +48,6 @@ class HTP(Schwarz):
     """
 
     name = "htp"
-    shapes_leaves = False
 
     LARGEST = 1e4
     LONGEST = 400
@@ -81,6 +80,9 @@ class HTP(Schwarz):
         made = cls(**options)
         made._weights = BasisWeights.of_network(network)
         return made
+
+    def shapes_leaves(self, grid: Grid) -> bool:
+        return False
 
     def leaf_cells(self, grid: Grid) -> int:
         return 128

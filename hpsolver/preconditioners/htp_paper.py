@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import warp as wp
 
+from hpsolver.grid import Grid
 from hpsolver.kernels.building import launch
 from hpsolver.kernels.tiles import tiling
 
@@ -42,7 +43,6 @@ class HTPaper(Preconditioner):
 
     name = "htp_paper"
     moves = False
-    shapes_leaves = False
     positive = False
     graph_safe = False
     launches = 3
@@ -62,6 +62,9 @@ class HTPaper(Preconditioner):
         made = cls(**options)
         made.network = network
         return made
+
+    def shapes_leaves(self, grid: Grid) -> bool:
+        return False
 
     def allocate(self) -> None:
         from hpsolver.network import weights

@@ -56,6 +56,9 @@ class Multigrid(Preconditioner):
     def leaf_cells(self, grid: Grid) -> int:
         return Schwarz().leaf_cells(grid)  # only the fallback's speed depends on leaves
 
+    def shapes_leaves(self, grid: Grid) -> bool:
+        return Schwarz().shapes_leaves(grid)
+
     def cut_axis(self, grid: Grid) -> int | None:
         return 3 - grid.dimension
 

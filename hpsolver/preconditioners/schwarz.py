@@ -115,6 +115,12 @@ class Schwarz(Preconditioner):
         plain = (size or FUNCTIONS) <= 4 and candidates in (None, size or FUNCTIONS)
         return 64 if plain and grid.dimension == 2 and grid.cells <= SMALL else 128
 
+    def shapes_leaves(self, grid: Grid) -> bool:
+        return not self._line_axes(grid)
+
+    def _line_axes(self, grid: Grid) -> tuple[int, ...]:
+        return grid.line_axes if self.sweep == "redblack" else ()
+
     def allocate(self) -> None:
         system = self.system
         self.coarse_size, self.candidates = self._functions()
@@ -123,7 +129,7 @@ class Schwarz(Preconditioner):
         redblack, additive = self.sweep == "redblack", self.sweep == "additive"
         brick_functions = (2 if self._needed() > FUNCTIONS else 1) * BRICK_FUNCTIONS
         nested = redblack and nests(system.bricks, R, self.dense, self.levels, system.size, brick_functions)
-        axes = system.grid.line_axes if redblack else ()
+        axes = self._line_axes(system.grid)
         self._lines = Lines(system, axes) if axes else None
         self._cycles = nested or bool(axes)
         self.starts = not additive and not self._cycles

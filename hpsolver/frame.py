@@ -103,6 +103,7 @@ class Frame:
         if self._carrier:
             self._carrier.compile(self._rehearse)
         else:
+            self._pcg.write_programs(self._preconditioner, self._fallback)
             compile_built(self._system.device)
         with everywhere(self._carrier):
             self._rehearse()

@@ -9,6 +9,7 @@ each cycle, which the preconditioner adds.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 import numpy as np
@@ -20,6 +21,7 @@ from hpsolver.kernels.building import launch, launch_threads
 from hpsolver.kernels.krylov import krylov
 
 from .preconditioners.base import Preconditioner
+from .programs import Programs
 from .system import System
 
 Loop = Callable[[wp.array, Callable[[], None]], None]
@@ -109,6 +111,7 @@ class ConjugateGradients:
         self.state = wp.array(state, dtype=wp.float64, device=system.device)
         self.counter = wp.array(counter, dtype=wp.int32, device=system.device)
         self.first, self.outer, self.inner, self.rescue = (system.zeros(1, wp.int32) for _ in range(4))
+        self._programs = Programs()
 
     def begin(self, pressure: wp.array, warm_start: bool) -> None:
         """Records: judges the inputs, scales b to norm 1, sets x."""
@@ -131,14 +134,9 @@ class ConjugateGradients:
         if not remembers(fallback):
             preconditioner.update()
             return
-        device = self.system.device
-
-        def update() -> None:
-            launch_threads(iterate.clear, 1, [self.first], device)  # so that the loop runs once
-            preconditioner.update()
-
-        launch_threads(rescue.choose, 1, [self.counter, self.first], device)
-        loop(self.first, update)
+        launch_threads(rescue.choose, 1, [self.counter, self.first], self.system.device)
+        update = functools.partial(self._update, preconditioner)
+        self._programs.repeat(preconditioner, "update", self.first, update, loop)
 
     def solve(self, preconditioner: Preconditioner, fallback: Preconditioner | None, loop: Loop) -> None:
         """Records: cycles of PCG until the true residual is judged good or hopeless; if the preconditioner failed, or
@@ -153,7 +151,9 @@ class ConjugateGradients:
             loop(self.rescue, lambda: self._rescue(fallback, loop))
 
     def forget(self, preconditioner: Preconditioner, fallback: Preconditioner | None) -> None:
-        """Lets the chosen preconditioner begin the next frame, or, if it is ``doubtful``, its fallback the next few."""
+        """Lets the chosen preconditioner begin the next frame, or, if it is ``doubtful``, its fallback the next few.
+        They may have been bound anew."""
+        self._programs.forget()
         counter, doubtful = self.counter.numpy(), preconditioner.doubtful and remembers(fallback)
         counter[S.PAUSE] = counter[S.LAST_PAUSE] = DOUBTFUL_PAUSE if doubtful else 0
         self.counter.assign(counter)
@@ -190,8 +190,22 @@ class ConjugateGradients:
         launch(control.add_up, 1, [self._rr, system.slots, total], system.device)
         return total
 
+    def write_programs(self, preconditioner: Preconditioner, fallback: Preconditioner | None) -> None:
+        """Writes the loops that are one kernel, so that these are compiled together with all others."""
+        if remembers(fallback):
+            update = functools.partial(self._update, preconditioner)
+            self._programs.program(preconditioner, "update", self.first, update)
+        for one in filter(None, (preconditioner, fallback)):
+            self._programs.program(one, "solve", self.outer, functools.partial(self._cycle, one))
+
+    def _update(self, preconditioner: Preconditioner, loop: Loop) -> None:
+        preconditioner.update()
+        # The loop runs once. This comes last: in a program the first phase must not write the condition.
+        launch_threads(iterate.clear, 1, [self.first], self.system.device)
+
     def _cycles(self, preconditioner: Preconditioner, loop: Loop) -> None:
-        loop(self.outer, lambda: self._cycle(preconditioner, loop))
+        cycle = functools.partial(self._cycle, preconditioner)
+        self._programs.repeat(preconditioner, "solve", self.outer, cycle, loop)
 
     def _cycle(self, preconditioner: Preconditioner, loop: Loop) -> None:
         if preconditioner.starts:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import warp as wp
 
 from .kernels.building import BLOCK, SPREAD, Recorded, Spread, Threads
-from .pcg import Loop
+from .kernels.programs import Launch
+
+if TYPE_CHECKING:
+    from .pcg import Loop
 
 
 class Carrier(Protocol):
@@ -57,12 +60,17 @@ def spread_to(spread: Spread | None) -> Iterator[None]:
         SPREAD.reset(token)
 
 
-def noted(run: Callable[[], None]) -> list[wp.Kernel]:
-    """The kernels that ``run`` would launch; nothing is launched."""
+def noted(run: Callable[[], None]) -> list[Launch]:
+    """What ``run`` would launch; nothing is launched."""
     notes = _Notes()
     with spread_to(notes):
         run()
-    return notes.kernels
+    return notes.launches
+
+
+def kernels_of(launches: Sequence[Launch]) -> list[wp.Kernel]:
+    """The kernels of launches, to be loaded; the types of a generic one come with each launch."""
+    return [launch.kernel for launch in launches if not launch.kernel.is_generic]
 
 
 def load(kernels: Sequence[wp.Kernel], device: wp.Device) -> None:
@@ -75,14 +83,13 @@ class _Notes:
     """Notes what would be launched (``hpsolver.kernels.building.Spread``)."""
 
     def __init__(self) -> None:
-        self.kernels: list[wp.Kernel] = []
+        self.launches: list[Launch] = []
 
     def launch(self, kernel: wp.Kernel, blocks: int, inputs: Sequence[object]) -> None:
-        self.kernels.append(kernel)
+        self.launches.append(Launch(kernel, blocks, inputs))
 
     def launch_threads(self, kernel: wp.Kernel, threads: Threads, inputs: Sequence[object]) -> None:
-        if not kernel.is_generic:  # the types of a generic one come with the launch
-            self.kernels.append(kernel)
+        self.launches.append(Launch(kernel, threads, inputs))
 
     def record(self, kernel: wp.Kernel, blocks: int, inputs: Sequence[object]) -> Recorded:
         raise NotImplementedError("only launches are noted")

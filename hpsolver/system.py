@@ -16,6 +16,7 @@ from .bricks import Bricks, make_bricks
 from .grid import Grid
 from .means import RegionMeans
 from .moving import MovingFluid
+from .programs import fitting_blocks
 from .regions import Regions, find_pieces, find_regions, pinned_cells, pocket_cells
 from .stretched import factors, volumes
 
@@ -80,8 +81,9 @@ class System:
         self.in_layers = in_layers
         self.shape = Shape(grid.dimension, self.bricks.extent)
         self.leaves, self.size = self.bricks.leaves, self.bricks.size
-        # The CPU needs one block; a GPU enough of them to fill it, but few enough for every block to add up their sums.
-        most = min(self.leaves, MAX_SLOTS) if device.is_cuda else 1
+        # The CPU needs one block; a GPU enough of them to fill it, but few enough for every block to add up their sums,
+        # or as many as one kernel for the whole loop has.
+        most = min(fitting_blocks(self.size, device) or MAX_SLOTS, self.leaves) if device.is_cuda else 1
         self.slots = slots or (self._slots_in_layers(most) if in_layers else most)
 
         self.neighbor = self.on_device(self.bricks.neighbor)

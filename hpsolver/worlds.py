@@ -25,7 +25,7 @@ from .arrays import Address
 from .capture import capture_frame
 from .pcg import Loop
 from .spans import Span, pool, spans
-from .spreading import load, noted, spread_to
+from .spreading import kernels_of, load, noted, spread_to
 
 ROW = 64
 """Rows of storage begin at multiples of this many bytes."""
@@ -100,7 +100,7 @@ class Worlds:
 
     def compile(self, run: Callable[[], None]) -> None:
         """Compiles and loads what ``run`` launches, by as many threads as there are processors; runs nothing."""
-        load([kernels.over_worlds(kernel) for kernel in noted(run)], self.device)
+        load([kernels.over_worlds(kernel) for kernel in kernels_of(noted(run))], self.device)
 
     def _masked(self, loop: Loop) -> Loop:
         """``loop`` while the condition holds in any world; the body does nothing in the others."""

@@ -21,7 +21,7 @@ import warp as wp
 FOLDER = Path(__file__).parent / "native"
 
 BLOCK = 256
-"""Lanes of a block on CUDA. A power of two: reductions are trees."""
+"""Lanes of a block on CUDA: a power of two, and whole warps, since reductions are trees."""
 
 
 @dataclass(frozen=True)

@@ -18,13 +18,16 @@ from .building import Shape, array, block_kernel, body, module_name
 from .leaves import inverse_step, operator_arguments
 
 DENSE_LIMIT = 4096
-"""Rows of the largest dense coarse inverse: its right-hand side must fit a block's shared memory."""
+"""Rows of the largest dense coarse inverse, which holds the square of this many numbers."""
 
 TILE = 32
 """Rows of a tile of the dense coarse matrix: a block exchanges one in shared memory."""
 
 ROWS = 32
 """Rows of the dense coarse matrix one block multiplies."""
+
+CHUNK = 1024
+"""Columns that it takes at a time: their part of the right-hand side is in shared memory."""
 
 F64, I32 = array(wp.float64), array(wp.int32)
 
@@ -207,7 +210,7 @@ def exact_solution(dimension: int, R: int, pushed: bool, local: bool) -> SimpleN
     multiply = block_kernel(
         module,
         "multiply",
-        body("coarse/gather", "coarse/multiply", LIMIT=DENSE_LIMIT, ROWS=ROWS, **constants),
+        body("coarse/gather", "coarse/multiply", CHUNK=CHUNK, ROWS=ROWS, **constants),
         n=wp.int32,
         pitch=wp.int32,
         **graph,

@@ -92,7 +92,7 @@ def cycle(shape: Shape, T: type, M: type) -> SimpleNamespace:
     bricks = {"slots": wp.int32, "leaves": wp.int32, "used": I32, "origin": I32}
 
     def kernel(name: str, *texts: str, **arguments: object) -> wp.Kernel:
-        texts = ("geometric/levels", *(f"geometric/{text}" for text in texts))
+        texts = ("common/slot_rows", "geometric/levels", *(f"geometric/{text}" for text in texts))
         return block_kernel(module, name, body(*texts, shape=shape, T=T, M=M), **arguments, **levels)
 
     return SimpleNamespace(

@@ -32,11 +32,11 @@ def krylov(shape: Shape, T: type) -> SimpleNamespace:
     ``largest``: the largest |u|, one per slot.
     """
     module = module_name("krylov", shape, T)
-    VEC = array(T)
+    VEC, products = array(T), ("common/halo", "common/slot_rows", "common/products")
     direction = block_kernel(
         module,
         "direction",
-        body("common/halo", "krylov/direction", shape=shape, T=T, BETA=BETA, ITERATION=ITERATION),
+        body(*products, "krylov/direction", shape=shape, T=T, Value=T, BETA=BETA, ITERATION=ITERATION),
         slots=wp.int32,
         leaves=wp.int32,
         state=F64,
@@ -79,7 +79,7 @@ def krylov(shape: Shape, T: type) -> SimpleNamespace:
     residual = block_kernel(
         module,
         "residual",
-        body("common/halo", "krylov/residual", shape=shape, T=T),
+        body(*products, "krylov/residual", shape=shape, T=T, Value=wp.float64),
         slots=wp.int32,
         leaves=wp.int32,
         neighbor=I32,

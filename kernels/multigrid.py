@@ -90,16 +90,16 @@ def cycle(shape: Shape, T: type, M: type) -> SimpleNamespace:
     bricks = {"slots": wp.int32, "leaves": wp.int32, "used": I32, "origin": I32}
 
     def kernel(name: str, *texts: str, **arguments: object) -> wp.Kernel:
-        texts = ("multigrid/levels", *(f"multigrid/{text}" for text in texts))
+        texts = ("common/slot_rows", "multigrid/levels", *(f"multigrid/{text}" for text in texts))
         text = body(*texts, shape=shape, T=T, M=M, DIRECT_CELLS=DIRECT_CELLS)
         return block_kernel(module, name, text, **arguments, **levels)
 
     one = {"slots": wp.int32, "level": wp.int32}
     rest = {"slots": wp.int32, "first": wp.int32, "levels": wp.int32, "inverse": array(M)}
     return SimpleNamespace(
-        pack=kernel("pack", "pack", **bricks, r=VEC),
+        pack=kernel("pack", "bricks", "pack", **bricks, r=VEC),
         down=kernel("down", "passes", "down", **one),
         up=kernel("up", "passes", "up", **one),
         rest=kernel("rest", "passes", "coarsest", "rest", **rest),
-        unpack=kernel("unpack", "unpack", **bricks, r=VEC, z_=VEC, rz_slots=array(wp.float64)),
+        unpack=kernel("unpack", "bricks", "unpack", **bricks, r=VEC, z_=VEC, rz_slots=array(wp.float64)),
     )

@@ -1,4 +1,5 @@
-"""Rewrites a kernel around the same body, for many worlds (``worlds``) or for a part of its items (``parts``).
+"""Rewrites a kernel around the same body, for many worlds (``worlds``) or for a part of its items (``parts``), or as a
+function that a larger kernel calls (``programs``).
 
 Only the line ``i = wp.tid()``, where a thread finds its place, and what stands before it change. So a thread computes
 at its place, bit for bit, what the kernel itself computes there.
@@ -8,7 +9,7 @@ import ast
 import inspect
 import linecache
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import warp as wp
 
@@ -54,6 +55,11 @@ def body_of(kernel: wp.Kernel) -> tuple[tuple[str, ...], str]:
     return place.names, text
 
 
+def place_of(kernel: wp.Kernel) -> tuple[str, ...]:
+    """The names of a thread's place in the kernel, one of ``PLACES``."""
+    return body_of(kernel)[0]
+
+
 def write(
     kernel: wp.Kernel, variant: str, arguments: list[str], lines: list[str], names: dict[str, object]
 ) -> wp.Kernel:
@@ -63,15 +69,43 @@ def write(
         arguments, lines: source text.
         names: what these use by name, besides what the kernel's own body uses.
     """
-    header = f"def {kernel.func.__name__}({', '.join(arguments)}):"
-    source = "\n".join([header, *(f"    {line}" for line in lines)])
     module = f"{kernel.module.name}.{variant}"
-    file = f"<{module}.{kernel.key}>"  # see building.block_kernel
+    scope = {**_used_by(kernel), **names}
+    return write_kernel(kernel.func.__name__, module, arguments, lines, scope, kernel.options.get("cluster_dim", 1))
+
+
+def write_kernel(
+    name: str, module: str, arguments: list[str], lines: list[str], scope: dict[str, object], cluster_dim: int = 1
+) -> wp.Kernel:
+    """A kernel from source text, whose names are found in ``scope``."""
+    options = {} if cluster_dim == 1 else {"cluster_dim": cluster_dim}
+    return wp.kernel(_define(name, module, arguments, lines, scope), module=module, enable_backward=False, **options)
+
+
+def as_function(kernel: wp.Kernel, name: str, module: str, types: Sequence[object]) -> wp.Function:
+    """The kernel's body as a function of a thread's place and the kernel's arguments, for a kernel of ``module``."""
+    place, text = body_of(kernel)
+    labels = [argument.label for argument in kernel.adj.args]
+    arguments = [*(f"{part}: wp.int32" for part in place), *(f"{label}: {label}_type" for label in labels)]
+    scope = _used_by(kernel) | {f"{label}_type": kind for label, kind in zip(labels, types, strict=True)}
+    return wp.func(_define(name, module, arguments, text.splitlines(), scope))
+
+
+def _used_by(kernel: wp.Kernel) -> dict[str, object]:
+    return {**kernel.func.__globals__, **inspect.getclosurevars(kernel.func).nonlocals}
+
+
+def _define(
+    name: str, module: str, arguments: list[str], lines: list[str], scope: dict[str, object]
+) -> Callable[..., None]:
+    source = "\n".join([f"def {name}({', '.join(arguments)}):", *(f"    {line}" for line in lines)])
+    file = f"<{module}.{name}>"  # see building.block_kernel
     linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
-    scope = {**kernel.func.__globals__, **inspect.getclosurevars(kernel.func).nonlocals, "wp": wp, **names}
-    scope["__name__"] = module
+    scope = {**scope, "wp": wp, "__name__": module}
     exec(compile(source, file, "exec"), scope)
-    return wp.kernel(scope[kernel.func.__name__], module=module, enable_backward=False)
+    function = scope[name]
+    assert callable(function)
+    return function
 
 
 class _OwnPlace(ast.NodeTransformer):

@@ -1,23 +1,28 @@
 """Frames with the CUDA form of every native body, on the CPU: 256 lanes a block, as fibers that switch at barriers.
 
+Where the loop is one kernel (``hpsolver.programs``), the fibers are the lanes of all its blocks.
+
 A program of its own, since it changes what is compiled:
 
     python tests/fibers.py ORDER CASE [FORM [WITHOUT]]
     python tests/fibers.py mutate
 
-Fibers run one after the other from barrier to barrier. ``ORDER`` is ``up`` or ``down``, how lanes are numbered on the
-fibers: where a barrier is missing, one order catches a lane that reads what a higher lane wrote, and the other what a
-lower lane wrote. ``CASE`` is a name of ``CASES``, or ``all``; ``FORM`` is the beginning of a name of ``FORMS``.
-``WITHOUT`` takes a barrier out: ``coarse/galerkin:3`` is the fourth of that fragment. Prints a line of JSON for each
-case and preconditioner: iterations, status, residual, and the 2-norm of the pressure. ``mutate`` takes out every
-barrier in turn, and says whether any of these lines changes.
+Fibers run one after the other from barrier to barrier. ``ORDER`` is ``up`` or ``down``, how lanes, and blocks, are
+numbered on the fibers: where a barrier is missing, one order catches a lane that reads what a higher lane wrote, and
+the other what a lower lane wrote. ``CASE`` is a name of ``CASES``, or ``all``; ``FORM`` is the beginning of a name of
+``FORMS``. ``WITHOUT`` takes a barrier out: ``coarse/galerkin:3`` is the fourth of that fragment, ``program 0:3`` the
+one after the fourth phase of the first loop in one kernel. Prints a line of JSON for each case and preconditioner:
+iterations, status, residual, and the 2-norm of the pressure. ``mutate`` takes out every barrier in turn, and says
+whether any of these lines changes.
 """
 
 from __future__ import annotations
 
 import functools
 import importlib.util
+import itertools
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -27,7 +32,37 @@ import warp as wp
 from stretched_axes import growing
 
 ROOT = Path(__file__).parent.parent
-LANE = {"up": "WP_TILE_THREAD_IDX", "down": "(255 - WP_TILE_THREAD_IDX)"}
+BLOCKS = 3
+LANE = {"up": "(WP_TILE_THREAD_IDX % 256)", "down": "(255 - WP_TILE_THREAD_IDX % 256)"}
+BLOCK = {"up": "_thread // 256", "down": f"{BLOCKS - 1} - _thread // 256"}
+CLUSTER_BARRIER = f"""
+static int arrived = 0, last_round = 0, passed[{BLOCKS} * 256];
+const int turn = ++passed[WP_TILE_THREAD_IDX];
+++arrived;
+while (arrived < turn * {BLOCKS} * 256) WP_TILE_SYNC();
+if (last_round < turn) {{
+    WP_TILE_SYNC();
+    last_round = turn;
+}}
+for (int k = 0; k < 32 * (WP_TILE_THREAD_IDX / 256); ++k) WP_TILE_SYNC();
+"""
+"""Fibers go from barrier to barrier in rounds, and those of a block must leave this one in the same round. Some see in
+the round of the last arrival that all are here, the others in the next round. The first of these rounds ends with one
+who saw it, and who begins the next: so who finds ``last_round`` set is in that next round, where all leave. Then each
+block falls behind the one before: it is still at a phase when others, without a barrier, would be at the next."""
+SHUFFLES = (
+    "for (int half = WARP / 2; half > 0; half /= 2) value = op(value, __shfl_down_sync(0xffffffffu, value, half));"
+)
+WARP_REDUCE = """
+HP_SHARED double in_warp[LANES];
+in_warp[lane] = value;
+WP_TILE_SYNC();
+if (lane % WARP == 0)
+    for (int half = WARP / 2; half > 0; half /= 2)
+        for (int i = lane; i < lane + half; ++i) in_warp[i] = op(in_warp[i], in_warp[i + half]);
+value = in_warp[lane];
+"""
+"""What the shuffles of a warp compute, for its first lane, which alone uses it."""
 BARRIER = "HP_SYNC;"
 FORMS = (
     ("none", "none", {}),
@@ -47,6 +82,9 @@ FORMS = (
     ("dd_attention dense", "DDAttention", {"dense": True}),
     ("htp", "htp", {}),
     ("paper's htp", "htp_paper", {}),
+    ("one kernel: jacobi", "jacobi", {}),
+    ("one kernel: multigrid", "Multigrid", {"block_cells": 100}),
+    ("one kernel: schwarz", "Schwarz", {"dense": True}),
 )
 CASES = {
     "2D": {"shape": (40, 24), "boundary": "wall", "solid": False},
@@ -75,11 +113,12 @@ def pretend(order: str, without: str) -> None:
     building = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = building
     spec.loader.exec_module(building)
+    launch = building.launch
     plain, name_of, fragment = building.body, building.module_name, building._fragment
 
     @functools.cache
     def mutated(name: str) -> str:
-        text = fragment(name)
+        text = CLUSTER_BARRIER if name == "programs/cluster_barrier" else fragment(name)
         if without and without.rsplit(":", 1)[0] == name:
             parts = text.split(BARRIER)
             number = int(without.rsplit(":", 1)[1])
@@ -89,20 +128,47 @@ def pretend(order: str, without: str) -> None:
     def body(*names: str, **constants) -> str:
         text = plain(*names, **constants)
         for cuda, cpu in (
+            (SHUFFLES, WARP_REDUCE),
             ("defined(__CUDA_ARCH__)", "1"),
-            ("#define HP_SHARED __shared__", "#define HP_SHARED static"),
             ("__syncthreads()", "WP_TILE_SYNC()"),
             ("threadIdx.x", LANE[order]),
             ("__device__ __forceinline__", "inline"),
         ):
             text = text.replace(cuda, cpu)
-        return text
+        return re.sub(r"HP_SHARED (\w+) (\w+\[[^;\n]*);", shared, text)
+
+    def shared(found: re.Match) -> str:
+        """A static array for each block, and the block's own by the name it had."""
+        kind, names = found[1], re.findall(r"(\w+)((?:\[[^\[\]]*\])+)", found[2])
+        own = "WP_TILE_THREAD_IDX / 256"
+        return " ".join(f"static {kind} {n}_of[{BLOCKS}]{size}; auto& {n} = {n}_of[{own}];" for n, size in names)
+
+    def launch_all_blocks(kernel: wp.Kernel, blocks: int, inputs: list, device: wp.Device) -> None:
+        if kernel.key == "program":
+            wp.launch_tiled(kernel, dim=[1], inputs=inputs, block_dim=BLOCKS * 256, device=device)
+        else:
+            launch(kernel, blocks, inputs, device)
 
     tag = f"fibers_{order}"  # also without a barrier: Warp caches what it compiles by the text
-    building._fragment, building.body = mutated, body
+    building._fragment, building.body, building.launch = mutated, body, launch_all_blocks
     building.module_name = lambda *words: name_of(tag, *words)
     made = building.block_kernel
     building.block_kernel = lambda module, *rest, **more: made(f"{module}.{tag}", *rest, **more)
+
+    from hpsolver.kernels import programs
+
+    written = programs.write_kernel
+    programs.PLACE = ["_none, _thread = wp.tid()", f"_block = {BLOCK[order]}", "_lane = _thread % 256", "_lanes = 256"]
+    numbers = itertools.count()
+
+    def write_kernel(name: str, module: str, arguments: list, lines: list, scope: dict, cluster_dim: int) -> wp.Kernel:
+        kind, _, number = without.rpartition(":")
+        if kind == f"program {next(numbers)}":
+            places = [place for place, line in enumerate(lines) if "_cluster_barrier" in line]
+            lines = [line for place, line in enumerate(lines) if place != places[int(number)]]
+        return written(name, f"{module}.{tag}", arguments, lines, scope, cluster_dim)
+
+    programs.write_kernel = write_kernel
 
 
 def barriers() -> list[str]:
@@ -162,17 +228,22 @@ def mutate() -> None:
 
 
 def run(name: str, chosen: str = "") -> None:
-    from hpsolver import Solver, preconditioners, solver
+    from hpsolver import Solver, preconditioners, programs, solver
     from hpsolver import frame as frame_module
     from hpsolver.system import System
 
     case = CASES[name]
     density, rhs, solid = frame(case)
     frame_module.Frame.capture = lambda self: None  # eager frames alone
+    one_kernel = False
+    programs.most_blocks = lambda device: BLOCKS if one_kernel else 0
+    programs.fitting_blocks = lambda cells, device: BLOCKS if one_kernel else 0
+    programs.pays = lambda repeat, most: all(launch.is_phase for launch in repeat.launches())
     solver.System = functools.partial(System, slots=3)  # several blocks, as on a GPU
     for form, what, options in FORMS:
         if not form.startswith(chosen):
             continue
+        one_kernel = form.startswith("one kernel") and wp.config.enable_cpu_blocks
         moving, worlds = name.endswith("moving"), WORLDS if name.endswith("worlds") else None
         if (what == "htp_paper" and len(case["shape"]) == 3) or form not in FEW_FORMS.get(name, form):
             continue

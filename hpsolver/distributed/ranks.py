@@ -22,7 +22,7 @@ from hpsolver.capture import CHUNK, Pieces
 from hpsolver.kernels.building import Recorded, Threads, launch, launch_threads, record
 from hpsolver.kernels.parts import over_part, own_of
 from hpsolver.pcg import Loop
-from hpsolver.spreading import load, noted, spread_to
+from hpsolver.spreading import kernels_of, load, noted, spread_to
 from hpsolver.system import System
 
 from .access import ACCESS, rows_of
@@ -87,7 +87,7 @@ class Ranks:
 
     def compile(self, run: Callable[[], None]) -> None:
         """Compiles and loads what ``run`` launches; runs nothing."""
-        kernels = noted(run)
+        kernels = kernels_of(noted(run))
         load(kernels, self._device)
         shared = [k for k in kernels if kernel_name(k) in ACCESS or kernel_name(k).split(".")[0] in self._cycles]
         load([over_part(kernel) for kernel in shared], self._device)

@@ -16,6 +16,7 @@ class Scaling(Preconditioner):
 
     launches = 0
     spreads = True
+    one_kernel = ("solve",)
     fallback = None
     leaf_size = None
 

@@ -47,6 +47,7 @@ class Multigrid(Preconditioner):
 
     name = "multigrid"
     spreads = True
+    one_kernel = ("update", "solve")
 
     def __init__(self, block_cells: int | None = None):
         if block_cells is not None:

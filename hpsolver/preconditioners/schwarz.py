@@ -78,6 +78,7 @@ class Schwarz(Preconditioner):
     name = "schwarz"
     fallback = "jacobi"
     spreads = True
+    one_kernel = ("solve",)
 
     def __init__(
         self,

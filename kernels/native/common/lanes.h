@@ -74,27 +74,21 @@ constexpr int lane = 0, lanes = 1;
 #define HP_SLOT(i, count) for (int i = share_of(slot, count), end_##i = share_of(slot + 1, count); i < end_##i; ++i)
 #define HP_SLOT_LANES(i, count)                                                                                    \
     for (int i = share_of(slot, count) + lane, end_##i = share_of(slot + 1, count); i < end_##i; i += lanes)
-HP_SHARED double block_scratch[LANES];
-// Sum of one value per lane, in a fixed order, known to every lane.
-auto block_sum = [&](double value) -> double {
+constexpr int WARP = 32, WARPS = LANES > WARP ? LANES / WARP : 1;
+HP_SHARED double block_scratch[WARPS];
+// op over one value per lane, in a fixed order, known to every lane.
+auto block_reduce = [&](double value, auto op) -> double {
 #if defined(__CUDA_ARCH__)
-    constexpr int SUMS = 16, SHARE = LANES / SUMS;                      // two short chains, fewer barriers than a tree
-    block_scratch[lane] = value;
-    HP_SYNC;                                        // each lane wrote its value; a few read all of them
-    double sum = 0.0;
-    if (lane < SUMS) {
-        for (int i = 0; i < SHARE; ++i) sum += block_scratch[i * SUMS + lane];
-        block_scratch[lane] = sum;                                      // which nobody else reads before the barrier
-    }
-    HP_SYNC;                                        // the few lanes wrote their sums; every lane adds them
-    double total = 0.0;
-    for (int i = 0; i < SUMS; ++i) total += block_scratch[i];
-    HP_SYNC;                                        // all have read the sums; the next one may overwrite them
-    return total;
-#else
-    return value;
+    for (int half = WARP / 2; half > 0; half /= 2) value = op(value, __shfl_down_sync(0xffffffffu, value, half));
+    if (lane % WARP == 0) block_scratch[lane / WARP] = value;
+    HP_SYNC;                                        // a lane of each warp wrote its result; every lane combines them
+    value = block_scratch[0];
+    for (int w = 1; w < WARPS; ++w) value = op(value, block_scratch[w]);
+    HP_SYNC;                                        // all have read the results; the next ones may overwrite them
 #endif
+    return value;
 };
+auto block_sum = [&](double value) -> double { return block_reduce(value, [](double a, double b) { return a + b; }); };
 // Sum of an array, in a fixed order, known to every lane.
 auto array_sum = [&](const double* values, int n) -> double {
     double sum = 0.0;
@@ -107,4 +101,4 @@ auto lane_sum = [&](const double (&accumulator)[ACCUMULATORS]) -> double {
     for (int a = 0; a < ACCUMULATORS; ++a) sum += accumulator[a];
     return sum;
 };
-(void)block_scratch; (void)block_sum; (void)array_sum; (void)lane_sum;
+(void)block_scratch; (void)block_reduce; (void)block_sum; (void)array_sum; (void)lane_sum;

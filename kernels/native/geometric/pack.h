@@ -2,23 +2,23 @@
 const Level g = level_at(0);
 const T* from = r.data;
 M *red = g.part(R), *black = g.part(R + 1);
-HP_SLOT(b, leaves) {
-    const int* first = origin.data + 3 * b;
-    const int* u = used.data + 3 * b;
 #if defined(__CUDA_ARCH__)
-    HP_CELLS {
-        if (x >= u[0] || y >= u[1] || z >= u[2]) continue;
-        const int q = (first[0] + x + first[1] + y) & 1, k = (first[2] + z) / 2;
-        const int row = g.row(first[0] + x, first[1] + y);
-        const M value = M(from[b * L + l]);
-        if ((z ^ q) & 1) {
-            black[row + k] = value;
-        } else {
-            red[row + k] = value;
-            g.seam(red + row, q, k, k + 1);
-        }
+HP_SLOT_ROWS(b, leaves) {
+    const int *first = origin.data + 3 * b, *u = used.data + 3 * b;
+    if (x >= u[0] || y >= u[1] || z >= u[2]) continue;
+    const int q = (first[0] + x + first[1] + y) & 1, k = (first[2] + z) / 2;
+    const int row = g.row(first[0] + x, first[1] + y);
+    const M value = M(from[b * L + l]);
+    if ((z ^ q) & 1) {
+        black[row + k] = value;
+    } else {
+        red[row + k] = value;
+        g.seam(red + row, q, k, k + 1);
     }
+}
 #else
+HP_SLOT(b, leaves) {
+    const int *first = origin.data + 3 * b, *u = used.data + 3 * b;
     for (int x = 0; x < u[0]; ++x)
         for (int y = 0; y < u[1]; ++y) {
             const int q = (first[0] + x + first[1] + y) & 1, row = g.row(first[0] + x, first[1] + y), k = first[2] / 2;
@@ -35,5 +35,5 @@ HP_SLOT(b, leaves) {
             }
             g.seam(red + row, q, k, k + reds);
         }
-#endif
 }
+#endif

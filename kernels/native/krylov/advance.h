@@ -9,16 +9,14 @@ if (advances) {
     const T* __restrict__ from_q = q.data;
     double* __restrict__ to_x = x_.data;
     T* __restrict__ to_r = r.data;
-    HP_SLOT(b, leaves) {
-        for (int l = lane * STRIP; l < L; l += lanes * STRIP) {
-            const int i = b * L + l;
-            T residual[STRIP];
-            for (int v = 0; v < STRIP; ++v) to_x[i + v] += alpha * double(from_p[i + v]);
-            for (int v = 0; v < STRIP; ++v) residual[v] = to_r[i + v] - step * from_q[i + v];
-            for (int v = 0; v < STRIP; ++v) to_r[i + v] = residual[v];
-            for (int v = 0; v < STRIP; ++v) rr[v % ACCUMULATORS] += double(residual[v]) * double(residual[v]);
-            take_strip(i, residual);
-        }
+    const int end = share_of(slot + 1, leaves) * L;
+    for (int i = share_of(slot, leaves) * L + lane * STRIP; i < end; i += lanes * STRIP) {
+        T residual[STRIP];
+        for (int v = 0; v < STRIP; ++v) to_x[i + v] += alpha * double(from_p[i + v]);
+        for (int v = 0; v < STRIP; ++v) residual[v] = to_r[i + v] - step * from_q[i + v];
+        for (int v = 0; v < STRIP; ++v) to_r[i + v] = residual[v];
+        for (int v = 0; v < STRIP; ++v) rr[v % ACCUMULATORS] += double(residual[v]) * double(residual[v]);
+        take_strip(i, residual);
     }
 }
 const double total = block_sum(lane_sum(rr));

@@ -1,0 +1,148 @@
+"""Loops of PCG as one kernel on a GPU (``hpsolver.kernels.programs``): where that pays, and the kernels.
+
+On small grids a frame in a graph is mostly launches. One kernel with barriers between its phases saves them, but a
+cluster has few blocks. It pays while each phase is one round of them: for vectors and the levels of multigrid up to
+``CELLS``, for the leaves of ``schwarz`` as long as a colour has no more leaves than the cluster has blocks.
+
+On the CPU the same kernel saves 0.2 us a launch, 3 to 9 % of a small frame, and takes seconds to compile: there loops
+stay as they are (``bench/FINDINGS.md``).
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import warp as wp
+
+from hpsolver.kernels import control
+from hpsolver.kernels.building import BLOCK, Recorded, Threads, launch
+from hpsolver.kernels.programs import MOST_BLOCKS, Launch, Repeat, program
+
+from .spreading import spread_to
+
+if TYPE_CHECKING:
+    from .pcg import Loop
+    from .preconditioners import Preconditioner
+
+CELLS = 32768
+"""The most cells of a grid whose loop is one kernel."""
+
+BLOCK_CELLS = 1024
+"""Cells for each block of a program: four for a lane."""
+
+ROUNDS = 2
+"""The most rounds of blocks that a phase outside the innermost loop may take, and no iteration waits for."""
+
+
+def most_blocks(device: wp.Device) -> int:
+    """Blocks that a program may have on the device: of its largest cluster, 1 on GPUs without clusters. 0: none."""
+    if not device.is_cuda or not wp.is_conditional_graph_supported():  # else the host repeats pieces of the frame
+        return 0
+    if device.get_cuda_compile_arch() < 90:
+        return 1
+    return int(min(wp.get_cuda_max_cluster_dim(control.step, device, block_dim=BLOCK), MOST_BLOCKS))
+
+
+def fitting_blocks(cells: int, device: wp.Device) -> int:
+    """Blocks of a program for vectors of this many cells; 0 if they are too many."""
+    wanted, most = -(-cells // BLOCK_CELLS), most_blocks(device)
+    fits = wanted <= most or (cells <= CELLS and most > 1)
+    return min(wanted, most) if fits else 0
+
+
+def pays(repeat: Repeat, most: int, rounds: int = ROUNDS) -> bool:
+    """Whether a program of at most ``most`` blocks does each phase in so many rounds, and in one in a loop inside."""
+    inner = [part for part in repeat.body if isinstance(part, Repeat)]
+    own = [part for part in repeat.body if isinstance(part, Launch)]
+    fits = all(launch.is_phase and (launch.items <= rounds * most or not launch.of_blocks) for launch in own)
+    return fits and all(pays(part, most, 1) for part in inner)
+
+
+@dataclass(frozen=True)
+class Program:
+    """A loop as one kernel of ``blocks`` blocks."""
+
+    kernel: wp.Kernel
+    inputs: list[object]
+    blocks: int
+    device: wp.Device
+
+    def launch(self) -> None:
+        """Runs the loop; in many worlds, in each of them."""
+        launch(self.kernel, self.blocks, self.inputs, self.device)
+
+
+Body = Callable[["Loop"], None]
+"""Records what a loop repeats; loops in it are made by the argument."""
+
+
+class Programs:
+    """The loops of one solver, by preconditioner and part of a frame (``Preconditioner.one_kernel``)."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[Preconditioner, str], Program | None] = {}
+
+    def repeat(self, preconditioner: Preconditioner, part: str, condition: wp.array, body: Body, loop: Loop) -> None:
+        """Records the repetition of ``body`` while ``condition`` [1] is not zero, as one kernel where that pays."""
+        if program := self.program(preconditioner, part, condition, body):
+            program.launch()
+        else:
+            loop(condition, functools.partial(body, loop))
+
+    def program(self, preconditioner: Preconditioner, part: str, condition: wp.array, body: Body) -> Program | None:
+        """The loop as one kernel; None where that does not pay. The first call writes it, and compiles nothing.
+
+        Args:
+            preconditioner: bound; ``body`` uses no other one.
+        """
+        key = preconditioner, part
+        if key not in self._known:
+            self._known[key] = _program(preconditioner, condition, body) if part in preconditioner.one_kernel else None
+        return self._known[key]
+
+    def forget(self) -> None:
+        """Forgets all: a preconditioner was bound anew."""
+        self._known.clear()
+
+
+def _program(preconditioner: Preconditioner, condition: wp.array, body: Body) -> Program | None:
+    system, most = preconditioner.system, most_blocks(preconditioner.system.device)
+    if system.in_layers or not fitting_blocks(system.size, system.device):
+        return None
+    phases = _Phases()
+    with spread_to(phases):
+        phases.loop(condition, functools.partial(body, phases.loop))
+    (repeat,) = phases.parts
+    if not phases.is_all or not pays(repeat, most):
+        return None
+    blocks = min(most, max((launch.items for launch in repeat.launches() if launch.of_blocks), default=1))
+    kernel, inputs = program(repeat, blocks)
+    return Program(kernel, inputs, blocks, system.device)
+
+
+class _Phases:
+    """Notes launches and loops (``hpsolver.kernels.building.Spread``)."""
+
+    def __init__(self) -> None:
+        self.parts: list[Any] = []
+        self.is_all = True  # nothing else was asked for
+
+    def loop(self, condition: wp.array, body: Callable[[], None]) -> None:
+        outside, self.parts = self.parts, []
+        body()
+        self.parts = [*outside, Repeat(condition, self.parts)]
+
+    def launch(self, kernel: wp.Kernel, blocks: int, inputs: Sequence[object]) -> None:
+        self.parts.append(Launch(kernel, blocks, inputs))
+
+    def launch_threads(self, kernel: wp.Kernel, threads: Threads, inputs: Sequence[object]) -> None:
+        self.parts.append(Launch(kernel, threads, inputs))
+
+    def record(self, kernel: wp.Kernel, blocks: int, inputs: Sequence[object]) -> Recorded:
+        raise NotImplementedError("only launches and loops are noted")
+
+    def each(self, function: Callable[[], None]) -> None:
+        self.is_all = False

@@ -1,0 +1,156 @@
+"""The loop of PCG as one kernel: the bits of the loop of launches, in every preconditioner it is made for.
+
+A CPU takes the loop of launches by default; here it is told to take the kernel, with one block of one lane. Several
+blocks, and the barriers between them, are run by ``test_fibers``; what a GPU compiles is in ``test_compile_gate_2d``.
+"""
+
+import functools
+
+import numpy as np
+import pytest
+import warp as wp
+from hpsolver.kernels.programs import Repeat
+
+from hpsolver import Solver, preconditioners, problems, programs
+from hpsolver.examples.own_preconditioner import Neumann
+from hpsolver.spreading import noted
+
+PLANE, BOX = (40, 24), (12, 10, 9)
+
+
+@pytest.fixture
+def one_kernel(monkeypatch):
+    """Solvers made from now on take one kernel wherever it can be written."""
+    monkeypatch.setattr(programs, "most_blocks", lambda device: 1)
+    monkeypatch.setattr(programs, "fitting_blocks", lambda cells, device: 1)
+    monkeypatch.setattr(programs, "pays", lambda repeat, most: all(launch.is_phase for launch in repeat.launches()))
+
+
+def program_of(solver: Solver, fallback: bool = False) -> programs.Program | None:
+    """The cycles of PCG as one kernel."""
+    pcg, preconditioner = solver._pcg, solver.fallback if fallback else solver.preconditioner
+    return pcg._programs.program(preconditioner, "solve", pcg.outer, functools.partial(pcg._cycle, preconditioner))
+
+
+def frames(shape: tuple[int, ...], worlds: int | None = None) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Two frames."""
+    found = [[problems.frame("bubbles", shape, seed=s + k, contrast=1e3) for s in range(worlds or 1)] for k in (0, 7)]
+    return [tuple(np.stack(part) for part in zip(*frame, strict=True)) if worlds else frame[0] for frame in found]
+
+
+@pytest.mark.parametrize("shape", [PLANE, BOX], ids=["2D", "3D"])
+@pytest.mark.parametrize("name", ["jacobi", "none", "multigrid", "schwarz", "htp"])
+def test_one_kernel_gives_the_bits_of_the_loop_of_launches(name, shape, one_kernel, monkeypatch):
+    one = Solver(shape, preconditioner=name, device="cpu")
+    assert program_of(one) is not None
+    found = [(one.step(*frame), one.info) for frame in frames(shape)]
+    monkeypatch.undo()
+    many = Solver(shape, preconditioner=name, device="cpu")
+    assert program_of(many) is None
+    for (pressure, info), frame in zip(found, frames(shape), strict=True):
+        np.testing.assert_array_equal(pressure, many.step(*frame))
+        assert info.iterations == many.info.iterations
+        assert info.residual == many.info.residual
+
+
+@pytest.mark.parametrize("name", ["jacobi", "multigrid"])
+def test_each_of_many_worlds_runs_its_own_loop(name, one_kernel):
+    many = Solver(PLANE, worlds=3, preconditioner=name, device="cpu")
+    alone = Solver(PLANE, preconditioner=name, device="cpu")
+    assert program_of(many) is not None
+    for density, rhs in frames(PLANE, worlds=3):
+        rhs[1] *= 0.0  # this world has nothing to do
+        pressures, info = many.step(density, rhs), many.info
+        for world in range(3):
+            np.testing.assert_array_equal(pressures[world], alone.step(density[world], rhs[world]))
+            assert info.iterations[world] == alone.info.iterations
+
+
+class Negative(preconditioners.Jacobi):
+    """M is negative definite: PCG stops at once."""
+
+    fallback = "schwarz"
+
+    def allocate(self) -> None:
+        super().allocate()
+        self.pointwise.fill_(-1.0)
+
+    def update(self) -> None: ...
+
+
+def test_the_fallback_runs_in_a_kernel_of_its_own(one_kernel, monkeypatch):
+    density, rhs = problems.frame("bubbles", PLANE, seed=3)
+    one = Solver(PLANE, preconditioner=Negative(), device="cpu")
+    pressure = one.step(density, rhs)
+    assert one.info.converged and one.info.fallback
+    assert program_of(one).kernel is not program_of(one, fallback=True).kernel
+    monkeypatch.undo()
+    many = Solver(PLANE, preconditioner=Negative(), device="cpu")
+    np.testing.assert_array_equal(pressure, many.step(density, rhs))
+
+
+def test_equal_loops_share_a_kernel_whatever_the_size_of_the_grid(one_kernel):
+    solvers = [Solver(shape, preconditioner="jacobi", device="cpu") for shape in (PLANE, (32, 40))]
+    assert len({program_of(solver).kernel for solver in solvers}) == 1
+
+
+def test_new_masks_bring_new_arrays_into_the_kernel(one_kernel):
+    solver = Solver(PLANE, preconditioner="schwarz", device="cpu")
+    density, rhs = problems.frame("bubbles", PLANE, seed=0)
+    solver.step(density, rhs)
+    before = program_of(solver)
+    solid = np.zeros(PLANE, bool)
+    solid[10:14, 6:20] = True
+    solver.set_solid(solid)
+    pressure = solver.step(density, rhs)
+    assert program_of(solver) is not before
+    fresh = Solver(PLANE, preconditioner="schwarz", device="cpu")
+    fresh.set_solid(solid)
+    np.testing.assert_array_equal(pressure, fresh.step(density, rhs))
+
+
+def test_other_preconditioners_keep_the_loop_of_launches(one_kernel):
+    for name in ("block_jacobi", "dilu", "fsai", "dd_attention", "spai", "htp_paper"):
+        assert program_of(Solver(PLANE, preconditioner=name, device="cpu")) is None
+    assert program_of(Solver(PLANE, preconditioner=Neumann(), device="cpu")) is None
+
+
+def test_threads_are_phases_too(one_kernel, monkeypatch):
+    class Together(Neumann):
+        one_kernel = ("update", "solve")
+
+    density, rhs = problems.frame("bubbles", PLANE, seed=3)
+    one = Solver(PLANE, preconditioner=Together(), device="cpu")
+    pressure = one.step(density, rhs)
+    assert program_of(one) is not None
+    monkeypatch.undo()
+    np.testing.assert_array_equal(pressure, Solver(PLANE, preconditioner=Neumann(), device="cpu").step(density, rhs))
+
+
+def test_a_cpu_keeps_the_loop():
+    assert programs.most_blocks(wp.get_device("cpu")) == 0
+    assert programs.fitting_blocks(100, wp.get_device("cpu")) == 0
+
+
+@pytest.mark.parametrize(
+    ("most", "cells", "blocks"),
+    [
+        *[(16, 1, 1), (16, 1024, 1), (16, 1025, 2), (16, 8192, 8), (16, 32768, 16), (16, 32769, 0)],
+        *[(8, 8193, 8), (8, 32768, 8), (1, 1024, 1), (1, 1025, 0)],
+    ],
+)
+def test_a_block_has_four_cells_a_lane_until_the_cluster_is_full(most, cells, blocks, monkeypatch):
+    monkeypatch.setattr(programs, "most_blocks", lambda device: most)
+    assert programs.fitting_blocks(cells, None) == blocks
+
+
+def test_an_iteration_waits_for_one_round_of_blocks_and_no_more():
+    solver = Solver((64, 64), preconditioner=preconditioners.Schwarz(dense=True), device="cpu")
+    iteration = noted(lambda: solver._pcg.iterate(solver.preconditioner))
+    leaves_of_a_color = solver.system.leaves // 2
+    assert max(launch.items for launch in iteration) == leaves_of_a_color == 32
+    inner = Repeat(solver._pcg.inner, iteration)
+    assert programs.pays(inner, 16)  # as the outermost loop
+    assert programs.pays(Repeat(solver._pcg.outer, [inner]), 32)
+    assert not programs.pays(Repeat(solver._pcg.outer, [inner]), 31)
+    assert not programs.pays(Repeat(solver._pcg.outer, [*iteration]), 15)

@@ -96,7 +96,16 @@ def assembly(shape: Shape, harmonic: bool, air: bool = False, shares: bool = Fal
     return block_kernel(
         module_name("assembly", shape, options),
         "assemble",
-        body("common/halo", "assembly/assemble", shape=shape, HARMONIC=harmonic, AIR=air, SHARES=shares),
+        body(
+            "common/halo",
+            "common/slot_rows",
+            "common/across",
+            "assembly/assemble",
+            shape=shape,
+            HARMONIC=harmonic,
+            AIR=air,
+            SHARES=shares,
+        ),
         slots=wp.int32,
         leaves=wp.int32,
         density=F64,

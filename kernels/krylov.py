@@ -32,7 +32,7 @@ def krylov(shape: Shape, T: type) -> SimpleNamespace:
     ``largest``: the largest |u|, one per slot.
     """
     module = module_name("krylov", shape, T)
-    VEC, products = array(T), ("common/halo", "common/slot_rows", "common/products")
+    VEC, products = array(T), ("common/halo", "common/slot_rows", "common/across", "common/products")
     direction = block_kernel(
         module,
         "direction",
@@ -110,7 +110,7 @@ def krylov(shape: Shape, T: type) -> SimpleNamespace:
         slots=wp.int32,
         leaves=wp.int32,
         u=VEC,
-        v=VEC,
+        v_=VEC,
         uv_slots=F64,
     )
     largest = block_kernel(

@@ -51,7 +51,7 @@ def setup(shape: Shape, M: type) -> SimpleNamespace:
     levels = {"table": I32, "numbers": array(M)}
 
     def kernel(name: str, *texts: str, **arguments: object) -> wp.Kernel:
-        texts = ("multigrid/levels", *(f"multigrid/{text}" for text in texts))
+        texts = ("common/slot_rows", "multigrid/levels", *(f"multigrid/{text}" for text in texts))
         text = body(*texts, shape=shape, M=M, DIRECT_CELLS=DIRECT_CELLS)
         return block_kernel(module, name, text, **arguments, **levels)
 

@@ -158,14 +158,15 @@ def pretend(order: str, without: str) -> None:
     from hpsolver.kernels import programs
 
     written = programs.write_kernel
-    programs.PLACE = ["_none, _thread = wp.tid()", f"_block = {BLOCK[order]}", "_lane = _thread % 256", "_lanes = 256"]
+    place = ["_none, _thread = wp.tid()", f"_block = {BLOCK[order]}", "_lane = _thread % 256", "_lanes = 256"]
+    programs.PLACE = [*place, "_cluster_barrier()"]  # for the blocks to fall behind each other from the beginning
     numbers = itertools.count()
 
     def write_kernel(name: str, module: str, arguments: list, lines: list, scope: dict, cluster_dim: int) -> wp.Kernel:
         kind, _, number = without.rpartition(":")
         if kind == f"program {next(numbers)}":
             places = [place for place, line in enumerate(lines) if "_cluster_barrier" in line]
-            lines = [line for place, line in enumerate(lines) if place != places[int(number)]]
+            lines = [line for place, line in enumerate(lines) if place != places[int(number) + 1]]
         return written(name, f"{module}.{tag}", arguments, lines, scope, cluster_dim)
 
     programs.write_kernel = write_kernel

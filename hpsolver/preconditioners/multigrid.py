@@ -72,6 +72,8 @@ class Multigrid(Preconditioner):
         if system.in_layers and self.block_cells is None:  # ranks share the finest level, so it needs its own kernels
             limit = min(limit, max(grid.cells // 8 if geometric else grid.cells, 2) - 1)
         self._cycle = Geometric(system, limit) if geometric else BlackBox(system, limit)
+        if grid.dimension == 3 and not geometric:  # 27 points: one kernel compiles for a minute, and spills registers
+            self.one_kernel = ()
 
     def _doubts(self) -> bool:
         """Whether lines of a stretched grid should be relaxed; or whether solids reach (2D) or cut (3D) more than

@@ -1,10 +1,7 @@
 // u.v per slot.
 double uv[ACCUMULATORS] = {};
-HP_SLOT(b, leaves) {
-    HP_CELLS {
-        const int i = b * L + l;
-        uv[z % ACCUMULATORS] += double(u.data[i]) * double(v.data[i]);
-    }
-}
+const int end = share_of(slot + 1, leaves) * L;
+for (int i = share_of(slot, leaves) * L + lane * STRIP; i < end; i += lanes * STRIP)
+    for (int v = 0; v < STRIP; ++v) uv[v % ACCUMULATORS] += double(u.data[i + v]) * double(v_.data[i + v]);
 const double total = block_sum(lane_sum(uv));
 if (lane == 0) uv_slots.data[slot] = total;

@@ -7,9 +7,10 @@ auto solve_coarsest = [&](const Level& g) {
     EACH_LINE(g.x, g.y, g.z) {
         M* to = g.part(X) + g.row(x, y);
         for (int z = k0; z < k1; ++z) {
-            const M* a = inverse.data + ((x * g.y + y) * g.z + z) * n;
+            const int i = (x * g.y + y) * g.z + z;
+            const M* a = inverse.data + (LANES > 1 ? i : i * n);               // a column, for lanes side by side: A is symmetric
             M sum = 0;
-            HP_VECTOR for (int j = 0; j < n; ++j) sum += a[j] * b[j];
+            HP_VECTOR for (int j = 0; j < n; ++j) sum += a[LANES > 1 ? j * n : j] * b[j];
             to[z] = sum;
         }
         g.seam(to, k0, k1);

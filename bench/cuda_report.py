@@ -7,9 +7,10 @@ without a GPU.
 1. environment: device, driver, versions.
 2. answers of every preconditioner: against the CPU's, the graph's against eager launches', repeated bit for bit.
 3. memory over 10,000 frames.
-4. many worlds: ms of a step beside those of one solver, and whether each world gets the bits it gets alone.
-5. with two GPUs or more: one grid shared by as many ranks, over NCCL, bit for bit.
-6. times: ms per frame and phase at five sizes and in 3D, us per iteration beside the modelled ones, with the libraries
+4. loops: small frames with loops as one kernel, and with loops of launches.
+5. many worlds: ms of a step beside those of one solver, and whether each world gets the bits it gets alone.
+6. with two GPUs or more: one grid shared by as many ranks, over NCCL, bit for bit.
+7. times: ms per frame and phase at five sizes and in 3D, us per iteration beside the modelled ones, with the libraries
    that import there (AMGX, cuDSS, CuPy); only preconditioners that answered right take part.
 """
 
@@ -41,16 +42,25 @@ SCALES = {
         "frames": 2,
         "rounds": 1,
         "count": 200,
+        "loops": [(32, 32)],
         "worlds": (2, 9),
     },
-    "default": {"cases": CASES + LARGE, "frames": 5, "rounds": 2, "count": 10000, "worlds": (1, 16, 64, 256, 1024)},
-    "full": {"cases": CASES + LARGE, "frames": 10, "rounds": 4, "count": 10000, "worlds": (1, 16, 64, 256, 1024, 4096)},
+    "default": {
+        "cases": CASES + LARGE,
+        "frames": 5,
+        "rounds": 2,
+        "count": 10000,
+        "loops": [*SIZES.values(), (128, 256), (32, 16, 16)],
+        "worlds": (1, 16, 64, 256, 1024),
+    },
 }
+SCALES["full"] = SCALES["default"] | {"frames": 10, "rounds": 4, "worlds": (1, 16, 64, 256, 1024, 4096)}
 LIMIT = 2.0
-"""Seconds a frame may take in part 6."""
-SECONDS = {"environment": 60, "answer": 120, "growth": 60, "worlds": 120, "ranks": 120, "times": 120}
+"""Seconds a frame may take in part 7."""
+SECONDS = {"environment": 60, "answer": 120, "growth": 60, "loops": 120, "worlds": 120, "ranks": 120, "times": 120}
 """Time limits, by kind of part."""
 GROWTH_OF = ("schwarz", "jacobi")
+LOOPS_OF = ("jacobi", "multigrid", "schwarz")
 RANKS_OF = ("schwarz", "multigrid")
 WORLDS_OF = (("schwarz", (32, 32)), ("multigrid", (32, 32)), ("multigrid", (128, 64)))
 
@@ -89,10 +99,11 @@ def _report(options: argparse.Namespace) -> int:
     names = [rival.name for rival in chosen if isinstance(rival, Engine)]
     libraries, absent = rivals.split([r for r in chosen if r.package != "hpsolver" and r.device != "cpu"])
     growing = [name for name in GROWTH_OF if name in names]
+    looping = [(name, shape) for name in LOOPS_OF if name in names for shape in plan["loops"]]
     many = [(name, shape) for name, shape in WORLDS_OF if name in names]
     gpus = wp.get_cuda_device_count() if options.device != "cpu" else 0
     sharing = [name for name in RANKS_OF if name in names and gpus > 1]
-    total = 1 + len(names) + len(growing) + len(many) + len(sharing) + len(plan["cases"])
+    total = 1 + len(names) + len(growing) + len(looping) + len(many) + len(sharing) + len(plan["cases"])
     progress = command.Progress("cuda report:", total)
     found: dict = {"script": "cuda_report", "command": report.invocation("cuda_report", options)}
     found |= {"machine": None, "settings": plan, "absent": absent, "formula": model.FORMULA, "parts": []}
@@ -111,6 +122,8 @@ def _report(options: argparse.Namespace) -> int:
     answers = {name: part("answer", f"answers of {name}", name=name) for name in names}
     for name in growing:
         part("growth", f"memory of {name}", name=name, count=plan["count"])
+    for name, shape in looping:
+        part("loops", f"loops of {name} {report.shape_text(shape)}", name=name, shape=shape)
     for name, shape in many:
         label = f"worlds of {name} {report.shape_text(shape)}"
         part("worlds", label, name=name, shape=shape, counts=plan["worlds"])
@@ -171,6 +184,10 @@ def markdown(found: Mapping) -> str:
         _answers(by_kind["answer"]),
         "## Memory",
         _growth(by_kind["growth"]),
+        "## Loops",
+        "Panel; median of frames with a new density, copies from and to the host included. difference: ||p - q|| / "
+        "||q||, of one kernel and of launches.",
+        _loops(by_kind["loops"]),
         "## Many worlds",
         "bits: every eighth world's pressure is, bit for bit, that of a solver of its own.",
         _worlds(by_kind["worlds"]),
@@ -230,6 +247,21 @@ def _growth(parts: Sequence[Mapping]) -> str:
             [part["name"], part["frames"], f"{part['grown'] / 1e6:.2f}", f"{first / 1e6:.0f} to {last / 1e6:.0f}"]
         )
     return report.table(["preconditioner", "frames", "grown after the first tenth [MB]", "in use [MB]"], rows)
+
+
+def _loops(parts: Sequence[Mapping]) -> str:
+    lines = []
+    for part in parts:
+        if part["failed"]:
+            lines.append([part["label"], None, part["failed"], *[None] * 4])
+        for row in part.get("rows", []):
+            outcome = "converged" * row["converged"] or "FAILED"
+            case = f"{part['name']} {report.shape_text(part['shape'])}"
+            kernels = ", ".join(row["parts"]) or "none"
+            times = [report.number(row[key]) for key in ("ms", "us_per_iteration", "iterations")]
+            lines.append([case, kernels, outcome, *times, _scientific(part["difference"])])
+    heads = ["case", "in one kernel", "outcome", "ms", "us per iteration", "iterations", "difference"]
+    return report.table(heads, lines)
 
 
 def _worlds(parts: Sequence[Mapping]) -> str:

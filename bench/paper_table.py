@@ -52,9 +52,12 @@ def _case(present: Sequence[Rival], size: int, plan: Mapping) -> dict:
     for run in runs:
         row = run.summary()
         if isinstance(run.rival, Engine) and not row["failed"]:
-            work = model.gpu_work(run.rival.name, run.rival.preconditioner, shape)
-            row |= {"nodes": work.nodes, "bytes": work.bytes, "flops": work.flops}
+            solver = model.on_gpu(run.rival.name, run.rival.preconditioner, shape)
+            work = model.work(solver)
+            row |= {"nodes": work.nodes, "bytes": work.bytes, "one_kernel": work.one_kernel}
             row["modelled_ms"] = 1e3 * work.seconds * row["iterations"]
+            if solver.preconditioner.name in model.RENEWED:
+                row["modelled_frame_ms"] = 1e3 * model.frame(solver, row["iterations"])
         rows.append(row)
     return {"cells": size, "shape": shape, "rows": rows}
 
@@ -122,22 +125,25 @@ def _table(case: Mapping, on_gpu: Mapping[str, float]) -> str:
         "our ms here",
         "GPU ms",
         "modelled GPU ms (solve alone)",
+        "modelled GPU ms (frame)",
         "modelled from",
     ]
     rows: list[list[object]] = []
     for quote in published.QUOTES:
         iterations, ms = quote.results[case["cells"]]
-        rows.append([f"{quote.name}{_marks(quote)}", report.number(iterations), ms, None, None, None, None])
+        rows.append([f"{quote.name}{_marks(quote)}", report.number(iterations), ms, *[None] * 5])
     for row in case["rows"]:
         if row["failed"]:
-            rows.append([row["name"], None, None, report.verdict(row["failed"]), None, None, None])
+            rows.append([row["name"], None, None, report.verdict(row["failed"]), *[None] * 4])
             continue
         gpu = report.number(on_gpu.get(row["name"])) or None
         origin = None
         if "nodes" in row:
-            origin = f"{row['nodes']} nodes, {row['bytes'] / 1e6:.2f} MB, {row['flops'] / 1e6:.2f} Mflop"
+            parts = "phases of one kernel" if row["one_kernel"] else "nodes"
+            origin = f"{row['nodes']} {parts}, {row['bytes'] / 1e6:.2f} MB"
         line = [row["name"], report.number(row["iterations"]), None, report.number(row["p50"]), gpu]
-        rows.append([*line, report.number(row.get("modelled_ms")), origin])
+        modelled = [report.number(row.get(key)) for key in ("modelled_ms", "modelled_frame_ms")]
+        rows.append([*line, *modelled, origin])
     return report.table(heads, rows)
 
 

@@ -45,7 +45,7 @@ LINKS = {8: ("NVLink", 10e-6, 300e9), 64: ("400 Gb/s", 20e-6, 40e9)}
 """By number of GPUs: the link between them, seconds of a small message, bytes a second."""
 ON_GPU = {"jacobi": "jacobi", "schwarz": Schwarz(dense=True), "multigrid": Multigrid(block_cells=BLOCK_CELLS)}
 FORMULA = (
-    "modelled time of an iteration on P GPUs of 128^3 cells each = 2.5 us x graph nodes + (bytes of what ranks share + "
+    "modelled time of an iteration on P GPUs of 128^3 cells each = 4.3 us x graph nodes + (bytes of what ranks share + "
     "P x bytes of what every rank does) / 3 TB/s + messages x latency + bytes sent / bandwidth. All bytes are counted "
     "at {shape} and scaled with the cells, or with the cuts between ranks; a message is taken to cost {near:.0f} us "
     "over NVLink and {far:.0f} us over 400 Gb/s, with {fast:.0f} and {slow:.0f} GB/s. Not measured: no GPU was asked"
@@ -153,7 +153,9 @@ def modelled(shape: tuple[int, ...], sent: dict[str, np.ndarray]) -> list[dict]:
         row = {"name": name, "nodes": shares.nodes, "shared": shares.shared / cells, "by_all": shares.by_all / cells}
         messages, to_neighbors, to_all = sent[name]
         for P in (1, *LINKS):
-            seconds = model.NODE * shares.nodes + (row["shared"] + P * row["by_all"]) * mine / model.BANDWIDTH
+            seconds = (model.NODE + model.CHAIN) * shares.nodes + (
+                row["shared"] + P * row["by_all"]
+            ) * mine / model.BANDWIDTH
             if P > 1:
                 _, latency, bandwidth = LINKS[P]
                 # Neighbours' bytes grow with the cross-section, bytes to all with the cells; each of 2 ranks sent half.

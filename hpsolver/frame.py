@@ -105,6 +105,7 @@ class Frame:
         else:
             self._pcg.write_programs(self._preconditioner, self._fallback)
             compile_built(self._system.device)
+        self._pcg.drop_programs(self._carrier.kernel if self._carrier else lambda kernel: kernel)
         with everywhere(self._carrier):
             self._rehearse()
 

@@ -198,6 +198,14 @@ class ConjugateGradients:
         for one in filter(None, (preconditioner, fallback)):
             self._programs.program(one, "solve", self.outer, functools.partial(self._cycle, one))
 
+    def drop_programs(self, launched: Callable[[wp.Kernel], wp.Kernel]) -> None:
+        """Drops the programs for which the device has no room (``programs.Programs.drop``)."""
+        self._programs.drop(launched)
+
+    def parts_in_one_kernel(self) -> list[str]:
+        """``PRECONDITIONER PART`` for each loop that is one kernel."""
+        return self._programs.names()
+
     def _update(self, preconditioner: Preconditioner, loop: Loop) -> None:
         preconditioner.update()
         # The loop runs once. This comes last: in a program the first phase must not write the condition.

@@ -74,6 +74,16 @@ class Program:
         """Runs the loop; in many worlds, in each of them."""
         launch(self.kernel, self.blocks, self.inputs, self.device)
 
+    def fits(self, launched: wp.Kernel) -> bool:
+        """Whether the device has room for the cluster, with the registers that the kernel takes once it is compiled.
+
+        Args:
+            launched: the kernel, or the one that is launched in its place (``Carrier.kernel``).
+        """
+        if self.blocks == 1 or not self.device.is_cuda:
+            return True
+        return bool(wp.get_cuda_max_cluster_dim(launched, self.device, block_dim=BLOCK) >= self.blocks)
+
 
 Body = Callable[["Loop"], None]
 """Records what a loop repeats; loops in it are made by the argument."""
@@ -87,8 +97,8 @@ class Programs:
 
     def repeat(self, preconditioner: Preconditioner, part: str, condition: wp.array, body: Body, loop: Loop) -> None:
         """Records the repetition of ``body`` while ``condition`` [1] is not zero, as one kernel where that pays."""
-        if program := self.program(preconditioner, part, condition, body):
-            program.launch()
+        if one := self.program(preconditioner, part, condition, body):
+            one.launch()
         else:
             loop(condition, functools.partial(body, loop))
 
@@ -103,6 +113,16 @@ class Programs:
             self._known[key] = _program(preconditioner, condition, body) if part in preconditioner.one_kernel else None
         return self._known[key]
 
+    def drop(self, launched: Callable[[wp.Kernel], wp.Kernel]) -> None:
+        """Drops the programs for which the device has no room, once they are compiled: their loops stay loops."""
+        for key, one in self._known.items():
+            if one and not one.fits(launched(one.kernel)):
+                self._known[key] = None
+
+    def names(self) -> list[str]:
+        """``PRECONDITIONER PART`` for each loop so far that is one kernel."""
+        return [f"{preconditioner.name} {part}" for (preconditioner, part), one in self._known.items() if one]
+
     def forget(self) -> None:
         """Forgets all: a preconditioner was bound anew."""
         self._known.clear()
@@ -112,15 +132,20 @@ def _program(preconditioner: Preconditioner, condition: wp.array, body: Body) ->
     system, most = preconditioner.system, most_blocks(preconditioner.system.device)
     if system.in_layers or not fitting_blocks(system.size, system.device):
         return None
-    phases = _Phases()
-    with spread_to(phases):
-        phases.loop(condition, functools.partial(body, phases.loop))
-    (repeat,) = phases.parts
-    if not phases.is_all or not pays(repeat, most):
+    noted = phases(condition, body)
+    if noted is None or not pays(noted, most):
         return None
-    blocks = min(most, max((launch.items for launch in repeat.launches() if launch.of_blocks), default=1))
-    kernel, inputs = program(repeat, blocks)
+    blocks = min(most, max((launch.items for launch in noted.launches() if launch.of_blocks), default=1))
+    kernel, inputs = program(noted, blocks)
     return Program(kernel, inputs, blocks, system.device)
+
+
+def phases(condition: wp.array, body: Body) -> Repeat | None:
+    """What a loop would repeat; None if not by launches and loops alone. Nothing is launched."""
+    notes = _Phases()
+    with spread_to(notes):
+        notes.loop(condition, functools.partial(body, notes.loop))
+    return notes.parts[0] if notes.is_all else None
 
 
 class _Phases:

@@ -38,6 +38,9 @@ class Carrier(Protocol):
     def compile(self, run: Callable[[], None]) -> None:
         """Compiles and loads what ``run`` launches; runs nothing."""
 
+    def kernel(self, kernel: wp.Kernel) -> wp.Kernel:
+        """The kernel that is launched in a kernel's place."""
+
     def each(self, function: Callable[[], None]) -> None:
         """Runs, for each grid, a function that knows only the arrays of one."""
 

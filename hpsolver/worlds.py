@@ -100,7 +100,11 @@ class Worlds:
 
     def compile(self, run: Callable[[], None]) -> None:
         """Compiles and loads what ``run`` launches, by as many threads as there are processors; runs nothing."""
-        load([kernels.over_worlds(kernel) for kernel in kernels_of(noted(run))], self.device)
+        load([self.kernel(kernel) for kernel in kernels_of(noted(run))], self.device)
+
+    def kernel(self, kernel: wp.Kernel) -> wp.Kernel:
+        """The kernel over many worlds."""
+        return kernels.over_worlds(kernel)
 
     def _masked(self, loop: Loop) -> Loop:
         """``loop`` while the condition holds in any world; the body does nothing in the others."""

@@ -11,8 +11,10 @@ from bench import cuda_report
 def test_rehearsal_writes_every_section(tmp_path):
     assert cuda_report.main(["--device", "cpu", "--quick", "--only", "jacobi", "--out", str(tmp_path)]) == 0
     found = json.loads((tmp_path / "cuda_report.json").read_text())
-    assert [part["failed"] for part in found["parts"]] == [None] * 6, found["parts"]
-    assert [part["kind"] for part in found["parts"]] == ["environment", *["answer"] * 2, "growth", *["times"] * 2]
+    assert [part["failed"] for part in found["parts"]] == [None] * 7, found["parts"]
+    assert [part["kind"] for part in found["parts"]] == [
+        *["environment", "answer", "answer", "growth", "loops", "times", "times"]
+    ]
     for part in found["parts"][1:3]:
         for case in part["cases"]:
             assert case["solved"]
@@ -22,12 +24,14 @@ def test_rehearsal_writes_every_section(tmp_path):
             assert case["pieces_are_graph"]
             assert case["repeats"]
     assert found["parts"][3]["frames"] == 200
-    assert {row["name"] for row in found["parts"][4]["rows"]} == {"jacobi", "block_jacobi"}
-    assert all(row["us_per_iteration"] > 0 for row in found["parts"][4]["rows"])
+    assert [row["parts"] for row in found["parts"][4]["rows"]] == [["jacobi solve"], []]
+    assert found["parts"][4]["difference"] == 0.0  # the same bits
+    assert {row["name"] for row in found["parts"][5]["rows"]} == {"jacobi", "block_jacobi"}
+    assert all(row["us_per_iteration"] > 0 for row in found["parts"][5]["rows"])
     assert "CuPy CG + Jacobi" in found["absent"]
     assert (tmp_path / "cuda_report.png").stat().st_size > 0
     text = (tmp_path / "cuda_report.md").read_text()
-    for title in ("## Parts", "## Environment", "## Answers", "## Memory", "## Times"):
+    for title in ("## Parts", "## Environment", "## Answers", "## Memory", "## Loops", "## Times"):
         assert title in text
     assert "modelled us" in text
 

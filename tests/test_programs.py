@@ -127,6 +127,14 @@ def test_threads_are_phases_too(one_kernel, monkeypatch):
     np.testing.assert_array_equal(pressure, Solver(PLANE, preconditioner=Neumann(), device="cpu").step(density, rhs))
 
 
+def test_a_kernel_without_room_on_the_device_gives_way_to_the_loop(one_kernel, monkeypatch):
+    monkeypatch.setattr(programs.Program, "fits", lambda self, launched: False)
+    for worlds in (None, 2):
+        solver = Solver(PLANE, worlds=worlds, preconditioner="jacobi", device="cpu")
+        solver.step(*frames(PLANE, worlds)[0])
+        assert solver._pcg.parts_in_one_kernel() == [] and np.all(solver.info.converged)
+
+
 def test_a_cpu_keeps_the_loop():
     assert programs.most_blocks(wp.get_device("cpu")) == 0
     assert programs.fitting_blocks(100, wp.get_device("cpu")) == 0

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from time import perf_counter
 from unittest import mock
 
@@ -14,7 +15,7 @@ import torch
 import warp as wp
 
 from bench import frames
-from hpsolver import Solver
+from hpsolver import Solver, programs
 from hpsolver import frame as frame_module
 from hpsolver.capture import capture_pieces
 
@@ -146,6 +147,38 @@ def times(device: str, names: Sequence[str], flow: str, shape: tuple[int, ...], 
             row |= {"nodes": work.nodes, "bytes": work.bytes, "modelled_us": 1e6 * work.seconds}
         rows.append(row)
     return {"flow": flow, "shape": shape, "tolerance": TOLERANCE, "rows": rows}
+
+
+def loops(device: str, name: str, shape: tuple[int, ...]) -> dict:
+    """Milliseconds of a frame and microseconds of an iteration, with loops as one kernel where that pays, and with
+    loops of launches; and how much the pressures differ. On a CPU every loop is made one kernel."""
+    first, second = frames.drawn("panel", shape, 2)
+    options = {"preconditioner": name, "tolerance": TOLERANCE, "max_iterations": measure.MAX_ITERATIONS}
+    rows, pressures = [], []
+    for way in ("one kernel", "launches"):
+        with _loops_as(way, device):
+            solver = Solver(shape, device=device, **options)
+            pressure, ms = _repeated(solver, first.density, second.density, first.rhs)
+        info = solver.info
+        micros = 1e3 * info.timings["solve"] / max(info.iterations, 1)
+        row = {"way": way, "parts": solver._pcg.parts_in_one_kernel(), "ms": ms, "us_per_iteration": micros}
+        rows.append(row | {"iterations": info.iterations, "converged": bool(info.converged)})
+        pressures.append(pressure)
+    difference = float(np.linalg.norm(pressures[0] - pressures[1]) / np.linalg.norm(pressures[1]))
+    return {"name": name, "shape": shape, "rows": rows, "difference": difference}
+
+
+@contextlib.contextmanager
+def _loops_as(way: str, device: str) -> Iterator[None]:
+    """Solvers that are made, and run first, in this context have loops of this kind."""
+    with contextlib.ExitStack() as patches:
+        most = None if way == "one kernel" and device != "cpu" else 1 if way == "one kernel" else 0
+        if most is not None:
+            patches.enter_context(mock.patch.object(programs, "most_blocks", lambda device: most))
+        if most == 1:
+            patches.enter_context(mock.patch.object(programs, "fitting_blocks", lambda cells, device: 1))
+            patches.enter_context(mock.patch.object(programs, "pays", lambda loop, most: True))
+        yield
 
 
 def worlds(device: str, name: str, shape: tuple[int, ...], counts: Sequence[int]) -> dict:

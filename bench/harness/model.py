@@ -7,14 +7,17 @@ an earlier state of the code (2026-11-27).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import warp as wp
+from hpsolver.kernels.programs import MOST_BLOCKS, Launch, Repeat
 
 from hpsolver import Solver, programs
-from hpsolver.kernels.programs import MOST_BLOCKS, Launch, Repeat
-from hpsolver.preconditioners import BlockJacobi, DDAttention, Preconditioner, Schwarz
+from hpsolver.pcg import Loop
+from hpsolver.preconditioners import HTP, BlockJacobi, DDAttention, Preconditioner, Schwarz
 from hpsolver.preconditioners.multigrid import BLOCK_CELLS, Multigrid
 from hpsolver.spreading import noted
 
@@ -39,28 +42,41 @@ CHAINS = {
     "exact.multiply": 10.3e-6,
     "geometric.coarse": 59e-6,
     "multigrid.rest": 12e-6,
+    "multigrid_setup.setup_rest": 40e-6,
+    "geometric_setup.coarsen_rest": 20e-6,
 }
-"""Seconds of kernels, by group and name, on grids where their bytes do not matter: measured, but for ``rest``, estimated:
-two small levels with four dependent stages each, and an exact solution."""
+"""Seconds of kernels, by group and name, on grids where their bytes do not matter. They were measured, but for the last
+three, estimates: ``rest`` has two small levels with four dependent stages each, and an exact solution; ``setup_rest``
+eight stages, and 64 steps of 0.4 us to invert the coarsest level."""
+OF_ARRAYS = {"pack": 0.5, "unpack": 0.5, "geometric": 0.3}
+"""What part of a level's arrays a kernel of multigrid uses, if not all."""
+TWO_WORDS = ("multigrid_setup", "geometric_setup")
+OTHERS = 6
+"""Launches of a frame besides those of the assembly and of PCG: arrays in and out, and three marks of the clock."""
 BANDWIDTH = 3e12
 """Bytes a second."""
 FORMULA = (
     "modelled time of an iteration, in a graph = 4.6 us + for each node 0.9 us and the larger of its chain and its "
-    "bytes / 3 TB/s; as one kernel, on up to 32,768 cells = for each phase 0.75 us and the larger of its chain - 2.2 us "
-    "and its bytes / 3 TB/s; chain: what the kernel took on an H100 on small grids, 3.4 us if that was not measured; "
-    "bytes: all arrays that it is given, each whole, which is an upper bound. modelled ms = iterations x that: the solve "
-    "alone, without update or inference"
+    "bytes / 3 TB/s; as one kernel, on up to 32,768 cells = for each phase 0.75 us and the larger of its chain - 2.2 "
+    "us and its bytes / 3 TB/s; chain: what the kernel took on an H100 on small grids, 3.4 us if that was not "
+    "measured; bytes: all arrays that it is given, of multigrid's levels its own. modelled ms = iterations x "
+    "that: the solve alone, without update or inference"
 )
 
 ON_GPU: dict[str, Callable[[], Preconditioner]] = {
     "block_jacobi": lambda: BlockJacobi(dense=True),
     "multigrid": lambda: Multigrid(block_cells=BLOCK_CELLS),
     "schwarz": lambda: Schwarz(dense=True),
+    "htp": lambda: HTP(dense=True),
     "dd_attention": lambda: DDAttention(dense=True),
     "schwarz, all leaves at once": lambda: Schwarz(sweep="deflated", dense=True),
     "schwarz, additive": lambda: Schwarz(sweep="additive", dense=True),
 }
 """Preconditioners that take another form on a GPU, in this form."""
+
+
+RENEWED = ("none", "jacobi", "multigrid")
+"""Preconditioners whose renewal has no chains but those in ``CHAINS``: whole frames can be modelled."""
 
 
 @dataclass(frozen=True)
@@ -82,36 +98,90 @@ class Work:
     @property
     def seconds(self) -> float:
         """By ``FORMULA``."""
-        moved = [size / BANDWIDTH for size in self.bytes_of]
-        if self.one_kernel:
-            return sum(BARRIER + max(chain - COLD, time) for chain, time in zip(self.chains, moved, strict=True))
-        return PASS + sum(NODE + max(chain, time) for chain, time in zip(self.chains, moved, strict=True))
+        parts = zip(self.chains, self.bytes_of, strict=True)
+        return (0.0 if self.one_kernel else PASS) + sum(_seconds(*part, self.one_kernel) for part in parts)
 
 
 def work(solver: Solver) -> Work:
     """Counts one iteration of ``solver`` without running it."""
     launches = noted(lambda: solver._pcg.iterate(solver.preconditioner))
-    chains = [CHAINS.get(_name(launch.kernel), CHAIN) for launch in launches]
-    return Work(chains, [_bytes(launch) for launch in launches], _is_one_kernel(solver, launches))
+    inner = Repeat(solver._pcg.inner, list(launches))
+    one_kernel = _is_one_kernel(solver, "solve", Repeat(solver._pcg.outer, [inner]))
+    return Work([_chain(launch.kernel) for launch in launches], [_bytes(launch) for launch in launches], one_kernel)
 
 
-def _name(kernel: wp.Kernel) -> str:
-    """Group and name, as in ``CHAINS``: a module's own name is ``hpsolver.GROUP_CONFIGURATION``."""
-    return f"{kernel.module.name.split('.')[1].split('_')[0]}.{kernel.key}"
+def frame(solver: Solver, iterations: float) -> float:
+    """Seconds of a whole frame of as many iterations, by ``FORMULA``, if no other loop is repeated.
+
+    Raises:
+        ValueError: the chains of the preconditioner's renewal are not known (``RENEWED``).
+    """
+    if solver.preconditioner.name not in RENEWED:
+        raise ValueError(f"frames of {solver.preconditioner.name!r} are not modelled, only those of {RENEWED}")
+    pcg, part_of = solver._pcg, solver._frame
+    rounds = {pcg.first.ptr: 1, pcg.outer.ptr: 1, pcg.inner.ptr: iterations, pcg.rescue.ptr: 0}
+    kernels = {pcg.first.ptr: "update", pcg.outer.ptr: "solve"}
+
+    def seconds(part: Launch | Repeat, one_kernel: bool) -> float:
+        if isinstance(part, Launch):
+            return _seconds(_chain(part.kernel), _bytes(part), one_kernel)
+        times, begins = rounds[part.condition.ptr], NODE + COLD if not one_kernel else 0.0
+        one_kernel = one_kernel or _is_one_kernel(solver, kernels.get(part.condition.ptr, ""), part)
+        begins = begins if one_kernel else PASS * (times + 1)
+        return begins + times * sum(seconds(inner, one_kernel) for inner in part.body)
+
+    def whole(loop: Loop) -> None:
+        part_of._begin(loop)
+        part_of._finish(loop)
+
+    noted_frame = programs.phases(pcg.outer, whole)
+    return sum(seconds(part, False) for part in noted_frame.body) + OTHERS * (NODE + CHAIN)
+
+
+def _seconds(chain: float, size: int, one_kernel: bool) -> float:
+    if one_kernel:
+        return BARRIER + max(chain - COLD, size / BANDWIDTH)
+    return NODE + max(chain, size / BANDWIDTH)
+
+
+def _chain(kernel: wp.Kernel) -> float:
+    """From ``CHAINS``; a module's own name is ``hpsolver.GROUP_CONFIGURATION``."""
+    words = kernel.module.name.split(".")[1].split("_")
+    group = "_".join(words[:2]) if "_".join(words[:2]) in TWO_WORDS else words[0]
+    return CHAINS.get(f"{group}.{kernel.key}", CHAIN)
 
 
 def _bytes(launch: Launch) -> int:
-    return sum(value.capacity for value in launch.inputs if isinstance(value, wp.array))
+    """Bytes of all arrays of a launch, each whole; of multigrid's ``numbers`` those of the launch's levels."""
+    given = dict(zip((argument.label for argument in launch.kernel.adj.args), launch.inputs, strict=True))
+    numbers = given.pop("numbers", None)
+    whole = sum(value.capacity for value in given.values() if isinstance(value, wp.array))
+    return whole + (int(numbers.capacity * _share(launch.kernel, given)) if numbers else 0)
 
 
-def _is_one_kernel(solver: Solver, launches: Sequence[Launch]) -> bool:
-    """Whether the loop is one kernel on a GPU whose clusters have 16 blocks."""
-    inner = Repeat(solver._pcg.inner, list(launches))
-    small = solver.system.size <= programs.CELLS and "solve" in solver.preconditioner.one_kernel
-    return small and programs.pays(Repeat(solver._pcg.outer, [inner]), MOST_BLOCKS)
+def _share(kernel: wp.Kernel, given: Mapping[str, Any]) -> float:
+    """What part of multigrid's ``numbers`` a launch moves, by the cells and arrays of its levels."""
+    table = given["table"].numpy().reshape(-1, 5)
+    black_box = kernel.module.name.startswith("hpsolver.multigrid")
+    sizes = table[:, :3].prod(axis=1) * (np.where(np.arange(len(table)) == 0, 1, 3) if black_box else 1)
+    first = given.get("level", given.get("first", 0))
+    last = first + 2 if "level" in given else None if "first" in given else 1
+    arrays = OF_ARRAYS.get(kernel.key, 1.0) if black_box else OF_ARRAYS["geometric"]
+    return arrays * float(sizes[first:last].sum() / sizes.sum())
+
+
+def _is_one_kernel(solver: Solver, part: str, loop: Repeat) -> bool:
+    """Whether a loop is one kernel on a GPU whose clusters have 16 blocks."""
+    small = solver.system.size <= programs.CELLS and part in solver.preconditioner.one_kernel
+    return small and programs.pays(loop, MOST_BLOCKS)
+
+
+def on_gpu(name: str, preconditioner: str | Preconditioner, shape: tuple[int, ...]) -> Solver:
+    """A rival of ``bench.harness.rivals`` on the CPU, in the form that it has on a GPU, to be counted."""
+    chosen = ON_GPU[name]() if name in ON_GPU else preconditioner
+    return Solver(shape, preconditioner=chosen, device="cpu")
 
 
 def gpu_work(name: str, preconditioner: str | Preconditioner, shape: tuple[int, ...]) -> Work:
-    """The work of an iteration as a GPU would do it, for a rival of ``bench.harness.rivals``; counted on the CPU."""
-    chosen = ON_GPU[name]() if name in ON_GPU else preconditioner
-    return work(Solver(shape, preconditioner=chosen, device="cpu"))
+    """The work of an iteration of ``on_gpu``."""
+    return work(on_gpu(name, preconditioner, shape))

@@ -92,6 +92,10 @@ class Ranks:
         shared = [k for k in kernels if kernel_name(k) in ACCESS or kernel_name(k).split(".")[0] in self._cycles]
         load([over_part(kernel) for kernel in shared], self._device)
 
+    def kernel(self, kernel: wp.Kernel) -> wp.Kernel:
+        """The kernel itself; what ranks share is launched in pieces."""
+        return kernel
+
     def each(self, function: Callable[[], None]) -> None:
         raise NotImplementedError("a preconditioner whose kernels are not ours cannot be shared out among ranks")
 

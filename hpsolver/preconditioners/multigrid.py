@@ -47,7 +47,7 @@ class Multigrid(Preconditioner):
 
     name = "multigrid"
     spreads = True
-    one_kernel = ("update", "solve")
+    one_kernel: tuple[str, ...] = ("update", "solve")
 
     def __init__(self, block_cells: int | None = None):
         if block_cells is not None:

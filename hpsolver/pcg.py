@@ -77,6 +77,7 @@ class ConjugateGradients:
         early_limit: iterations after which it is given up already if it has come nowhere; 0: it is not.
         absolute: tolerance in the caller's units, 0 for none.
         norm: the norm that the tolerances are in, one of ``NORMS``.
+        worlds: how many grids run the frame at the same time.
 
     Attributes:
         x: [N] fp64 iterate, in units where ||b|| = 1; of zero mean over each singular region whenever it is judged.
@@ -94,6 +95,7 @@ class ConjugateGradients:
         early_limit: int = 0,
         absolute: float = 0.0,
         norm: str = "l2",
+        worlds: int = 1,
     ):
         self.system, self._by_largest = system, int(norm == "max")
         T, N = system.krylov_type, system.size
@@ -111,7 +113,7 @@ class ConjugateGradients:
         self.state = wp.array(state, dtype=wp.float64, device=system.device)
         self.counter = wp.array(counter, dtype=wp.int32, device=system.device)
         self.first, self.outer, self.inner, self.rescue = (system.zeros(1, wp.int32) for _ in range(4))
-        self._programs = Programs()
+        self._programs = Programs(worlds)
 
     def begin(self, pressure: wp.array, warm_start: bool) -> None:
         """Records: judges the inputs, scales b to norm 1, sets x."""

@@ -36,6 +36,10 @@ BLOCK_CELLS = 1024
 ROUNDS = 2
 """The most rounds of blocks that a phase outside the innermost loop may take, and no iteration waits for."""
 
+WAVES = 2
+"""Of many worlds, how many blocks there may be for each multiprocessor: such a kernel has registers for one or two, the
+launches of a graph for more."""
+
 
 def most_blocks(device: wp.Device) -> int:
     """Blocks that a program may have on the device: of its largest cluster, 1 on GPUs without clusters. 0: none."""
@@ -44,6 +48,11 @@ def most_blocks(device: wp.Device) -> int:
     if device.get_cuda_compile_arch() < 90:
         return 1
     return int(min(wp.get_cuda_max_cluster_dim(control.step, device, block_dim=BLOCK), MOST_BLOCKS))
+
+
+def multiprocessors(device: wp.Device) -> int:
+    """How many blocks the device can surely run at the same time."""
+    return int(device.sm_count) if device.is_cuda else 1
 
 
 def fitting_blocks(cells: int, device: wp.Device) -> int:
@@ -90,9 +99,14 @@ Body = Callable[["Loop"], None]
 
 
 class Programs:
-    """The loops of one solver, by preconditioner and part of a frame (``Preconditioner.one_kernel``)."""
+    """The loops of one solver, by preconditioner and part of a frame (``Preconditioner.one_kernel``).
 
-    def __init__(self) -> None:
+    Args:
+        worlds: how many grids run them at the same time.
+    """
+
+    def __init__(self, worlds: int = 1) -> None:
+        self._worlds = worlds
         self._known: dict[tuple[Preconditioner, str], Program | None] = {}
 
     def repeat(self, preconditioner: Preconditioner, part: str, condition: wp.array, body: Body, loop: Loop) -> None:
@@ -110,7 +124,8 @@ class Programs:
         """
         key = preconditioner, part
         if key not in self._known:
-            self._known[key] = _program(preconditioner, condition, body) if part in preconditioner.one_kernel else None
+            may_be = part in preconditioner.one_kernel
+            self._known[key] = _program(preconditioner, condition, body, self._worlds) if may_be else None
         return self._known[key]
 
     def drop(self, launched: Callable[[wp.Kernel], wp.Kernel]) -> None:
@@ -128,7 +143,7 @@ class Programs:
         self._known.clear()
 
 
-def _program(preconditioner: Preconditioner, condition: wp.array, body: Body) -> Program | None:
+def _program(preconditioner: Preconditioner, condition: wp.array, body: Body, worlds: int) -> Program | None:
     system, most = preconditioner.system, most_blocks(preconditioner.system.device)
     if system.in_layers or not fitting_blocks(system.size, system.device):
         return None
@@ -136,6 +151,8 @@ def _program(preconditioner: Preconditioner, condition: wp.array, body: Body) ->
     if noted is None or not pays(noted, most):
         return None
     blocks = min(most, max((launch.items for launch in noted.launches() if launch.of_blocks), default=1))
+    if worlds > 1 and worlds * blocks > WAVES * multiprocessors(system.device):
+        return None
     kernel, inputs = program(noted, blocks)
     return Program(kernel, inputs, blocks, system.device)
 

@@ -136,7 +136,8 @@ class Solver:
         self.fallback = make_fallback(self.preconditioner)
         first = first_limit(self.max_iterations, self.preconditioner, self.fallback)
         limits = self.max_iterations, first, early_limit(first, self.preconditioner)
-        self._pcg = ConjugateGradients(self.system, self.tolerance, *limits, self.absolute_tolerance, norm)
+        goal = self.tolerance, *limits, self.absolute_tolerance, norm
+        self._pcg = ConjugateGradients(self.system, *goal, self.worlds or 1)
         self._pcg.forget(self.preconditioner, self.fallback)
         self.last_pressure = self.system.zeros(self.system.size, wp.float64)  # [N] in brick order, before rounding
         self._stopwatch = Stopwatch(self.device, adds=self.worlds is not None)

@@ -50,7 +50,7 @@ from hpsolver.preconditioners.htp_paper import HTPaper
 from hpsolver.preconditioners.spai import CHANNELS
 from hpsolver.stopwatch import set_mark
 
-ARCHITECTURES = [75, 80, 90, 120]
+ARCHITECTURES = [75, 90, 120]
 """All kernels are compiled for the oldest, those of the default solver for every one."""
 SHARED_LIMIT = 48 * 1024
 HALFWIDTH = {2: 8, 3: 16}

@@ -23,6 +23,7 @@ def one_kernel(monkeypatch):
     """Solvers made from now on take one kernel wherever it can be written."""
     monkeypatch.setattr(programs, "most_blocks", lambda device: 1)
     monkeypatch.setattr(programs, "fitting_blocks", lambda cells, device: 1)
+    monkeypatch.setattr(programs, "multiprocessors", lambda device: 2)
     monkeypatch.setattr(programs, "pays", lambda repeat, most: all(launch.is_phase for launch in repeat.launches()))
 
 
@@ -76,6 +77,11 @@ class Negative(preconditioners.Jacobi):
         self.pointwise.fill_(-1.0)
 
     def update(self) -> None: ...
+
+
+def test_more_worlds_than_the_device_has_room_for_keep_the_loop(one_kernel):
+    few, many = (Solver(PLANE, worlds=worlds, preconditioner="jacobi", device="cpu") for worlds in (4, 5))
+    assert program_of(few) is not None and program_of(many) is None
 
 
 def test_the_fallback_runs_in_a_kernel_of_its_own(one_kernel, monkeypatch):

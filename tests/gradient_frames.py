@@ -12,11 +12,11 @@ def frame(shape: tuple[int, ...], seed: int = 0) -> tuple[torch.Tensor, torch.Te
 
 
 def solver(shape: tuple[int, ...], solid: bool = False, **options) -> Solver:
-    made = Solver(shape, tolerance=1e-12, precision="float64", device="cpu", **options)
+    made = Solver(shape, tolerance=1e-12, precision="float64", **options)
     if solid:
         made.set_solid(np.random.default_rng(3).random(shape) < 0.25)
     return made
 
 
 def worlds_of(shape: tuple[int, ...], count: int, **options) -> Solver:
-    return Solver(shape, worlds=count, tolerance=1e-12, precision="float64", device="cpu", **options)
+    return Solver(shape, worlds=count, tolerance=1e-12, precision="float64", **options)

@@ -10,6 +10,8 @@ import warp as wp
 
 from hpsolver import Solver, problems
 
+pytestmark = pytest.mark.cpu
+
 SHAPE = (20, 12)
 DENSITY, RHS = problems.frame("panel", SHAPE, seed=1)
 

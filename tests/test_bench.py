@@ -11,6 +11,8 @@ from bench import external, flow, fps, moving, options, readme_table, worlds
 from bench.harness import command, report, rivals
 from hpsolver import preconditioners
 
+pytestmark = pytest.mark.cpu
+
 FOUND = {
     "command": "python -m bench.fps",
     "machine": {"date": "2026-01-02T03:04+00:00", "cpu": "A CPU"},

@@ -7,6 +7,8 @@ import warp as wp
 
 from bench import cuda_report
 
+pytestmark = pytest.mark.cpu
+
 
 def test_rehearsal_writes_every_section(tmp_path):
     assert cuda_report.main(["--device", "cpu", "--quick", "--only", "jacobi", "--out", str(tmp_path)]) == 0

@@ -11,6 +11,8 @@ from bench import frames, iterations
 from bench.harness.rival import Rival
 from hpsolver import problems
 
+pytestmark = pytest.mark.cpu
+
 
 class Scripted(Rival):
     """A rival that is right after scripted iterations; a negative number is a failure, 100 and more a fallback."""

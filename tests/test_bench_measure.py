@@ -12,6 +12,8 @@ from bench.harness import check, measure
 from bench.harness.rival import Rival
 from hpsolver import problems
 
+pytestmark = pytest.mark.cpu
+
 SHAPE = (6, 4)
 FRAMES = [frames.Frame(*problems.frame("panel", SHAPE, seed=s)) for s in range(3)]
 

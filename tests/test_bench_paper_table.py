@@ -9,6 +9,8 @@ from bench import paper_table
 from bench.harness import model, published, rivals
 from hpsolver import Solver
 
+pytestmark = pytest.mark.cpu
+
 
 def test_quotes_give_the_published_ratios():
     """The abstract's claims at 8,192 cells: 17.9 ms, 2.2x over Jacobi, 28x over DILU, 2.7x over neural SPAI."""

@@ -16,6 +16,8 @@ from bench.external.stencil import Stencil
 from bench.harness import check, rivals
 from hpsolver import problems
 
+pytestmark = pytest.mark.cpu
+
 HERE = [rival for rival in rivals.everyone() if rival.available() is None]
 CASES = [("panel", (20, 12), None), ("bubbles", (9, 8, 7), 1000.0)]
 

@@ -10,6 +10,8 @@ import warp as wp
 from bench import scaling
 from bench.harness import memory
 
+pytestmark = pytest.mark.cpu
+
 
 def rows(times: dict[int, float]) -> list[dict]:
     return [{"cells": n, "p50": ms, "failed": None, "iterations": 10.0} for n, ms in times.items()]

@@ -14,6 +14,8 @@ import hpsolver.examples
 from hpsolver import Solver, preconditioners
 from hpsolver.cli import FAILED, OK, USAGE, main
 
+pytestmark = pytest.mark.cpu
+
 SHAPE = (16, 12)
 
 

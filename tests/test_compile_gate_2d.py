@@ -9,6 +9,8 @@ from stretched_axes import growing
 from hpsolver import Solver, problems
 from hpsolver.preconditioners import NAMES, DDAttention, Multigrid, Schwarz
 
+pytestmark = pytest.mark.cpu
+
 
 @pytest.fixture(scope="module")
 def artifacts(tmp_path_factory):

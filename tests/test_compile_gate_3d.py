@@ -3,6 +3,8 @@
 import pytest
 from gate import check_all_are_there, check_resources, compile_all
 
+pytestmark = pytest.mark.cpu
+
 
 @pytest.fixture(scope="module")
 def artifacts(tmp_path_factory):

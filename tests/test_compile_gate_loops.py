@@ -17,6 +17,8 @@ from hpsolver.preconditioners import Multigrid, Schwarz
 from hpsolver.preconditioners.multigrid import BLOCK_CELLS
 from hpsolver.system import System
 
+pytestmark = pytest.mark.cpu
+
 CASES = {
     "jacobi": (16, [90, 120], lambda: Solver((128, 128), preconditioner="jacobi")),
     "jacobi, one block": (1, [75], lambda: Solver((32, 32), preconditioner="jacobi")),

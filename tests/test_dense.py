@@ -17,12 +17,12 @@ def exchanged(matrix: np.ndarray, scale: np.ndarray, stale: int = 1) -> np.ndarr
     pitch = coarse.pitch(n)
     padded = np.eye(pitch)
     padded[:n, :n] = matrix
-    before, after = (wp.array(a, dtype=wp.float64, device="cpu") for a in (padded.ravel(), np.zeros(pitch**2)))
-    flag, sizes = wp.array([stale], dtype=wp.int32, device="cpu"), wp.array(scale, dtype=wp.float64, device="cpu")
+    before, after = (wp.array(a, dtype=wp.float64) for a in (padded.ravel(), np.zeros(pitch**2)))
+    flag, sizes = wp.array([stale], dtype=wp.int32), wp.array(scale, dtype=wp.float64)
     panels = pitch // coarse.TILE
     for panel in range(panels):
         inputs = [n, panel, panels, flag, sizes, before, after]
-        launch(coarse.exchange, panels * (panels + 1) // 2, inputs, wp.get_device("cpu"))
+        launch(coarse.exchange, panels * (panels + 1) // 2, inputs, wp.get_device())
         before, after = after, before
     return before.numpy().reshape(pitch, pitch)
 
@@ -58,9 +58,9 @@ def test_a_frame_after_another_is_solved_as_if_it_were_the_first(options):
     density, rhs = problems.frame("bubbles", shape, seed=0, contrast=1000.0)
     touched = density.copy()
     touched[3, 5] *= 7.0
-    used = Solver(shape, preconditioner=Schwarz(dense=True, **options), device="cpu")
+    used = Solver(shape, preconditioner=Schwarz(dense=True, **options))
     for frame in (density, density, touched, 2.0 * touched):
-        fresh = Solver(shape, preconditioner=Schwarz(dense=True, **options), device="cpu")
+        fresh = Solver(shape, preconditioner=Schwarz(dense=True, **options))
         assert np.array_equal(used.step(frame, rhs), fresh.step(frame, rhs))
         assert used.info.iterations == fresh.info.iterations <= 15
 
@@ -72,7 +72,7 @@ def test_a_band_too_wide_for_shared_memory_is_eliminated_in_memory():
     density, rhs = np.where(rng.random(shape) < 0.3, 1000.0, 1.0), rng.standard_normal(shape)
     iterations = []
     for dense in (False, True):
-        solver = Solver(shape, spacing=spacing, preconditioner=Schwarz(dense=dense), tolerance=1e-9, device="cpu")
+        solver = Solver(shape, spacing=spacing, preconditioner=Schwarz(dense=dense), tolerance=1e-9)
         assert solver.system.bricks.halfwidth == 64
         p = solver.step(density, rhs)
         assert oracle.residual(oracle.assemble(density, spacing), p, rhs) <= 2e-9
@@ -89,7 +89,7 @@ def test_solids_that_cut_the_fluid_take_the_same_iterations_in_both_forms():
     density, rhs = np.where(rng.random(shape) < 0.3, 100.0, 1.0), rng.standard_normal(shape)
     iterations = []
     for dense in (False, True):
-        solver = Solver(shape, preconditioner=Schwarz(dense=dense), device="cpu")
+        solver = Solver(shape, preconditioner=Schwarz(dense=dense))
         solver.set_solid(solid)
         p = solver.step(density, rhs)
         assert solver.info.converged and not solver.info.fallback

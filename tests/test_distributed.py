@@ -18,6 +18,8 @@ from hpsolver.bricks import make_bricks
 from hpsolver.distributed.slabs import Slabs
 from hpsolver.grid import make_grid
 
+pytestmark = pytest.mark.cpu
+
 CASES = {
     "2D": Case((72, 60), 1, {"preconditioner": "schwarz"}),
     "2D periodic": Case((64, 56), 2, {"preconditioner": "schwarz", "boundary": ("periodic", "open")}, solid=0.2),

@@ -13,6 +13,8 @@ from PIL import Image
 from hpsolver import Solver
 from hpsolver.examples import learn_force, liquid, plug_in, rising_bubbles, shared_bubbles, smoke, two_phase_flow
 
+pytestmark = pytest.mark.cpu
+
 TINY = ["--shape", "32x32", "--frames", "8"]
 PICTURES = ("rising_bubbles.gif", "frame.png", "convergence.png")
 

@@ -16,7 +16,7 @@ def test_shares_and_coefficients_of_faces(shape, sides, what):
     rng = np.random.default_rng(8)
     boundary = boundary_of(sides, shape)
     options = {"coefficients": "faces"} if what == "faces" else {}
-    solver = Solver(shape, boundary=boundary, tolerance=1e-10, device="cpu", **options)
+    solver = Solver(shape, boundary=boundary, tolerance=1e-10, **options)
     for frame in range(3):
         shares = [rng.random([n + (a == axis) for a, n in enumerate(shape)]) for axis in range(len(shape))]
         for part in shares:
@@ -44,7 +44,7 @@ def test_gradients_of_shares_and_coefficients_of_faces(sides, face_average, what
         boundary = boundary_of(sides, shape)
         options = {"coefficients": "faces"} if what == "faces" else {}
         options |= {"boundary": boundary, "face_average": face_average, "spacing": (0.7, 1.0, 1.3)[: len(shape)]}
-        solver = Solver(shape, tolerance=1e-12, precision="float64", device="cpu", **options)
+        solver = Solver(shape, tolerance=1e-12, precision="float64", **options)
         masks = {"solid": rng.random(shape) < 0.1, "surface": rng.standard_normal(shape) - 0.7}
         shares = [
             torch.tensor(0.2 + 0.6 * rng.random([n + (a == k) for a, n in enumerate(shape)])) for k in range(len(shape))
@@ -74,7 +74,7 @@ def test_a_stretched_grid_is_handed_over_as_coefficients_of_faces():
         x, y = np.meshgrid(centre, (np.arange(n) + 0.5) / n, indexing="ij")
         exact = np.cos(np.pi * x) * np.cos(np.pi * y)
         rhs = 2.0 * np.pi**2 * exact * (width * height)[:, None]
-        solver = Solver((n, n), coefficients="faces", tolerance=1e-10, device="cpu")
+        solver = Solver((n, n), coefficients="faces", tolerance=1e-10)
         p = solver.step((across, along), rhs)
         assert solver.info.converged
         errors.append(abs(p - p.mean() - exact + exact.mean()).max())

@@ -51,7 +51,7 @@ def test_answers_are_scipys(shape, spacing, name, boundary):
     density, rhs = torn(shape)
     solid = np.random.default_rng(1).random(shape) < 0.1
     options = {"spacing": spacing, "boundary": boundary, "tolerance": 1e-9}
-    solver = Solver(shape, preconditioner=name, max_iterations=20_000, device="cpu", **options)
+    solver = Solver(shape, preconditioner=name, max_iterations=20_000, **options)
     solver.set_solid(solid)
     p = solver.step(density, rhs)
     A = oracle.assemble(density, spacing, boundary, solid=solid)
@@ -63,7 +63,7 @@ def test_answers_are_scipys(shape, spacing, name, boundary):
 def test_all_forms_of_schwarz_need_few_iterations(options):
     shape, spacing = (40, 96), (1.0, 30.0)
     density, rhs = torn(shape)
-    solver = Solver(shape, spacing=spacing, preconditioner=Schwarz(**options), device="cpu")
+    solver = Solver(shape, spacing=spacing, preconditioner=Schwarz(**options))
     p = solver.step(density, rhs)
     assert solver.info.converged and not solver.info.fallback
     assert solver.info.iterations <= (40 if options.get("sweep") == "additive" else 20)
@@ -74,7 +74,7 @@ def test_all_forms_of_schwarz_need_few_iterations(options):
 def test_iterations_of_schwarz_hardly_depend_on_the_aspect(shape):
     density, rhs = torn(shape)
     for aspect in (1.0, 10.0, 30.0, 100.0, 1000.0):
-        solver = Solver(shape, spacing=(1.0, aspect), preconditioner="schwarz", device="cpu")
+        solver = Solver(shape, spacing=(1.0, aspect), preconditioner="schwarz")
         solver.step(density, rhs)
         assert solver.info.converged and solver.info.iterations <= 15, (aspect, solver.info.iterations)
 
@@ -83,7 +83,7 @@ def test_in_3d_too():
     shape = (20, 24, 16)
     density, rhs = torn(shape)
     for aspect in (3.0, 30.0, 1000.0):
-        solver = Solver(shape, spacing=(aspect, aspect, 1.0), preconditioner="schwarz", device="cpu")
+        solver = Solver(shape, spacing=(aspect, aspect, 1.0), preconditioner="schwarz")
         solver.step(density, rhs)
         assert solver.info.converged and solver.info.iterations <= 14, (aspect, solver.info.iterations)
 
@@ -94,4 +94,4 @@ def test_auto_takes_schwarz_on_flat_cells():
         ((64, 64), (10, 1), "schwarz"),
         ((16, 16, 16), (1, 1, 12), "schwarz"),
     ):
-        assert Solver(shape, spacing=spacing, device="cpu").preconditioner.name == name
+        assert Solver(shape, spacing=spacing).preconditioner.name == name

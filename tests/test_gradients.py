@@ -12,6 +12,8 @@ from gradient_frames import frame, solver, worlds_of
 from hpsolver import SolveError, Solver, problems
 from hpsolver.preconditioners import NAMES
 
+pytestmark = pytest.mark.cpu
+
 SIDES = {
     "wall": "wall",
     "open": "open",
@@ -49,7 +51,7 @@ def test_every_preconditioner_gives_the_same_gradients(name):
     density, rhs = (torch.tensor(a) for a in problems.frame("panel", shape, seed=0))
     grads = []
     for chosen in (name, "jacobi"):
-        one = Solver(shape, preconditioner=chosen, tolerance=1e-10, max_iterations=20000, device="cpu")
+        one = Solver(shape, preconditioner=chosen, tolerance=1e-10, max_iterations=20000)
         for _ in range(2):  # eager, then replayed
             d, b = density.clone().requires_grad_(), rhs.clone().requires_grad_()
             one.step(d, b).square().sum().backward()
@@ -147,7 +149,7 @@ def test_solids_that_moved_since_are_refused():
 
 
 def test_an_adjoint_that_does_not_converge_is_an_error():
-    one = Solver((24, 18), preconditioner="jacobi", max_iterations=3, device="cpu")
+    one = Solver((24, 18), preconditioner="jacobi", max_iterations=3)
     density, rhs = frame((24, 18))
     p = one.step(density, rhs.requires_grad_())
     with pytest.raises(SolveError, match="adjoint"):
@@ -205,7 +207,7 @@ def test_gradients_of_many_worlds_through_faces_masks_and_time():
 
 def test_backward_names_the_worlds_that_did_not_converge():
     shape = (12, 9)
-    many = Solver(shape, worlds=2, preconditioner="none", tolerance=1e-9, max_iterations=40, device="cpu")
+    many = Solver(shape, worlds=2, preconditioner="none", tolerance=1e-9, max_iterations=40)
     density, rhs = torch.ones(2, *shape, dtype=torch.float64), torch.zeros(2, *shape, dtype=torch.float64)
     density[1] = frame(shape)[0] ** 3
     density.requires_grad_()

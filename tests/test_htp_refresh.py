@@ -1,11 +1,14 @@
 """When the learned coarse space predicts, and for which leaves. The device decides, inside the frame."""
 
 import numpy as np
+import pytest
 from hpsolver.kernels import state as S
 from test_htp import network
 
 from hpsolver import Solver, problems
 from hpsolver.preconditioners.htp import HTP
+
+pytestmark = pytest.mark.cpu
 
 
 class Watched:
@@ -15,7 +18,7 @@ class Watched:
         limits = {name: options.pop(name) for name in ("LONGEST", "PORTION") if name in options}
         made = HTP.of_network(network(0.3), **options)
         vars(made).update(limits)
-        self.solver = Solver(shape, preconditioner=made, device="cpu")
+        self.solver = Solver(shape, preconditioner=made)
         self.prediction = self.solver.preconditioner.prediction
         self.shape = shape
 

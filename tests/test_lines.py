@@ -131,7 +131,7 @@ def test_lines_are_relaxed_on_stretched_plane_grids_alone():
     assert axes((32, 32), growing(32, 1.1), 1.0) == ()
     assert axes((32, 32), 1.0, 100.0) == ()
     assert axes((8, 32, 32), 1.0, sizes, sizes) == ()
-    assert auto(make_grid((32, 64), (sizes, 1.0), "wall"), wp.get_device("cpu")) == "schwarz"
+    assert auto(make_grid((32, 64), (sizes, 1.0), "wall"), wp.get_device()) == "schwarz"
 
 
 @pytest.mark.parametrize("sweep", ["deflated", "additive"])

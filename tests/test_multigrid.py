@@ -56,7 +56,7 @@ def test_it_is_symmetric_and_positive_on_random_vectors(shape, precision, tolera
     vectors = np.random.default_rng(0).standard_normal((4, *shape))
     products = []
     for u in vectors:
-        solver.preconditioner.apply(wp.array(system.bricks.to_bricks(u), dtype=T, device="cpu"), z, rz)
+        solver.preconditioner.apply(wp.array(system.bricks.to_bricks(u), dtype=T), z, rz)
         result = system.bricks.from_bricks(z.numpy(), shape)
         products.append([(v * result).sum() for v in vectors])
         assert rz.numpy().sum() > 0
@@ -82,13 +82,13 @@ def test_any_number_of_blocks_gives_the_same_bits(shape, boundary):
     density, rhs, _ = frame(shape, False)
     results = []
     for slots in (1, 3, 7):
-        system = System(make_grid(shape, boundary=boundary), 128, "float64", wp.get_device("cpu"), slots=slots)
+        system = System(make_grid(shape, boundary=boundary), 128, "float64", wp.get_device(), slots=slots)
         system.density.assign(system.bricks.to_bricks(density))
         system.assemble()
         preconditioner = Multigrid(1).bind(system)
         preconditioner.update()
         z, rz = system.zeros(system.size, wp.float64), system.zeros(slots, wp.float64)
-        preconditioner.apply(wp.array(system.bricks.to_bricks(rhs), dtype=wp.float64, device="cpu"), z, rz)
+        preconditioner.apply(wp.array(system.bricks.to_bricks(rhs), dtype=wp.float64), z, rz)
         results.append(z.numpy())
     assert np.array_equal(results[0], results[1]) and np.array_equal(results[0], results[2])
 

@@ -16,6 +16,8 @@ from hpsolver.network.transformer import HierarchicalTransformer, TransformerCon
 from hpsolver.preconditioners.htp_paper import HTPaper
 from hpsolver.system import System
 
+pytestmark = pytest.mark.cpu
+
 SMALL = TransformerConfig(width=16, layers=1, heads=2)
 
 

@@ -10,6 +10,8 @@ from shutil import copytree, ignore_patterns
 
 import pytest
 
+pytestmark = pytest.mark.cpu
+
 ROOT = Path(__file__).parents[1]
 PACKAGES = {"hpsolver": "hpsolver", "kernels": "hpsolver/kernels", "trained_models": "hpsolver/trained_models"}
 SHIPPED = {".py", ".h", ".safetensors", ".typed"}

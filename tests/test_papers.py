@@ -8,6 +8,8 @@ from torch import nn
 from bench.papers import darcy, dd_attention, hkt, listops, lrsa
 from bench.papers.neural_operators import NeuralOperator, PhysicsAttention, SpectralMixer
 
+pytestmark = pytest.mark.cpu
+
 
 def test_darcy_pressure_solves_the_finite_volume_equations():
     """Flux balance of every cell, written out: harmonic mean of k on faces, open sides at half a cell, closed floor."""

@@ -20,6 +20,8 @@ from hpsolver.preconditioners.basis_weights import ARCHITECTURE, BasisWeights
 from hpsolver.preconditioners.haar import haar
 from hpsolver.preconditioners.htp import HTP
 
+pytestmark = pytest.mark.cpu
+
 SHIPPED = {d: weight_files.shipped(f"htp_{d}d.safetensors") for d in (2, 3)}
 
 
@@ -49,7 +51,7 @@ def kernels_coefficients(solver: Solver, functions: int) -> np.ndarray:
 )
 def test_coefficients_are_those_of_torch(shape, boundary, solid, family):
     made = weights.load(SHIPPED[len(shape)], ARCHITECTURE, BasisNetwork, BasisConfig)
-    solver = Solver(shape, boundary=boundary, preconditioner="htp", device="cpu")
+    solver = Solver(shape, boundary=boundary, preconditioner="htp")
     if solid:
         solver.set_solid(np.random.default_rng(0).random(shape) < 0.2)
     density, rhs = problems.frame(family, shape, seed=1, contrast=1000.0)
@@ -76,7 +78,7 @@ def test_networks_of_any_size_are_those_of_torch(config):
     shape = (40, 24) if config.dimension == 2 else (9, 10, 11)
     functions = min(config.functions, 15)
     options = {"coarse_size": 8 if functions == 15 else 4}
-    solver = Solver(shape, preconditioner=HTP.of_network(made, **options), device="cpu")
+    solver = Solver(shape, preconditioner=HTP.of_network(made, **options))
     solver.step(*problems.frame("noise", shape, seed=2))
     expected = torch_coefficients(made, solver)
     assert np.allclose(kernels_coefficients(solver, functions), expected, rtol=0.0, atol=1e-5 * abs(expected).max())
@@ -87,7 +89,7 @@ def test_weights_in_half_precision_as_on_a_gpu_say_the_same(monkeypatch):
     found = []
     for storage in (wp.float32, wp.float16):
         monkeypatch.setitem(prediction.STORAGE, False, storage)
-        solver = Solver((40, 24), preconditioner="htp", device="cpu")
+        solver = Solver((40, 24), preconditioner="htp")
         solver.step(*frame)
         assert solver.preconditioner.prediction._trunk.dtype is storage
         found.append(kernels_coefficients(solver, 15))
@@ -96,7 +98,7 @@ def test_weights_in_half_precision_as_on_a_gpu_say_the_same(monkeypatch):
 
 def test_start_functions_are_combined_unless_a_coefficient_is_beyond_belief():
     """A leaf with NaN, infinity or a large number gets the classical functions; others get what is predicted."""
-    solver = Solver((64, 32), preconditioner=HTP(4), device="cpu")
+    solver = Solver((64, 32), preconditioner=HTP(4))
     solver.step(*problems.frame("bubbles", (64, 32), seed=0))
     predicted, leaves, size = solver.preconditioner.prediction, solver.system.leaves, basis.Size(64, 4, 1, 7)
     values = np.random.default_rng(0).standard_normal((leaves, size.outputs)).astype(np.float32)
@@ -125,7 +127,7 @@ def test_a_fluid_that_moves_takes_fewer_iterations_than_the_classical_space(shap
     """Every frame has a ball that moves and a pond of air; the network was trained on neither."""
     taken = {}
     for made in (HTP(), Schwarz(8, candidates=16)):
-        solver = Solver(shape, preconditioner=made, device="cpu", tolerance=1e-8)
+        solver = Solver(shape, preconditioner=made, tolerance=1e-8)
         taken[made.name] = 0
         for k in range(4):
             density, rhs = problems.frame("noise", shape, seed=k, contrast=1000.0)

@@ -15,6 +15,8 @@ from hpsolver import Solver, preconditioners, problems, programs
 from hpsolver.examples.own_preconditioner import Neumann
 from hpsolver.spreading import noted
 
+pytestmark = pytest.mark.cpu
+
 PLANE, BOX = (40, 24), (12, 10, 9)
 
 

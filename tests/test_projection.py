@@ -41,7 +41,7 @@ def test_divergence_left_is_the_residual(shape, sides, solid, face_average):
     density, _ = problems.frame("bubbles", shape, seed=0, contrast=100.0)
     mask = np.random.default_rng(1).random(shape) < 0.2 if solid else None
     options = {"spacing": spacing, "boundary": boundary, "face_average": face_average}
-    solver = Solver(shape, tolerance=1e-3, device="cpu", **options)
+    solver = Solver(shape, tolerance=1e-3, **options)
     solver.set_solid(mask)
     before = random_velocity(shape, boundary)
     after = [u.copy() for u in before]
@@ -59,7 +59,7 @@ def test_walls_and_faces_of_solids_keep_their_velocity(sides):
     boundary = SIDES[sides] if isinstance(SIDES[sides], str) else SIDES[sides][:2]
     mask = np.zeros(shape, bool)
     mask[5:8, 3:7] = True
-    solver = Solver(shape, boundary=boundary, device="cpu")
+    solver = Solver(shape, boundary=boundary)
     solver.set_solid(mask)
     before = random_velocity(shape, boundary)
     after = [u.copy() for u in before]
@@ -79,7 +79,7 @@ def test_walls_and_faces_of_solids_keep_their_velocity(sides):
 
 def test_a_solenoidal_flow_with_an_inflow_stays_and_a_moving_solid_pushes_fluid_away():
     shape = (24, 16)
-    solver = Solver(shape, boundary=(("wall", "open"), "wall"), tolerance=1e-10, device="cpu")
+    solver = Solver(shape, boundary=(("wall", "open"), "wall"), tolerance=1e-10)
     projection = Projection(solver)
     u, v = np.full((25, 16), 2.0), np.zeros((24, 17))
     projection.project((u, v), np.ones(shape))
@@ -100,10 +100,10 @@ def test_kinds_of_arrays(kind):
     density, _ = problems.frame("bubbles", shape, seed=0, contrast=10.0)
     velocity = random_velocity(shape, "wall")
     expected = [u.copy() for u in velocity]
-    impulse = Projection(Solver(shape, device="cpu")).project(expected, density)
+    impulse = Projection(Solver(shape)).project(expected, density)
     make = {"torch": torch.tensor, "warp": wp.array, "float32": lambda a: a.astype(np.float32)}[kind]
     given = [make(u) for u in velocity]
-    projection = Projection(Solver(shape, device="cpu"))
+    projection = Projection(Solver(shape))
     mine = projection.project(given, make(density))
     tolerance = 1e-4 if kind == "float32" else 0.0
     for a, b in zip((*given, mine), (*expected, impulse), strict=True):
@@ -118,14 +118,14 @@ def test_kinds_of_arrays(kind):
 def test_projection_is_recorded_into_a_callers_graph():
     shape = (24, 16)
     density, _ = problems.frame("bubbles", shape, seed=0, contrast=10.0)
-    rho = wp.array(density, dtype=wp.float64, device="cpu")
+    rho = wp.array(density, dtype=wp.float64)
     start = random_velocity(shape, "wall")
-    velocity = [wp.array(u, dtype=wp.float64, device="cpu") for u in start]
-    impulse = wp.zeros(shape, dtype=wp.float64, device="cpu")
-    projection = Projection(Solver(shape, device="cpu"))
+    velocity = [wp.array(u, dtype=wp.float64) for u in start]
+    impulse = wp.zeros(shape, dtype=wp.float64)
+    projection = Projection(Solver(shape))
     projection.project(velocity, rho, out=impulse)
     expected = [u.numpy().copy() for u in velocity]
-    with wp.ScopedCapture(device="cpu") as capture:
+    with wp.ScopedCapture() as capture:
         projection.project(velocity, rho, out=impulse)
     for _ in range(2):
         for mine, u in zip(velocity, start, strict=True):
@@ -136,7 +136,7 @@ def test_projection_is_recorded_into_a_callers_graph():
 
 
 def test_unusable_velocities_are_refused():
-    projection = Projection(Solver((8, 6), device="cpu"))
+    projection = Projection(Solver((8, 6)))
     u, v = np.zeros((9, 6)), np.zeros((8, 7))
     density = np.ones((8, 6))
     with pytest.raises(ValueError, match="one array for each of 2 axes, got 1"):
@@ -181,7 +181,7 @@ def test_divergence_left_is_the_residual_with_surfaces_and_shares_of_faces(shape
     else:
         known["shares"], density = [5.0 * part for part in shares], np.ones(shape)
     options = {"coefficients": "faces"} if what == "faces" else {}
-    solver = Solver(shape, tolerance=1e-3, device="cpu", spacing=spacing, boundary=boundary, **options)
+    solver = Solver(shape, tolerance=1e-3, spacing=spacing, boundary=boundary, **options)
     before = random_velocity(shape, boundary)
     after = [u.copy() for u in before]
     projection = Projection(solver)
@@ -196,7 +196,7 @@ def test_divergence_left_is_the_residual_with_surfaces_and_shares_of_faces(shape
 
 
 def test_walls_need_a_fraction():
-    projection = Projection(Solver((8, 6), device="cpu"))
+    projection = Projection(Solver((8, 6)))
     velocity = [np.zeros((9, 6)), np.zeros((8, 7))]
     with pytest.raises(ValueError, match=r"walls: .* counts only with fraction"):
         projection.project(velocity, np.ones((8, 6)), walls=velocity)
@@ -219,8 +219,8 @@ def test_velocities_of_many_worlds_are_projected_as_those_of_each(shape):
     still = {}
     moving = {"surface": rng.random((count, *shape)) - 0.8, "solid": rng.random((count, *shape)) < 0.1}
     cut = moving | {"fraction": shares, "walls": walls}
-    many = Projection(Solver(shape, worlds=count, boundary=boundary, device="cpu"))
-    alone = [Projection(Solver(shape, boundary=boundary, device="cpu")) for _ in range(count)]
+    many = Projection(Solver(shape, worlds=count, boundary=boundary))
+    alone = [Projection(Solver(shape, boundary=boundary)) for _ in range(count)]
     for given in (still, moving, cut, still):
         after = [u.astype(np.float32 if given is moving else np.float64) for u in velocity]
         mine = [[u[w].copy() for u in after] for w in range(count)]

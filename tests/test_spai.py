@@ -61,7 +61,7 @@ def applied(solver: Solver, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray
     z, rz = system.zeros(system.size, T), system.zeros(system.slots, wp.float64)
     results, products = [], []
     for vector in vectors:
-        solver.preconditioner.apply(wp.array(vector, dtype=T, device="cpu"), z, rz)
+        solver.preconditioner.apply(wp.array(vector, dtype=T), z, rz)
         results.append(z.numpy().astype(np.float64))
         products.append(rz.numpy().sum())
     return np.array(results), np.array(products)

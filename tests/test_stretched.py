@@ -81,7 +81,7 @@ def test_the_operator_is_its_integral_over_cells_and_its_solution_that_of_numpy(
     sizes, boundary = spacing_of(shape), sides_of(sides, len(shape))
     mask = rng.random(shape) < 0.15 if solid else None
     options = {"spacing": sizes, "boundary": tuple(boundary), "face_average": face_average, "tolerance": 1e-11}
-    solver = Solver(shape, precision="float64", device="cpu", **options)
+    solver = Solver(shape, precision="float64", **options)
     solver.set_solid(mask)
     V, A = volumes(sizes), integrals(density, sizes, boundary, face_average, mask)
     fluid = np.ones(shape, bool) if mask is None else ~mask
@@ -103,7 +103,7 @@ def test_every_preconditioner_solves_it(name):
     sizes = [growing(n, 1.05) for n in shape]
     rng = np.random.default_rng(1)
     density, rhs = np.where(rng.random(shape) < 0.4, 100.0, 1.0), rng.standard_normal(shape)
-    solver = Solver(shape, spacing=sizes, boundary="open", preconditioner=name, device="cpu")
+    solver = Solver(shape, spacing=sizes, boundary="open", preconditioner=name)
     p = solver.step(density, rhs)
     assert solver.info.converged and not solver.info.fallback
     V, A = volumes(sizes), integrals(density, sizes, [("open", "open")] * 2)
@@ -117,7 +117,7 @@ def test_it_is_second_order_on_a_smooth_grid():
         h, x = np.diff(edges), 0.5 * (edges[1:] + edges[:-1])
         X, Y = np.meshgrid(x, x, indexing="ij")
         p = np.sin(np.pi * X) * np.sin(2 * np.pi * Y)
-        solver = Solver((n, n), spacing=(h, h), boundary="open", tolerance=1e-10, device="cpu")
+        solver = Solver((n, n), spacing=(h, h), boundary="open", tolerance=1e-10)
         errors.append(abs(solver.step(np.ones((n, n)), 5 * np.pi**2 * p) - p).max())
     assert errors[0] / errors[1] > 3.3 and errors[1] / errors[2] > 3.6
 
@@ -136,7 +136,7 @@ def test_a_projected_velocity_has_the_divergence_that_the_solve_left(shape, side
                 np.moveaxis(field, axis, 0)[-1] = np.moveaxis(field, axis, 0)[0]
     density, solid = 10.0 ** rng.uniform(0, 1, shape), rng.random(shape) < 0.15
     options = {"coefficients": "faces"} if form == "faces" else {}
-    solver = Solver(shape, spacing=sizes, boundary=tuple(boundary), tolerance=1e-11, device="cpu", **options)
+    solver = Solver(shape, spacing=sizes, boundary=tuple(boundary), tolerance=1e-11, **options)
     projection, more, given = Projection(solver), {}, density
     if form == "resting":
         solver.set_solid(solid)
@@ -168,7 +168,7 @@ def test_pressure_under_a_surface_is_linear_in_depth():
     y = np.cumsum(heights) - 0.5 * heights
     level = y[7] + 0.3 * (y[8] - y[7])
     phi = np.broadcast_to(y[:, None] - level, (n, m))
-    solver = Solver((n, m), spacing=(heights, widths), tolerance=1e-12, precision="float64", device="cpu")
+    solver = Solver((n, m), spacing=(heights, widths), tolerance=1e-12, precision="float64")
     gravity = np.zeros((n + 1, m))
     gravity[1:-1] = -9.8
     velocity = [gravity, np.zeros((n, m + 1))]
@@ -183,7 +183,7 @@ def test_pressure_under_a_surface_is_linear_in_depth():
 def test_gradients_are_those_of_finite_differences(sides, coefficients):
     shape, rng = (5, 4), np.random.default_rng(3)
     boundary = sides_of(sides, 2)
-    options = {"spacing": spacing_of(shape), "tolerance": 1e-12, "precision": "float64", "device": "cpu"}
+    options = {"spacing": spacing_of(shape), "tolerance": 1e-12, "precision": "float64"}
     solver = Solver(shape, boundary=tuple(boundary), coefficients=coefficients, **options)
     density, rhs = (torch.tensor(rng.uniform(1, 5, shape), requires_grad=True) for _ in range(2))
     parts = []
@@ -213,7 +213,7 @@ def test_worlds_get_what_they_get_alone():
     shape, rng = (11, 9), np.random.default_rng(4)
     density, rhs = 10.0 ** rng.uniform(0, 2, (3, *shape)), rng.standard_normal((3, *shape))
     solid = rng.random((3, *shape)) < 0.1
-    many, one = (Solver(shape, spacing=spacing_of(shape), worlds=w, device="cpu") for w in (3, None))
+    many, one = (Solver(shape, spacing=spacing_of(shape), worlds=w) for w in (3, None))
     for given in ({}, {"solid": solid}):
         found = many.step(density, rhs, **given)
         for w in range(3):
@@ -222,8 +222,8 @@ def test_worlds_get_what_they_get_alone():
 
 def test_auto_takes_schwarz_where_some_cells_are_flat():
     shape, growing = (64, 64), 1.1 ** np.arange(64)
-    assert Solver(shape, spacing=(1.0, growing), device="cpu").preconditioner.name == "schwarz"
-    assert Solver(shape, spacing=(1.0, 1.01 ** np.arange(64)), device="cpu").preconditioner.name == "multigrid"
+    assert Solver(shape, spacing=(1.0, growing)).preconditioner.name == "schwarz"
+    assert Solver(shape, spacing=(1.0, 1.01 ** np.arange(64))).preconditioner.name == "multigrid"
 
 
 def test_sizes_that_are_all_the_same_are_a_spacing():
@@ -239,7 +239,7 @@ def test_bad_sizes_and_shares_are_reported():
     with pytest.raises(ValueError, match=r"spacing must be a finite positive number .* got -1.0"):
         Solver((3, 2), spacing=([1.0, -1.0, 1.0], 1.0))
     shape = (11, 9)
-    solver = Solver(shape, spacing=spacing_of(shape), device="cpu")
+    solver = Solver(shape, spacing=spacing_of(shape))
     shares = [np.ones((12, 9)), np.ones((11, 10))]
     shares[0][4, 5] = 1.5
     solver.step(np.ones(shape), np.ones(shape), fraction=shares)

@@ -8,6 +8,8 @@ from gradient_frames import frame, worlds_of
 
 from hpsolver import Solver
 
+pytestmark = pytest.mark.cpu
+
 
 @wp.kernel
 def weighed(p: wp.array2d[wp.float64], weight: wp.array2d[wp.float64], loss: wp.array[wp.float64]):
@@ -20,21 +22,21 @@ def test_a_tape_of_warp_records_the_step_and_its_adjoint(boundary):
     """Its gradients are Torch's, through the caller's kernels before and after, and twice on one tape."""
     rng = np.random.default_rng(4)
     shape = (9, 7)
-    one = Solver(shape, boundary=boundary, tolerance=1e-12, precision="float64", device="cpu")
+    one = Solver(shape, boundary=boundary, tolerance=1e-12, precision="float64")
     rho, b, w = 1.0 + rng.random(shape), rng.standard_normal(shape), rng.random(shape)
     density, rhs = torch.tensor(rho, requires_grad=True), torch.tensor(b, requires_grad=True)
     p = one.step(density, rhs)
     q = one.step(density, p)
     (torch.tensor(w) * q * q).sum().backward()
 
-    mine = [wp.array(a, dtype=wp.float64, device="cpu", requires_grad=True) for a in (rho, b)]
-    weight = wp.array(w, dtype=wp.float64, device="cpu")
-    loss = wp.zeros(1, dtype=wp.float64, device="cpu", requires_grad=True)
+    mine = [wp.array(a, dtype=wp.float64, requires_grad=True) for a in (rho, b)]
+    weight = wp.array(w, dtype=wp.float64)
+    loss = wp.zeros(1, dtype=wp.float64, requires_grad=True)
     with wp.Tape() as tape:
         first = one.step(mine[0], mine[1])
-        second = wp.zeros(shape, dtype=wp.float64, device="cpu", requires_grad=True)
+        second = wp.zeros(shape, dtype=wp.float64, requires_grad=True)
         assert one.step(mine[0], first, out=second) is second
-        wp.launch(weighed, dim=shape, inputs=[second, weight, loss], device="cpu")
+        wp.launch(weighed, dim=shape, inputs=[second, weight, loss])
     tape.backward(loss=loss)
     for array, tensor in zip(mine, (density, rhs), strict=True):
         expected = tensor.grad.numpy()
@@ -45,18 +47,18 @@ def test_a_tape_of_warp_records_the_step_and_its_adjoint(boundary):
 
 def test_a_tape_without_gradients_is_left_alone_and_bad_arrays_are_refused():
     shape = (9, 7)
-    one = Solver(shape, device="cpu")
-    plain = wp.ones(shape, dtype=wp.float64, device="cpu")
+    one = Solver(shape)
+    plain = wp.ones(shape, dtype=wp.float64)
     with wp.Tape() as tape:
         one.step(plain, plain)
         one.step(np.ones(shape), np.ones(shape))
     assert not tape.launches
-    needs = wp.ones(shape, dtype=wp.float64, device="cpu", requires_grad=True)
+    needs = wp.ones(shape, dtype=wp.float64, requires_grad=True)
     with wp.Tape():
         with pytest.raises(TypeError, match="density: on a tape of Warp's all must be Warp arrays, got ndarray"):
             one.step(np.ones(shape), needs)
         with pytest.raises(TypeError, match="out: on a tape it must have a gradient"):
-            one.step(plain, needs, out=wp.zeros(shape, dtype=wp.float64, device="cpu"))
+            one.step(plain, needs, out=wp.zeros(shape, dtype=wp.float64))
         one.step(plain, needs)
 
 
@@ -65,8 +67,8 @@ def test_a_tape_records_a_step_of_many_worlds():
     density, rhs = (torch.stack(parts) for parts in zip(*(frame(shape, s) for s in range(count)), strict=True))
     d, b = density.clone().requires_grad_(), rhs.clone().requires_grad_()
     worlds_of(shape, count).step(d, b).square().sum().backward()
-    mine = [wp.array(part.numpy(), dtype=wp.float64, device="cpu", requires_grad=True) for part in (density, rhs)]
-    out = wp.zeros((count, *shape), dtype=wp.float64, device="cpu", requires_grad=True)
+    mine = [wp.array(part.numpy(), dtype=wp.float64, requires_grad=True) for part in (density, rhs)]
+    out = wp.zeros((count, *shape), dtype=wp.float64, requires_grad=True)
     with wp.Tape() as tape:
         worlds_of(shape, count).step(*mine, out=out)
     out.grad.assign(2.0 * out.numpy())
@@ -85,7 +87,7 @@ def test_a_tape_carries_gradients_to_faces(coefficients, count):
     faces = [rng.uniform(0.1, 1.0, (*lead, *(n + (a == b) for b, n in enumerate(shape)))) for a in range(2)]
     faces[1][..., -1] = faces[1][..., 0]
     density, rhs = 10.0 ** rng.uniform(0, 1, (*lead, *shape)), rng.standard_normal((*lead, *shape))
-    options = {"boundary": boundary, "tolerance": 1e-12, "precision": "float64", "worlds": count, "device": "cpu"}
+    options = {"boundary": boundary, "tolerance": 1e-12, "precision": "float64", "worlds": count}
 
     def step(solver, rho, b, open_shares, **more):
         if coefficients == "faces":
@@ -94,8 +96,8 @@ def test_a_tape_carries_gradients_to_faces(coefficients, count):
 
     tensors = [torch.tensor(values, requires_grad=True) for values in (density, rhs, *faces)]
     step(Solver(shape, coefficients=coefficients, **options), *tensors[:2], tensors[2:]).square().sum().backward()
-    mine = [wp.array(v, dtype=wp.float64, device="cpu", requires_grad=True) for v in (density, rhs, *faces)]
-    out = wp.zeros((*lead, *shape), dtype=wp.float64, device="cpu", requires_grad=True)
+    mine = [wp.array(v, dtype=wp.float64, requires_grad=True) for v in (density, rhs, *faces)]
+    out = wp.zeros((*lead, *shape), dtype=wp.float64, requires_grad=True)
     with wp.Tape() as tape:
         step(Solver(shape, coefficients=coefficients, **options), *mine[:2], mine[2:], out=out)
     out.grad.assign(2.0 * out.numpy())

@@ -24,6 +24,8 @@ from hpsolver.preconditioners.htp import HTP
 from hpsolver.preconditioners.htp_paper import ARCHITECTURE, HTPaper
 from hpsolver.training import Run, read_state, train
 
+pytestmark = pytest.mark.cpu
+
 PAPER = PaperTask(TransformerConfig(width=16, layers=1, heads=2), FrameConfig(shapes=((32, 16),)), probes=8)
 BASIS = BasisTask(BasisConfig(width=16, layers=1, heads=2), FrameConfig(shapes=((32, 16),)))
 RUN = Run(steps=4, batch=1, warmup=2, validate_every=2, validation_frames=1, half=False)

@@ -15,6 +15,8 @@ import numpy.typing as npt
 import torch
 from hpsolver import Solver, StepInfo, preconditioners, problems
 
+pytestmark = pytest.mark.cpu
+
 solver = Solver((32, 16), boundary=(("open", "wall"), "periodic"), preconditioner=preconditioners.Schwarz(8))
 density, rhs = problems.frame("bubbles", (32, 16), seed=0)
 reveal_type(solver.step(density, rhs))

@@ -11,6 +11,8 @@ from many_worlds import SHAPE, W, agree, frames, moving, pair, two_frames
 from hpsolver import SolveError, Solver, Status
 from hpsolver.preconditioners import NAMES, Schwarz
 
+pytestmark = pytest.mark.cpu
+
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_preconditioner_gives_each_world_the_bits_it_gets_alone(name):
@@ -135,8 +137,8 @@ def test_arrays_of_all_kinds_and_strides():
     solver = Solver(SHAPE, worlds=W)
     turned = np.ascontiguousarray(density[::-1].swapaxes(1, 2)).swapaxes(1, 2)[::-1]
     assert np.array_equal(solver.step(turned, rhs), expected)
-    out = wp.zeros((W, *SHAPE), dtype=wp.float64, device="cpu")
-    assert solver.step(torch.tensor(density), wp.array(rhs, dtype=wp.float64, device="cpu"), out=out) is out
+    out = wp.zeros((W, *SHAPE), dtype=wp.float64)
+    assert solver.step(torch.tensor(density), wp.array(rhs, dtype=wp.float64), out=out) is out
     assert np.array_equal(out.numpy(), expected)
     single = solver.step(torch.tensor(density), torch.tensor(rhs, dtype=torch.float32))
     assert single.dtype == torch.float32 and single.shape == (W, *SHAPE)

@@ -60,11 +60,11 @@ def test_a_frame_takes_as_many_launches_for_many_worlds_as_for_few(monkeypatch):
 
 def recorded():
     """A solver, a frame's arrays, and a graph of the caller's that holds its step; ``out`` has its pressure."""
-    density, rhs = (wp.array(part, dtype=wp.float64, device="cpu") for part in frames())
-    out = wp.zeros((W, *SHAPE), dtype=wp.float64, device="cpu")
+    density, rhs = (wp.array(part, dtype=wp.float64) for part in frames())
+    out = wp.zeros((W, *SHAPE), dtype=wp.float64)
     solver = Solver(SHAPE, worlds=W)
     solver.step(density, rhs, out=out)
-    with wp.ScopedCapture(device="cpu") as capture:
+    with wp.ScopedCapture() as capture:
         solver.step(density, rhs, out=out)
     return solver, density, rhs, out, capture.graph
 
@@ -110,7 +110,7 @@ def test_kernels_that_cannot_be_carried_over_say_so():
     with pytest.raises(ValueError, match=r"kernel doubled: to be written once more it needs a line 'i = wp\.tid"):
         over.over_worlds(doubled)
     with pytest.raises(ValueError, match=r"threads of many worlds: a number, or three .* got \(2, 2\)"):
-        Worlds(2, 4, wp.get_device("cpu")).launch_threads(unrelated, (2, 2), [])
+        Worlds(2, 4, wp.get_device()).launch_threads(unrelated, (2, 2), [])
 
 
 def test_a_recorded_frame_outlives_what_it_was_recorded_with():
@@ -120,7 +120,7 @@ def test_a_recorded_frame_outlives_what_it_was_recorded_with():
     solver.set_solid(np.random.default_rng(3).random(SHAPE) < 0.25)
     solver.step(density, rhs)
     gc.collect()
-    filler = [wp.full(1000, 7.0, dtype=wp.float64, device="cpu") for _ in range(100)]
+    filler = [wp.full(1000, 7.0, dtype=wp.float64) for _ in range(100)]
     out.zero_()
     wp.capture_launch(graph)
     assert np.array_equal(out.numpy(), expected) and len(filler) == 100
@@ -130,9 +130,9 @@ def test_a_world_that_has_converged_does_nothing_more():
     """In an inactive world a kernel over many worlds writes nothing."""
     kernel = krylov(building.Shape(2, (1, 8, 8)), wp.float64).scale
     shape = (3, 64)
-    r, weight = (wp.ones(shape, dtype=wp.float64, device="cpu") for _ in range(2))
-    z, rz = wp.zeros(shape, dtype=wp.float64, device="cpu"), wp.zeros((3, 1), dtype=wp.float64, device="cpu")
-    first, active = (wp.array(values, dtype=wp.int32, device="cpu") for values in ([0], [1, 0, 1]))
+    r, weight = (wp.ones(shape, dtype=wp.float64) for _ in range(2))
+    z, rz = wp.zeros(shape, dtype=wp.float64), wp.zeros((3, 1), dtype=wp.float64)
+    first, active = (wp.array(values, dtype=wp.int32) for values in ([0], [1, 0, 1]))
     wp.launch_tiled(
         over.over_worlds(kernel),
         dim=[3],

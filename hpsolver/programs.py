@@ -1,11 +1,12 @@
-"""Loops of PCG as one kernel on a GPU (``hpsolver.kernels.programs``): where that pays, and the kernels.
+"""Loops of PCG as one kernel (``hpsolver.kernels.programs``): where that pays, and the kernels.
 
-On small grids a frame in a graph is mostly launches. One kernel with barriers between its phases saves them, but a
-cluster has few blocks. It pays while each phase is one round of them: for vectors and the levels of multigrid up to
-``CELLS``, for the leaves of ``schwarz`` as long as a colour has no more leaves than the cluster has blocks.
+On small grids a frame in a graph is mostly launches. On a GPU one kernel with barriers between its phases saves them,
+but a cluster has few blocks. It pays while each phase is one round of them: for vectors and the levels of multigrid up
+to ``CELLS``, for the leaves of ``schwarz`` as long as a colour has no more leaves than the cluster has blocks.
 
-On the CPU the same kernel saves 0.2 us a launch, 3 to 9 % of a small frame, and takes seconds to compile: there loops
-stay as they are (``bench/FINDINGS.md``).
+On a CPU a launch costs 0.2 us. One kernel saves many small worlds 5 to 30 % of their time, since each of them goes
+through the whole loop by itself. One small grid would save 3 to 12 %, and compile for seconds more: its loops stay as
+they are (``bench/FINDINGS.md``).
 """
 
 from __future__ import annotations
@@ -26,12 +27,16 @@ from .spreading import spread_to
 if TYPE_CHECKING:
     from .pcg import Loop
     from .preconditioners import Preconditioner
+    from .system import System
 
 CELLS = 32768
 """The most cells of a grid whose loop is one kernel."""
 
 BLOCK_CELLS = 1024
 """Cells for each block of a program: four for a lane."""
+
+WORLD_CELLS = 4096
+"""The most cells of one of many worlds whose loops are one kernel on a CPU."""
 
 ROUNDS = 2
 """The most rounds of blocks that a phase outside the innermost loop may take, and no iteration waits for."""
@@ -50,11 +55,6 @@ def most_blocks(device: wp.Device) -> int:
     return int(min(wp.get_cuda_max_cluster_dim(control.step, device, block_dim=BLOCK), MOST_BLOCKS))
 
 
-def multiprocessors(device: wp.Device) -> int:
-    """How many blocks the device can surely run at the same time."""
-    return int(device.sm_count) if device.is_cuda else 1
-
-
 def fitting_blocks(cells: int, device: wp.Device) -> int:
     """Blocks of a program for vectors of this many cells; 0 if they are too many."""
     wanted, most = -(-cells // BLOCK_CELLS), most_blocks(device)
@@ -63,11 +63,22 @@ def fitting_blocks(cells: int, device: wp.Device) -> int:
 
 
 def pays(repeat: Repeat, most: int, rounds: int = ROUNDS) -> bool:
-    """Whether a program of at most ``most`` blocks does each phase in so many rounds, and in one in a loop inside."""
+    """Whether at most ``most`` blocks do each phase in so many rounds, and in one in a loop inside."""
     inner = [part for part in repeat.body if isinstance(part, Repeat)]
     own = [part for part in repeat.body if isinstance(part, Launch)]
-    fits = all(launch.is_phase and (launch.items <= rounds * most or not launch.of_blocks) for launch in own)
+    fits = all(launch.items <= rounds * most or not launch.of_blocks for launch in own)
     return fits and all(pays(part, most, 1) for part in inner)
+
+
+def blocks_for(repeat: Repeat, system: System, worlds: int) -> int:
+    """How many blocks the program of a loop has; 0 where it does not pay."""
+    if not system.device.is_cuda:
+        return int(worlds > 1 and system.size <= WORLD_CELLS)
+    most = most_blocks(system.device)
+    if not fitting_blocks(system.size, system.device) or not pays(repeat, most):
+        return 0
+    blocks = min(most, max((launch.items for launch in repeat.launches() if launch.of_blocks), default=1))
+    return blocks if worlds == 1 or worlds * blocks <= WAVES * system.device.sm_count else 0
 
 
 @dataclass(frozen=True)
@@ -144,14 +155,12 @@ class Programs:
 
 
 def _program(preconditioner: Preconditioner, condition: wp.array, body: Body, worlds: int) -> Program | None:
-    system, most = preconditioner.system, most_blocks(preconditioner.system.device)
-    if system.in_layers or not fitting_blocks(system.size, system.device):
+    system = preconditioner.system
+    noted = None if system.in_layers else phases(condition, body)
+    if noted is None or not all(launch.is_phase for launch in noted.launches()):
         return None
-    noted = phases(condition, body)
-    if noted is None or not pays(noted, most):
-        return None
-    blocks = min(most, max((launch.items for launch in noted.launches() if launch.of_blocks), default=1))
-    if worlds > 1 and worlds * blocks > WAVES * multiprocessors(system.device):
+    blocks = blocks_for(noted, system, worlds)
+    if not blocks:
         return None
     kernel, inputs = program(noted, blocks)
     return Program(kernel, inputs, blocks, system.device)

@@ -34,8 +34,7 @@ ONLY_SOLVE = {"jacobi", "schwarz"}
 
 def loops_of(make: Callable[[], Solver], blocks: int, monkeypatch: pytest.MonkeyPatch) -> dict[str, wp.Kernel]:
     """The loops of a solver, by part of a frame, as a GPU would write them."""
-    monkeypatch.setattr(programs, "most_blocks", lambda device: blocks)
-    monkeypatch.setattr(programs, "fitting_blocks", lambda cells, device: blocks)
+    monkeypatch.setattr(programs, "blocks_for", lambda repeat, *_: blocks if programs.pays(repeat, blocks) else 0)
     monkeypatch.setattr(solver, "System", functools.partial(System, slots=blocks))
     one = make()
     one._pcg.write_programs(one.preconditioner, one.fallback)

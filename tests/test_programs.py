@@ -5,11 +5,11 @@ blocks, and the barriers between them, are run by ``test_fibers``; what a GPU co
 """
 
 import functools
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import warp as wp
-from hpsolver.kernels.programs import Repeat
+from hpsolver.kernels.programs import Launch, Repeat
 
 from hpsolver import Solver, preconditioners, problems, programs
 from hpsolver.examples.own_preconditioner import Neumann
@@ -23,16 +23,17 @@ PLANE, BOX = (40, 24), (12, 10, 9)
 @pytest.fixture
 def one_kernel(monkeypatch):
     """Solvers made from now on take one kernel wherever it can be written."""
-    monkeypatch.setattr(programs, "most_blocks", lambda device: 1)
-    monkeypatch.setattr(programs, "fitting_blocks", lambda cells, device: 1)
-    monkeypatch.setattr(programs, "multiprocessors", lambda device: 2)
-    monkeypatch.setattr(programs, "pays", lambda repeat, most: all(launch.is_phase for launch in repeat.launches()))
+    monkeypatch.setattr(programs, "blocks_for", lambda repeat, system, worlds: 1)
 
 
 def program_of(solver: Solver, fallback: bool = False) -> programs.Program | None:
     """The cycles of PCG as one kernel."""
     pcg, preconditioner = solver._pcg, solver.fallback if fallback else solver.preconditioner
     return pcg._programs.program(preconditioner, "solve", pcg.outer, functools.partial(pcg._cycle, preconditioner))
+
+
+def iteration_of(solver: Solver) -> list[Launch]:
+    return noted(lambda: solver._pcg.iterate(solver.preconditioner))
 
 
 def frames(shape: tuple[int, ...], worlds: int | None = None) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -56,11 +57,12 @@ def test_one_kernel_gives_the_bits_of_the_loop_of_launches(name, shape, one_kern
         assert info.residual == many.info.residual
 
 
-@pytest.mark.parametrize("name", ["jacobi", "multigrid"])
-def test_each_of_many_worlds_runs_its_own_loop(name, one_kernel):
+@pytest.mark.parametrize("name", ["jacobi", "multigrid", "schwarz", "htp"])
+def test_each_of_many_worlds_runs_its_own_loop(name):
+    """On a CPU too: this is its default for many small worlds."""
     many = Solver(PLANE, worlds=3, preconditioner=name, device="cpu")
     alone = Solver(PLANE, preconditioner=name, device="cpu")
-    assert program_of(many) is not None
+    assert program_of(many) is not None and program_of(alone) is None
     for density, rhs in frames(PLANE, worlds=3):
         rhs[1] *= 0.0  # this world has nothing to do
         pressures, info = many.step(density, rhs), many.info
@@ -79,11 +81,6 @@ class Negative(preconditioners.Jacobi):
         self.pointwise.fill_(-1.0)
 
     def update(self) -> None: ...
-
-
-def test_more_worlds_than_the_device_has_room_for_keep_the_loop(one_kernel):
-    few, many = (Solver(PLANE, worlds=worlds, preconditioner="jacobi", device="cpu") for worlds in (4, 5))
-    assert program_of(few) is not None and program_of(many) is None
 
 
 def test_the_fallback_runs_in_a_kernel_of_its_own(one_kernel, monkeypatch):
@@ -143,9 +140,21 @@ def test_a_kernel_without_room_on_the_device_gives_way_to_the_loop(one_kernel, m
         assert solver._pcg.parts_in_one_kernel() == [] and np.all(solver.info.converged)
 
 
-def test_a_cpu_keeps_the_loop():
-    assert programs.most_blocks(wp.get_device("cpu")) == 0
-    assert programs.fitting_blocks(100, wp.get_device("cpu")) == 0
+def test_on_a_cpu_small_worlds_have_one_kernel_and_grids_alone_or_large_ones_the_loop():
+    solvers = {worlds: Solver(PLANE, worlds=worlds, preconditioner="jacobi", device="cpu") for worlds in (None, 1, 2)}
+    assert [bool(program_of(solver)) for solver in solvers.values()] == [False, False, True]
+    assert program_of(Solver((72, 64), worlds=2, preconditioner="jacobi", device="cpu")) is None
+
+
+@pytest.mark.parametrize(
+    ("worlds", "blocks"), [(1, 8), (33, 8), (34, 0)], ids=["one", "as many as there is room for", "more"]
+)
+def test_on_a_gpu_many_worlds_have_one_kernel_if_there_is_room_for_all(worlds, blocks, monkeypatch):
+    solver = Solver((128, 64), preconditioner="jacobi", device="cpu")
+    repeat = Repeat(solver._pcg.inner, [Launch(launch.kernel, 8, launch.inputs) for launch in iteration_of(solver)])
+    monkeypatch.setattr(programs, "most_blocks", lambda device: 16)
+    gpu = SimpleNamespace(device=SimpleNamespace(is_cuda=True, sm_count=132), size=8192)
+    assert programs.blocks_for(repeat, gpu, worlds) == blocks
 
 
 @pytest.mark.parametrize(
@@ -162,7 +171,7 @@ def test_a_block_has_four_cells_a_lane_until_the_cluster_is_full(most, cells, bl
 
 def test_an_iteration_waits_for_one_round_of_blocks_and_no_more():
     solver = Solver((64, 64), preconditioner=preconditioners.Schwarz(dense=True), device="cpu")
-    iteration = noted(lambda: solver._pcg.iterate(solver.preconditioner))
+    iteration = iteration_of(solver)
     leaves_of_a_color = solver.system.leaves // 2
     assert max(launch.items for launch in iteration) == leaves_of_a_color == 32
     inner = Repeat(solver._pcg.inner, iteration)

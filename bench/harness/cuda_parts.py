@@ -171,14 +171,11 @@ def loops(device: str, name: str, shape: tuple[int, ...]) -> dict:
 @contextlib.contextmanager
 def _loops_as(way: str, device: str) -> Iterator[None]:
     """Solvers that are made, and run first, in this context have loops of this kind."""
-    with contextlib.ExitStack() as patches:
-        most = None if way == "one kernel" and device != "cpu" else 1 if way == "one kernel" else 0
-        if most is not None:
-            patches.enter_context(mock.patch.object(programs, "most_blocks", lambda device: most))
-        if most == 1:
-            patches.enter_context(mock.patch.object(programs, "fitting_blocks", lambda cells, device: 1))
-            patches.enter_context(mock.patch.object(programs, "pays", lambda loop, most: True))
+    if way == "one kernel" and device != "cpu":
         yield
+    else:
+        with mock.patch.object(programs, "blocks_for", lambda *_: int(way == "one kernel")):
+            yield
 
 
 def worlds(device: str, name: str, shape: tuple[int, ...], counts: Sequence[int]) -> dict:

@@ -100,14 +100,24 @@ class Frame:
 
     def _load(self) -> None:
         """Compiles and loads every kernel that a frame may need, before it is captured."""
+        pcg, launched = self._pcg, self._carrier.kernel if self._carrier else lambda kernel: kernel
+        try:
+            self._compile()
+        except Exception:
+            if not pcg.parts_in_one_kernel():
+                raise
+            pcg.keep_programs(lambda program: False)  # one may be too large for the device
+            self._compile()
+        pcg.keep_programs(lambda program: program.fits(launched(program.kernel)))
+        with everywhere(self._carrier):
+            self._rehearse()
+
+    def _compile(self) -> None:
         if self._carrier:
             self._carrier.compile(self._rehearse)
         else:
             self._pcg.write_programs(self._preconditioner, self._fallback)
             compile_built(self._system.device)
-        self._pcg.drop_programs(self._carrier.kernel if self._carrier else lambda kernel: kernel)
-        with everywhere(self._carrier):
-            self._rehearse()
 
     def _rehearse(self) -> None:
         self._system.assemble()

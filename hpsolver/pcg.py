@@ -21,7 +21,7 @@ from hpsolver.kernels.building import launch, launch_threads
 from hpsolver.kernels.krylov import krylov
 
 from .preconditioners.base import Preconditioner
-from .programs import Programs
+from .programs import Program, Programs
 from .system import System
 
 Loop = Callable[[wp.array, Callable[[], None]], None]
@@ -200,9 +200,9 @@ class ConjugateGradients:
         for one in filter(None, (preconditioner, fallback)):
             self._programs.program(one, "solve", self.outer, functools.partial(self._cycle, one))
 
-    def drop_programs(self, launched: Callable[[wp.Kernel], wp.Kernel]) -> None:
-        """Drops the programs for which the device has no room (``programs.Programs.drop``)."""
-        self._programs.drop(launched)
+    def keep_programs(self, wanted: Callable[[Program], bool]) -> None:
+        """Keeps the loops as one kernel that are wanted; the others stay loops."""
+        self._programs.keep(wanted)
 
     def parts_in_one_kernel(self) -> list[str]:
         """``PRECONDITIONER PART`` for each loop that is one kernel."""

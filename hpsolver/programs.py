@@ -20,7 +20,7 @@ import warp as wp
 
 from hpsolver.kernels import control
 from hpsolver.kernels.building import BLOCK, Recorded, Threads, launch
-from hpsolver.kernels.programs import MOST_BLOCKS, Launch, Repeat, program
+from hpsolver.kernels.programs import MOST_BLOCKS, Launch, Repeat, forget, program
 
 from .spreading import spread_to
 
@@ -38,8 +38,8 @@ BLOCK_CELLS = 1024
 WORLD_CELLS = 4096
 """The most cells of one of many worlds whose loops are one kernel on a CPU."""
 
-ROUNDS = 2
-"""The most rounds of blocks that a phase outside the innermost loop may take, and no iteration waits for."""
+ROUNDS = 16
+"""The most rounds of blocks that a phase outside the innermost loop may take: no iteration waits for it."""
 
 WAVES = 2
 """Of many worlds, how many blocks there may be for each multiprocessor: such a kernel has registers for one or two, the
@@ -139,11 +139,12 @@ class Programs:
             self._known[key] = _program(preconditioner, condition, body, self._worlds) if may_be else None
         return self._known[key]
 
-    def drop(self, launched: Callable[[wp.Kernel], wp.Kernel]) -> None:
-        """Drops the programs for which the device has no room, once they are compiled: their loops stay loops."""
+    def keep(self, wanted: Callable[[Program], bool]) -> None:
+        """Keeps the programs that are wanted; the loops of the others stay loops."""
         for key, one in self._known.items():
-            if one and not one.fits(launched(one.kernel)):
+            if one and not wanted(one):
                 self._known[key] = None
+                forget(one.kernel)
 
     def names(self) -> list[str]:
         """``PRECONDITIONER PART`` for each loop so far that is one kernel."""

@@ -94,6 +94,11 @@ def program(repeat: Repeat, blocks: int) -> tuple[wp.Kernel, list[object]]:
     return text.kernel(), text.inputs
 
 
+def forget(kernel: wp.Kernel) -> None:
+    """Forgets a program that cannot be compiled for the device."""
+    BUILT.pop(f"{kernel.module.name}.program", None)
+
+
 class _Text:
     """The text of a program, written line by line."""
 

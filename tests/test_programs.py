@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from hpsolver.kernels import programs as writer
 from hpsolver.kernels.programs import Launch, Repeat
 
 from hpsolver import Solver, preconditioners, problems, programs
@@ -140,6 +141,17 @@ def test_a_kernel_without_room_on_the_device_gives_way_to_the_loop(one_kernel, m
         assert solver._pcg.parts_in_one_kernel() == [] and np.all(solver.info.converged)
 
 
+@pytest.mark.parametrize("worlds", [None, 2])
+def test_a_kernel_that_cannot_be_compiled_gives_way_to_the_loop(worlds, one_kernel, monkeypatch):
+    monkeypatch.setattr(writer, "PLACE", [*writer.PLACE, "nonesuch(_block)"])
+    solver = Solver((33, 21), worlds=worlds, preconditioner="jacobi", norm="max", device="cpu")
+    solver.step(*frames((33, 21), worlds)[0])
+    assert solver._pcg.parts_in_one_kernel() == [] and np.all(solver.info.converged)
+    fresh = Solver((33, 21), preconditioner="jacobi", norm="max", device="cpu")  # nothing is left of it
+    monkeypatch.undo()
+    fresh.step(*frames((33, 21))[0])
+
+
 def test_on_a_cpu_small_worlds_have_one_kernel_and_grids_alone_or_large_ones_the_loop():
     solvers = {worlds: Solver(PLANE, worlds=worlds, preconditioner="jacobi", device="cpu") for worlds in (None, 1, 2)}
     assert [bool(program_of(solver)) for solver in solvers.values()] == [False, False, True]
@@ -175,7 +187,7 @@ def test_an_iteration_waits_for_one_round_of_blocks_and_no_more():
     leaves_of_a_color = solver.system.leaves // 2
     assert max(launch.items for launch in iteration) == leaves_of_a_color == 32
     inner = Repeat(solver._pcg.inner, iteration)
-    assert programs.pays(inner, 16)  # as the outermost loop
+    assert programs.pays(inner, 2)  # as the outermost loop
+    assert not programs.pays(inner, 1)
     assert programs.pays(Repeat(solver._pcg.outer, [inner]), 32)
     assert not programs.pays(Repeat(solver._pcg.outer, [inner]), 31)
-    assert not programs.pays(Repeat(solver._pcg.outer, [*iteration]), 15)

@@ -35,9 +35,9 @@ class Preconditioner(abc.ABC):
         moves: it can follow a fluid that changes every frame (``System.moving``).
         spreads: it launches kernels through ``hpsolver.kernels.building`` only, so that one launch can serve many
             worlds (``hpsolver.worlds``).
-        one_kernel: the parts of a frame, ``update`` and ``solve``, that may be one kernel on a GPU
-            (``hpsolver.programs``): they launch kernels through ``hpsolver.kernels.building`` only, and the shared
-            memory of all of these fits together.
+        one_kernel: the parts of a frame, ``update`` and ``solve``, that may be one kernel (``hpsolver.programs``):
+            they launch kernels through ``hpsolver.kernels.building`` only, and on a GPU the shared memory of all of
+            these fits together.
         launches_alone: its ``update`` launches kernels that are not ours, for each world separately.
         pointwise: once bound, [N] of Krylov type: M's diagonal if M has no other entries. An iteration then applies it
             within kernels of its own and does not call ``apply``.

@@ -53,6 +53,7 @@ def test_the_formula_is_the_printed_one():
 MEASURED = {
     "jacobi": (17.5, 17.5),
     "dilu": (25, 25),
+    "fsai": (25, 25),
     "block_jacobi": (29, 29),
     "schwarz, additive": (33, 38),
     "schwarz, all leaves at once": (39, 58),

@@ -29,12 +29,14 @@ def expected() -> list[dict]:
 
 @pytest.mark.parametrize(("order", "cases"), [("down", "all"), ("up", "2D solid open"), ("up", "2D moving")])
 def test_lanes_in_either_order_give_the_answer_of_one_lane(order, cases, expected):
-    """Sums are in another order, so the last iteration of a long run may be saved or added."""
+    """Sums are in another order, so the last iteration of a long run, or one in single precision, may be saved or
+    added."""
     found = reports(order, cases)
     expected = [line for line in expected if cases in ("all", line["case"])]
     assert len(found) == len(expected) > (60 if cases == "all" else 3)
     for mine, theirs in zip(found, expected, strict=True):
         assert all(mine[key] == theirs[key] for key in ("case", "form", "precision", "status"))
-        assert abs(mine["iterations"] - theirs["iterations"]) <= (1 if theirs["iterations"] >= 50 else 0), mine
+        may_differ = theirs["iterations"] >= 50 or theirs["precision"] == "float32"
+        assert abs(mine["iterations"] - theirs["iterations"]) <= int(may_differ), mine
         rough = mine["form"] == "none" or mine["status"] != "converged"  # htp_paper on frames it was not trained for
         assert mine["norm"] == pytest.approx(theirs["norm"], rel=1e-3 if rough else 1e-5)

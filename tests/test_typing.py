@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.cpu
 CACHE = Path(__file__).parents[1] / ".mypy_cache"
 """The cache of ``make lint``: without it, reading Torch alone takes half a minute."""
 
@@ -14,8 +15,6 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from hpsolver import Solver, StepInfo, preconditioners, problems
-
-pytestmark = pytest.mark.cpu
 
 solver = Solver((32, 16), boundary=(("open", "wall"), "periodic"), preconditioner=preconditioners.Schwarz(8))
 density, rhs = problems.frame("bubbles", (32, 16), seed=0)

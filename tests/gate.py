@@ -188,18 +188,20 @@ def variants(dimension: int) -> list[wp.Kernel]:
         once = [*itertools.chain.from_iterable(map(kernels_of, engine(shape, wp.float64))), control.step]
         surfaces += map(worlds.over_worlds, once)
         surfaces += [*map(parts.over_part, kernels_of(krylov.krylov(shape, wp.float64))), parts.own_of]
-    return surfaces + configured(dimension, wp.float32, wp.float32)
+    single = configured(2, wp.float32, wp.float32) if dimension == 2 else of_the_default(3, wp.float32)
+    return surfaces + single
 
 
 def gated_kernels(dimension: int) -> list[wp.Kernel]:
-    """Mixed precision in full; other precisions share its kernels or differ in one type. ``FIXED`` goes with 2D."""
+    """Mixed precision in full, and single precision in 2D; other precisions share these kernels or differ in one type.
+    ``FIXED`` goes with 2D."""
     everything = configured(dimension, wp.float64, wp.float32) + variants(dimension)
     return (FIXED if dimension == 2 else []) + everything
 
 
-def of_the_default(dimension: int) -> list[wp.Kernel]:
+def of_the_default(dimension: int, T: type = wp.float64) -> list[wp.Kernel]:
     """Kernels that a default solver runs on a GPU; they are compiled for every architecture."""
-    shape, T, M = building.Shape(dimension, EXTENTS[dimension, 128]), wp.float64, wp.float32
+    shape, M = building.Shape(dimension, EXTENTS[dimension, 128]), wp.float32
     groups = [*engine(shape, T), multigrid.setup(shape, M), multigrid.cycle(shape, T, M)]
     groups += [connectivity.connectivity(shape), connectivity.means(shape)]
     if dimension == 3:

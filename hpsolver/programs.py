@@ -12,17 +12,17 @@ they are (``bench/FINDINGS.md``).
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import warp as wp
 
 from hpsolver.kernels import control
-from hpsolver.kernels.building import BLOCK, Recorded, Threads, launch
+from hpsolver.kernels.building import BLOCK, launch
 from hpsolver.kernels.programs import MOST_BLOCKS, Launch, Repeat, forget, program
 
-from .spreading import spread_to
+from .spreading import Notes, spread_to
 
 if TYPE_CHECKING:
     from .pcg import Loop
@@ -169,32 +169,7 @@ def _program(preconditioner: Preconditioner, condition: wp.array, body: Body, wo
 
 def phases(condition: wp.array, body: Body) -> Repeat | None:
     """What a loop would repeat; None if not by launches and loops alone. Nothing is launched."""
-    notes = _Phases()
+    notes = Notes()
     with spread_to(notes):
         notes.loop(condition, functools.partial(body, notes.loop))
     return notes.parts[0] if notes.is_all else None
-
-
-class _Phases:
-    """Notes launches and loops (``hpsolver.kernels.building.Spread``)."""
-
-    def __init__(self) -> None:
-        self.parts: list[Any] = []
-        self.is_all = True  # nothing else was asked for
-
-    def loop(self, condition: wp.array, body: Callable[[], None]) -> None:
-        outside, self.parts = self.parts, []
-        body()
-        self.parts = [*outside, Repeat(condition, self.parts)]
-
-    def launch(self, kernel: wp.Kernel, blocks: int, inputs: Sequence[object]) -> None:
-        self.parts.append(Launch(kernel, blocks, inputs))
-
-    def launch_threads(self, kernel: wp.Kernel, threads: Threads, inputs: Sequence[object]) -> None:
-        self.parts.append(Launch(kernel, threads, inputs))
-
-    def record(self, kernel: wp.Kernel, blocks: int, inputs: Sequence[object]) -> Recorded:
-        raise NotImplementedError("only launches and loops are noted")
-
-    def each(self, function: Callable[[], None]) -> None:
-        self.is_all = False

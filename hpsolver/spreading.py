@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import warp as wp
 
 from .kernels.building import BLOCK, SPREAD, Recorded, Spread, Threads
-from .kernels.programs import Launch
+from .kernels.programs import Launch, Repeat
 
 if TYPE_CHECKING:
     from .pcg import Loop
@@ -65,10 +65,10 @@ def spread_to(spread: Spread | None) -> Iterator[None]:
 
 def noted(run: Callable[[], None]) -> list[Launch]:
     """What ``run`` would launch; nothing is launched."""
-    notes = _Notes()
+    notes = Notes()
     with spread_to(notes):
         run()
-    return notes.launches
+    return notes.parts
 
 
 def kernels_of(launches: Sequence[Launch]) -> list[wp.Kernel]:
@@ -82,19 +82,32 @@ def load(kernels: Sequence[wp.Kernel], device: wp.Device) -> None:
     wp.force_load(device, modules=list(modules), block_dim=BLOCK, max_workers=os.cpu_count())
 
 
-class _Notes:
-    """Notes what would be launched (``hpsolver.kernels.building.Spread``)."""
+class Notes:
+    """Notes what would be launched (``hpsolver.kernels.building.Spread``), and loops that ``loop`` makes.
+
+    Attributes:
+        parts: launches and loops (``Launch``, ``Repeat``), in order.
+        is_all: nothing else was asked for.
+    """
 
     def __init__(self) -> None:
-        self.launches: list[Launch] = []
+        self.parts: list[Any] = []
+        self.is_all = True
+
+    def loop(self, condition: wp.array, body: Callable[[], None]) -> None:
+        """Notes a loop around what ``body`` would launch."""
+        outside, self.parts = self.parts, []
+        body()
+        self.parts = [*outside, Repeat(condition, self.parts)]
 
     def launch(self, kernel: wp.Kernel, blocks: int, inputs: Sequence[object]) -> None:
-        self.launches.append(Launch(kernel, blocks, inputs))
+        self.parts.append(Launch(kernel, blocks, inputs))
 
     def launch_threads(self, kernel: wp.Kernel, threads: Threads, inputs: Sequence[object]) -> None:
-        self.launches.append(Launch(kernel, threads, inputs))
+        self.parts.append(Launch(kernel, threads, inputs))
 
     def record(self, kernel: wp.Kernel, blocks: int, inputs: Sequence[object]) -> Recorded:
         raise NotImplementedError("only launches are noted")
 
-    def each(self, function: Callable[[], None]) -> None: ...
+    def each(self, function: Callable[[], None]) -> None:
+        self.is_all = False

@@ -6,6 +6,7 @@ at its place, bit for bit, what the kernel itself computes there.
 """
 
 import ast
+import functools
 import inspect
 import linecache
 import textwrap
@@ -55,6 +56,7 @@ def body_of(kernel: wp.Kernel) -> tuple[tuple[str, ...], str]:
     return place.names, text
 
 
+@functools.cache
 def place_of(kernel: wp.Kernel) -> tuple[str, ...]:
     """The names of a thread's place in the kernel, one of ``PLACES``."""
     return body_of(kernel)[0]

@@ -1,7 +1,8 @@
 """The loop of PCG as one kernel: the bits of the loop of launches, in every preconditioner it is made for.
 
-A CPU takes the loop of launches by default; here it is told to take the kernel, with one block of one lane. Several
-blocks, and the barriers between them, are run by ``test_fibers``; what a GPU compiles is in ``test_compile_gate_2d``.
+A grid alone takes the loop of launches on a CPU; here it is told to take the kernel, with one block of one lane.
+Several blocks, and the barriers between them, are run by ``test_fibers``; what a GPU compiles is in
+``test_compile_gate_loops``.
 """
 
 import functools

@@ -4,9 +4,8 @@ On small grids a frame in a graph is mostly launches. On a GPU one kernel with b
 but a cluster has few blocks. It pays while each phase is one round of them: for vectors and the levels of multigrid up
 to ``CELLS``, for the leaves of ``schwarz`` as long as a colour has no more leaves than the cluster has blocks.
 
-On a CPU a launch costs 0.2 us. One kernel saves many small worlds 5 to 30 % of their time, since each of them goes
-through the whole loop by itself. One small grid would save 3 to 12 %, and compile for seconds more: its loops stay as
-they are (``bench/FINDINGS.md``).
+On a CPU a launch costs 0.2 us. One kernel would save small grids and worlds a few percent of their time, and cost
+their first frame 3 to 6 s of compilation: the loops stay as they are (``bench/FINDINGS.md``).
 """
 
 from __future__ import annotations
@@ -34,9 +33,6 @@ CELLS = 32768
 
 BLOCK_CELLS = 1024
 """Cells for each block of a program: four for a lane."""
-
-WORLD_CELLS = 4096
-"""The most cells of one of many worlds whose loops are one kernel on a CPU."""
 
 ROUNDS = 16
 """The most rounds of blocks that a phase outside the innermost loop may take: no iteration waits for it."""
@@ -72,8 +68,6 @@ def pays(repeat: Repeat, most: int, rounds: int = ROUNDS) -> bool:
 
 def blocks_for(repeat: Repeat, system: System, worlds: int) -> int:
     """How many blocks the program of a loop has; 0 where it does not pay."""
-    if not system.device.is_cuda:
-        return int(worlds > 1 and system.size <= WORLD_CELLS)
     most = most_blocks(system.device)
     if not fitting_blocks(system.size, system.device) or not pays(repeat, most):
         return 0

@@ -6,6 +6,7 @@ numbers lie in ``numbers``, and what ``table`` says of the levels, is at the hea
 
 import functools
 from types import SimpleNamespace
+from typing import Any
 
 import warp as wp
 
@@ -35,7 +36,6 @@ def setup(shape: Shape, M: type, surface: bool = False) -> SimpleNamespace:
     """From A to the levels' coefficients, once per frame.
 
     ``faces``: the finest level's face conductances. Blocks: slots.
-    ``coarsen``: those of one coarser level. Blocks: slots.
     ``coarsen_rest``: those of levels ``first`` and coarser. Blocks: 1.
     ``split``: the cycle's coefficients and weights, for levels ``first`` to ``levels`` - 1. Blocks: slots.
 
@@ -44,37 +44,23 @@ def setup(shape: Shape, M: type, surface: bool = False) -> SimpleNamespace:
     """
     module = module_name("geometric_setup", shape, M, *["surface"] * surface)
     F64, I32 = array(wp.float64), array(wp.int32)
-    levels = {"table": I32, "total": wp.int64, "numbers": array(M)}
-
-    def kernel(name: str, *texts: str, **arguments: object) -> wp.Kernel:
-        texts = ("geometric/levels", *(f"geometric/{text}" for text in texts))
-        text = body(*texts, shape=shape, M=M, SURFACE=surface)
-        return block_kernel(module, name, text, **arguments, **levels)
-
     bricks = {"slots": wp.int32, "leaves": wp.int32, "side": I32, "used": I32, "origin": I32}
     scales = {f"scale_{axis}": wp.float64 for axis in "xyz"}
+    given = {"density": F64, "fluid": array(wp.uint8), "conductance": F64, "leak": F64}
+    rest, constants = dict.fromkeys(("slots", "first", "levels"), wp.int32), {"M": M, "SURFACE": surface}
     return SimpleNamespace(
-        faces=kernel(
-            "faces",
-            "faces",
-            **bricks,
-            **scales,
-            density=F64,
-            fluid=array(wp.uint8),
-            conductance=F64,
-            leak=F64,
-        ),
-        coarsen=kernel("coarsen", "coarsen", "coarsen_one", slots=wp.int32, level=wp.int32),
-        coarsen_rest=kernel(
-            "coarsen_rest",
-            "coarsen",
-            "coarsen_rest",
-            slots=wp.int32,
-            first=wp.int32,
-            levels=wp.int32,
-        ),
-        split=kernel("split", "split", slots=wp.int32, first=wp.int32, levels=wp.int32),
+        faces=_kernel(module, "faces", ("faces",), shape, constants, **bricks, **scales, **given),
+        coarsen_rest=_kernel(module, "coarsen_rest", ("coarsen", "coarsen_rest"), shape, constants, **rest),
+        split=_kernel(module, "split", ("split",), shape, constants, **rest),
     )
+
+
+@functools.cache
+def coarsen(shape: Shape, M: type, surface: bool = False) -> wp.Kernel:
+    """The face conductances of one large, but not the finest ``level``. Blocks: slots."""
+    module, numbers = module_name("geometric_setup_level", shape, M, *["surface"] * surface), ("slots", "level")
+    texts, constants = ("coarsen", "coarsen_one"), {"M": M, "SURFACE": surface}
+    return _kernel(module, "coarsen", texts, shape, constants, **dict.fromkeys(numbers, wp.int32))
 
 
 @functools.cache
@@ -82,22 +68,33 @@ def cycle(shape: Shape, T: type, M: type) -> SimpleNamespace:
     """A V-cycle, in the levels' type M.
 
     ``pack``: r, type T, in brick order -> the finest level. Blocks: slots.
-    ``step``: one step on one level. Blocks: slots.
     ``coarse``: the whole cycle on levels ``first`` and coarser. Blocks: 1.
     ``unpack``: the finest level -> z, type T, in brick order, and r.z. Blocks: slots.
     """
     module = module_name("geometric", shape, T, M)
     I32, VEC = array(wp.int32), array(T)
-    levels = {"table": I32, "total": wp.int64, "numbers": array(M)}
     bricks = {"slots": wp.int32, "leaves": wp.int32, "used": I32, "origin": I32}
-
-    def kernel(name: str, *texts: str, **arguments: object) -> wp.Kernel:
-        texts = ("common/slot_rows", "geometric/levels", *(f"geometric/{text}" for text in texts))
-        return block_kernel(module, name, body(*texts, shape=shape, T=T, M=M), **arguments, **levels)
-
+    coarse = dict.fromkeys(("slots", "first", "levels"), wp.int32)
+    result = {"r": VEC, "z_": VEC, "rz_slots": array(wp.float64)}
+    types = {"T": T, "M": M}
     return SimpleNamespace(
-        pack=kernel("pack", "pack", **bricks, r=VEC),
-        step=kernel("step", "cycle", "step", slots=wp.int32, level=wp.int32, step=wp.int32),
-        coarse=kernel("coarse", "cycle", "coarse", slots=wp.int32, first=wp.int32, levels=wp.int32),
-        unpack=kernel("unpack", "unpack", **bricks, r=VEC, z_=VEC, rz_slots=array(wp.float64)),
+        pack=_kernel(module, "pack", ("pack",), shape, types, **bricks, r=VEC),
+        coarse=_kernel(module, "coarse", ("cycle", "coarse"), shape, types, **coarse),
+        unpack=_kernel(module, "unpack", ("unpack",), shape, types, **bricks, **result),
     )
+
+
+@functools.cache
+def step(shape: Shape, M: type) -> wp.Kernel:
+    """One step of a cycle on one large ``level``. Blocks: slots."""
+    module, numbers = module_name("geometric_step", shape, M), ("slots", "level", "step")
+    return _kernel(module, "step", ("cycle", "step"), shape, {"M": M}, **dict.fromkeys(numbers, wp.int32))
+
+
+def _kernel(
+    module: str, name: str, texts: tuple[str, ...], shape: Shape, constants: dict[str, Any], **arguments: object
+) -> wp.Kernel:
+    """A kernel over the levels. What only large levels need has modules of its own: a CPU compiles none of it."""
+    texts = ("common/slot_rows", "geometric/levels", *(f"geometric/{text}" for text in texts))
+    levels = {"table": array(wp.int32), "total": wp.int64, "numbers": array(constants["M"])}
+    return block_kernel(module, name, body(*texts, shape=shape, **constants), **arguments, **levels)

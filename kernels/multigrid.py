@@ -42,37 +42,28 @@ def setup(shape: Shape, M: type) -> SimpleNamespace:
     """From A to the levels' operators, interpolation and the coarsest inverse, once per frame.
 
     ``fine``: the finest level's operator. Blocks: slots.
-    ``phase``: one ``phase`` of ``level``: 0 to dimension interpolation, then the next level's operator. Blocks: slots.
-    ``rest``: all phases from level ``first`` on, and ``inverse`` [n, n] of the coarsest level, of n cells; ``work``
-    [n, n] is scratch. Blocks: 1.
+    ``rest``: all phases (see ``phase``) from level ``first`` on, and ``inverse`` [n, n] of the coarsest level, of n
+    cells; ``work`` [n, n] is scratch. Blocks: 1.
     """
     module = module_name("multigrid_setup", shape, M)
     F64, I32 = array(wp.float64), array(wp.int32)
-    levels = {"table": I32, "numbers": array(M)}
-
-    def kernel(name: str, *texts: str, **arguments: object) -> wp.Kernel:
-        texts = ("common/slot_rows", "multigrid/levels", *(f"multigrid/{text}" for text in texts))
-        text = body(*texts, shape=shape, M=M, DIRECT_CELLS=DIRECT_CELLS)
-        return block_kernel(module, name, text, **arguments, **levels)
-
     bricks = {"slots": wp.int32, "leaves": wp.int32, "used": I32, "origin": I32}
     assembled = {"conductance": F64, "leak": F64, "diagonal": F64}
-    solve = {"work": F64, "inverse": array(M)}
+    rest = {"slots": wp.int32, "first": wp.int32, "levels": wp.int32, "work": F64, "inverse": array(M)}
+    types = {"M": M}
     return SimpleNamespace(
-        fine=kernel("fine", "fine", **bricks, **assembled),
-        phase=kernel("phase", "weights", "galerkin", "phase", slots=wp.int32, level=wp.int32, phase=wp.int32),
-        rest=kernel(
-            "setup_rest",
-            "weights",
-            "galerkin",
-            "inverse",
-            "setup_rest",
-            slots=wp.int32,
-            first=wp.int32,
-            levels=wp.int32,
-            **solve,
-        ),
+        fine=_kernel(module, "fine", ("fine",), shape, types, **bricks, **assembled),
+        rest=_kernel(module, "setup_rest", ("weights", "galerkin", "inverse", "setup_rest"), shape, types, **rest),
     )
+
+
+@functools.cache
+def phase(shape: Shape, M: type) -> wp.Kernel:
+    """One ``phase`` of the setup of a large ``level``: 0 to dimension interpolation, then the next level's operator.
+    Blocks: slots."""
+    module, numbers = module_name("multigrid_setup_phase", shape, M), ("slots", "level", "phase")
+    texts = ("weights", "galerkin", "phase")
+    return _kernel(module, "phase", texts, shape, {"M": M}, **dict.fromkeys(numbers, wp.int32))
 
 
 @functools.cache
@@ -80,26 +71,35 @@ def cycle(shape: Shape, T: type, M: type) -> SimpleNamespace:
     """A V-cycle, in the levels' type M.
 
     ``pack``: r, type T, in brick order -> the finest level. Blocks: slots.
-    ``down``, ``up``: the two passes over ``level``. Blocks: slots.
     ``rest``: the whole cycle on levels ``first`` and coarser. Blocks: 1.
     ``unpack``: the finest level -> z, type T, in brick order, and r.z. Blocks: slots.
     """
     module = module_name("multigrid", shape, T, M)
     I32, VEC = array(wp.int32), array(T)
-    levels = {"table": I32, "numbers": array(M)}
     bricks = {"slots": wp.int32, "leaves": wp.int32, "used": I32, "origin": I32}
-
-    def kernel(name: str, *texts: str, **arguments: object) -> wp.Kernel:
-        texts = ("common/slot_rows", "multigrid/levels", *(f"multigrid/{text}" for text in texts))
-        text = body(*texts, shape=shape, T=T, M=M, DIRECT_CELLS=DIRECT_CELLS)
-        return block_kernel(module, name, text, **arguments, **levels)
-
-    one = {"slots": wp.int32, "level": wp.int32}
     rest = {"slots": wp.int32, "first": wp.int32, "levels": wp.int32, "inverse": array(M)}
+    result = {"r": VEC, "z_": VEC, "rz_slots": array(wp.float64)}
+    types = {"T": T, "M": M}
     return SimpleNamespace(
-        pack=kernel("pack", "bricks", "pack", **bricks, r=VEC),
-        down=kernel("down", "passes", "down", **one),
-        up=kernel("up", "passes", "up", **one),
-        rest=kernel("rest", "passes", "coarsest", "rest", **rest),
-        unpack=kernel("unpack", "bricks", "unpack", **bricks, r=VEC, z_=VEC, rz_slots=array(wp.float64)),
+        pack=_kernel(module, "pack", ("bricks", "pack"), shape, types, **bricks, r=VEC),
+        rest=_kernel(module, "rest", ("passes", "coarsest", "rest"), shape, types, **rest),
+        unpack=_kernel(module, "unpack", ("bricks", "unpack"), shape, types, **bricks, **result),
     )
+
+
+@functools.cache
+def passes(shape: Shape, M: type) -> SimpleNamespace:
+    """``down``, ``up``: the two passes of a cycle over a large ``level``. Blocks: slots."""
+    module, numbers = module_name("multigrid_passes", shape, M), dict.fromkeys(("slots", "level"), wp.int32)
+    return SimpleNamespace(
+        **{name: _kernel(module, name, ("passes", name), shape, {"M": M}, **numbers) for name in ("down", "up")}
+    )
+
+
+def _kernel(
+    module: str, name: str, texts: tuple[str, ...], shape: Shape, types: dict[str, type], **arguments: object
+) -> wp.Kernel:
+    """A kernel over the levels. What only large levels need has modules of its own: a CPU compiles none of it."""
+    texts = ("common/slot_rows", "multigrid/levels", *(f"multigrid/{text}" for text in texts))
+    text = body(*texts, shape=shape, **types, DIRECT_CELLS=DIRECT_CELLS)
+    return block_kernel(module, name, text, **arguments, table=array(wp.int32), numbers=array(types["M"]))

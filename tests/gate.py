@@ -91,7 +91,8 @@ FIXED = [
 
 
 def kernels_of(group) -> list[wp.Kernel]:
-    return [value for value in vars(group).values() if isinstance(value, wp.Kernel)]
+    made = [group] if isinstance(group, wp.Kernel) else vars(group).values()
+    return [value for value in made if isinstance(value, wp.Kernel)]
 
 
 def configured(dimension: int, T: type, M: type) -> list[wp.Kernel]:
@@ -103,14 +104,11 @@ def configured(dimension: int, T: type, M: type) -> list[wp.Kernel]:
         *engine(shape, T),
         dilu.red_black(shape, T, M),
         fsai.products(T, M),
-        multigrid.setup(shape, M),
-        multigrid.cycle(shape, T, M),
+        *multigrids(shape, T, M),
         spai.network(shape, CHANNELS, SPAI_LAYERS, M),
         spai.application(shape, T, M),
         tiles.tiling(shape, T, wp.float32, TILE_RANK),
     ]
-    if dimension == 3:
-        groups += [geometric.setup(shape, M), geometric.cycle(shape, T, M)]
     if T is wp.float64:
         groups += [tiles.tiling(shape, T, storage, TILE_RANK) for storage in HTPaper.STORAGE.values()]
         groups += [basis.network(shape, basis.Size(64, 4, 1, functions), wp.float16) for functions in (7, 15)]
@@ -167,12 +165,23 @@ def engine(shape: building.Shape, T: type) -> list:
     return [krylov.krylov(shape, T), assembly.staging(shape, T)]
 
 
+def multigrids(shape: building.Shape, T: type, M: type) -> list:
+    """Kernels of the multigrid cycles for this dimension."""
+    groups = [multigrid.setup(shape, M), multigrid.phase(shape, M), multigrid.cycle(shape, T, M)]
+    groups.append(multigrid.passes(shape, M))
+    if shape.dimension == 3:
+        groups += [geometric.setup(shape, M), geometric.coarsen(shape, M)]
+        groups += [geometric.cycle(shape, T, M), geometric.step(shape, M)]
+    return groups
+
+
 def variants(dimension: int) -> list[wp.Kernel]:
     """Kernels that differ from those of ``configured`` in one type, or in code that a constant leaves out."""
     shape = building.Shape(dimension, EXTENTS[dimension, 128])
     surfaces = [assembly.assembly(shape, harmonic, True, True) for harmonic in (True, False)]
     if dimension == 3:
         surfaces += kernels_of(geometric.setup(shape, wp.float32, True))
+        surfaces.append(geometric.coarsen(shape, wp.float32, True))
     else:
         longest = building.Shape(2, (1, 128, 1))  # leaves of flat cells: a face has as many cells as the leaf
         groups = [coarse.coarsening(longest, 1, 1, wp.float32, 8, False, True)]
@@ -202,10 +211,8 @@ def gated_kernels(dimension: int) -> list[wp.Kernel]:
 def of_the_default(dimension: int, T: type = wp.float64) -> list[wp.Kernel]:
     """Kernels that a default solver runs on a GPU; they are compiled for every architecture."""
     shape, M = building.Shape(dimension, EXTENTS[dimension, 128]), wp.float32
-    groups = [*engine(shape, T), multigrid.setup(shape, M), multigrid.cycle(shape, T, M)]
+    groups = [*engine(shape, T), *multigrids(shape, T, M)]
     groups += [connectivity.connectivity(shape), connectivity.means(shape)]
-    if dimension == 3:
-        groups += [geometric.setup(shape, M), geometric.cycle(shape, T, M)]
     both = [assembly.assembly(shape, True), *(FIXED if dimension == 2 else [])]
     return [*itertools.chain.from_iterable(map(kernels_of, groups)), *both]
 

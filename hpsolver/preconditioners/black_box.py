@@ -53,6 +53,8 @@ class BlackBox:
         self._inverse = system.zeros(coarsest**2, M)
         self._work = system.zeros(coarsest**2, wp.float64)
         self._setup, self._cycle = kernels.setup(system.shape, M), kernels.cycle(system.shape, T, M)
+        if self._big:
+            self._phase, self._passes = kernels.phase(system.shape, M), kernels.passes(system.shape, M)
 
     @property
     def launches(self) -> int:
@@ -65,7 +67,7 @@ class BlackBox:
         self._launch(self._setup.fine, system.slots, *bricks, *assembled)
         for level in range(self._big):
             for phase in range(system.grid.dimension + 2):
-                self._launch(self._setup.phase, system.slots, system.slots, level, phase)
+                self._launch(self._phase, system.slots, system.slots, level, phase)
         self._launch(self._setup.rest, 1, 1, self._big, self._levels, self._work, self._inverse)
 
     def apply(self, r: wp.array, z: wp.array, rz: wp.array) -> None:
@@ -73,10 +75,10 @@ class BlackBox:
         bricks = [slots, self.system.leaves, self.system.used, self.system.origin]
         self._launch(self._cycle.pack, slots, *bricks, r)
         for level in range(self._big):
-            self._launch(self._cycle.down, slots, slots, level)
+            self._launch(self._passes.down, slots, slots, level)
         self._launch(self._cycle.rest, 1, 1, self._big, self._levels, self._inverse)
         for level in reversed(range(self._big)):
-            self._launch(self._cycle.up, slots, slots, level)
+            self._launch(self._passes.up, slots, slots, level)
         self._launch(self._cycle.unpack, slots, *bricks, r, z, rz)
 
     def _launch(self, kernel: wp.Kernel, blocks: int, *inputs: object) -> None:

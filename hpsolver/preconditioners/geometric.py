@@ -59,6 +59,10 @@ class Geometric:
         surface = system.moving is not None or bool(system.grid.sizes)  # then a leak is not twice the cell's own
         self._numbers = system.zeros(kernels.roles(dimension, surface) * self._total + kernels.OVERHANG, M)
         self._setup, self._cycle = kernels.setup(system.shape, M, surface), kernels.cycle(system.shape, T, M)
+        if self._big > 1:
+            self._coarsen = kernels.coarsen(system.shape, M, surface)
+        if self._big:
+            self._one_step = kernels.step(system.shape, M)
 
     @property
     def launches(self) -> int:
@@ -71,7 +75,7 @@ class Geometric:
         self._launch(self._setup.faces, system.slots, *bricks, *system._scale, *assembled)
         rest = max(self._big, 1)
         for level in range(1, rest):
-            self._launch(self._setup.coarsen, system.slots, system.slots, level)
+            self._launch(self._coarsen, system.slots, system.slots, level)
         self._launch(self._setup.coarsen_rest, 1, 1, rest, self._levels)
         # In two parts where ranks share the grid: they share the first part.
         for first, end in ((0, 1), (1, self._levels)) if system.in_layers else ((0, self._levels),):
@@ -94,7 +98,7 @@ class Geometric:
 
     def _step(self, level: int, step: int) -> None:
         slots = self.system.slots
-        self._launch(self._cycle.step, slots, slots, level, step)
+        self._launch(self._one_step, slots, slots, level, step)
 
     def _launch(self, kernel: wp.Kernel, blocks: int, *inputs: object) -> None:
         launch(kernel, blocks, [*inputs, self._table, self._total, self._numbers], self.system.device)

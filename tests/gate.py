@@ -104,7 +104,8 @@ def configured(dimension: int, T: type, M: type) -> list[wp.Kernel]:
         *engine(shape, T),
         dilu.red_black(shape, T, M),
         fsai.products(T, M),
-        *multigrids(shape, T, M),
+        *of_multigrid(shape, T, M),
+        *black_box(shape, T, M),
         spai.network(shape, CHANNELS, SPAI_LAYERS, M),
         spai.application(shape, T, M),
         tiles.tiling(shape, T, wp.float32, TILE_RANK),
@@ -165,14 +166,17 @@ def engine(shape: building.Shape, T: type) -> list:
     return [krylov.krylov(shape, T), assembly.staging(shape, T)]
 
 
-def multigrids(shape: building.Shape, T: type, M: type) -> list:
-    """Kernels of the multigrid cycles for this dimension."""
-    groups = [multigrid.setup(shape, M), multigrid.phase(shape, M), multigrid.cycle(shape, T, M)]
-    groups.append(multigrid.passes(shape, M))
-    if shape.dimension == 3:
-        groups += [geometric.setup(shape, M), geometric.coarsen(shape, M)]
-        groups += [geometric.cycle(shape, T, M), geometric.step(shape, M)]
-    return groups
+def of_multigrid(shape: building.Shape, T: type, M: type) -> list:
+    """Kernels of the dimension's default cycle."""
+    if shape.dimension == 2:
+        return black_box(shape, T, M)
+    levels = [geometric.coarsen(shape, M), geometric.step(shape, M)]
+    return [geometric.setup(shape, M), geometric.cycle(shape, T, M), *levels]
+
+
+def black_box(shape: building.Shape, T: type, M: type) -> list:
+    levels = [multigrid.phase(shape, M), multigrid.passes(shape, M)]
+    return [multigrid.setup(shape, M), multigrid.cycle(shape, T, M), *levels]
 
 
 def variants(dimension: int) -> list[wp.Kernel]:
@@ -211,7 +215,7 @@ def gated_kernels(dimension: int) -> list[wp.Kernel]:
 def of_the_default(dimension: int, T: type = wp.float64) -> list[wp.Kernel]:
     """Kernels that a default solver runs on a GPU; they are compiled for every architecture."""
     shape, M = building.Shape(dimension, EXTENTS[dimension, 128]), wp.float32
-    groups = [*engine(shape, T), *multigrids(shape, T, M)]
+    groups = [*engine(shape, T), *of_multigrid(shape, T, M)]
     groups += [connectivity.connectivity(shape), connectivity.means(shape)]
     both = [assembly.assembly(shape, True), *(FIXED if dimension == 2 else [])]
     return [*itertools.chain.from_iterable(map(kernels_of, groups)), *both]

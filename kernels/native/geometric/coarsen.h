@@ -53,8 +53,10 @@ auto coarsen = [&](const Level& f, const Level& g) {
                 HP_VECTOR for (int z = begin; z < end; ++z) face(x, y, z, 2 * z, false, true, -1, true, 1);
                 for (int z = k0; z < k1; ++z)
                     if (z < 1 || z >= nc - 1) any_face(x, y, z);
+            } else if (const int p = axis == 1 ? y : x; p > 0 && p < nc - 1) {
+                HP_VECTOR for (int z = k0; z < k1; ++z) face(x, y, z, 2 * p, false, true, -s, true, s);
             } else {
-                HP_VECTOR for (int z = k0; z < k1; ++z) any_face(x, y, z);
+                for (int z = k0; z < k1; ++z) any_face(x, y, z);
             }
         }
     }

@@ -3,7 +3,7 @@
 All choices sweep red-black and solve the same frames in turn, for several rounds. A frame's time, from new density to
 pressure, is the fastest of its rounds, which a busy machine changes least. Times and iterations are divided by those of
 8 functions on leaves of 128: geometric mean over the cases, and largest. "4 of 8" functions are chosen among 8
-candidates; "4" are the first four. The default is 4 on 64 up to 14,000 cells in 2D, and 4 of 8 on 128 beyond and in 3D.
+candidates; "4" are the first four. The default is 4 on 64 up to 20,000 cells in 2D, and 4 of 8 on 128 beyond and in 3D.
 """
 
 from __future__ import annotations

@@ -17,6 +17,10 @@ BLOCK_CELLS = 1024
 an H100 the levels of up to 4,096 cells took 59 us an iteration in one block, and a pass over a larger level in a kernel
 of its own took 2.8 us. That a smaller limit is faster follows from these figures, but has not been measured."""
 
+SMALL = 16_000
+"""Cells of a 2D grid up to which leaves of 64 cells are fastest for the fallback. Only hard frames come to it, so
+leaves of 128, with functions to choose from, pay earlier than for ``schwarz`` itself."""
+
 PATIENCE = {2: 50, 3: 100}
 """Iterations that take about as long as a whole frame of ``schwarz``, by dimension."""
 
@@ -55,7 +59,7 @@ class Multigrid(Preconditioner):
         self.block_cells = block_cells
 
     def leaf_cells(self, grid: Grid) -> int:
-        return Schwarz().leaf_cells(grid)  # only the fallback's speed depends on leaves
+        return 64 if grid.dimension == 2 and grid.cells <= SMALL else 128  # only the fallback's speed depends on leaves
 
     def shapes_leaves(self, grid: Grid) -> bool:
         return Schwarz().shapes_leaves(grid)

@@ -37,7 +37,7 @@ CANDIDATES = 8
 CHOICES = (8, 16, 24)
 """Numbers of candidates that a default or a weight file uses."""
 
-SMALL = 14_000
+SMALL = 20_000
 """Cells of a 2D grid up to which small leaves are fastest."""
 
 CUT = {64: 0.125, 128: 0.4}

@@ -28,6 +28,7 @@ auto load_tile = [&](auto* tile, int b, const int* neighbor, const int* used, au
     HP_SYNC;                                        // the brick is written; layers may overwrite its padding
     const int* across = neighbor + b * DIRECTIONS;
     const int last_z = used[3 * across[0] + 2] - 1, last_y = used[3 * across[2] + 1] - 1;
+#pragma unroll
     for (int u = lane; u < BX * BY; u += lanes) {
         const int x = u / BY, y = u % BY;
         tile[at(x, y, -1)] = value(across[0] * L + cell(x, y, last_z), 0);

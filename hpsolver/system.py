@@ -292,5 +292,5 @@ class System:
 
     def on_device(self, values: np.ndarray) -> wp.array:
         """A flat copy, on the device, of values that no kernel writes."""
-        kinds = {"int32": wp.int32, "uint8": wp.uint8, "float64": wp.float64}
+        kinds = {"int32": wp.int32, "uint8": wp.uint8, "float64": wp.float64, "float32": wp.float32}
         return table(wp.array(values.ravel(), dtype=kinds[values.dtype.name], device=self.device))

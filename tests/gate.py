@@ -41,6 +41,7 @@ from hpsolver.kernels import (
     selection,
     spai,
     tiles,
+    transformer,
     windows,
     worlds,
 )
@@ -112,6 +113,7 @@ def configured(dimension: int, T: type, M: type) -> list[wp.Kernel]:
     ]
     if T is wp.float64:
         groups += [tiles.tiling(shape, T, storage, TILE_RANK) for storage in HTPaper.STORAGE.values()]
+        groups += published_network(shape)
         groups += [basis.network(shape, basis.Size(64, 4, 1, functions), wp.float16) for functions in (7, 15)]
     singles = [diagonal.reciprocal(T), fsai.fill(shape)]
     if dimension == 2:
@@ -159,6 +161,20 @@ def configured(dimension: int, T: type, M: type) -> list[wp.Kernel]:
     singles += [windows.solving(box, halfwidth, 1, T, M, WINDOW_RANK, False), windows.merging(shape, T, True)]
     singles.append(windows.merging(shape, T, False))
     return [*itertools.chain.from_iterable(map(kernels_of, groups)), *singles]
+
+
+def published_network(shape: building.Shape) -> list:
+    """Kernels of the published transformer at its published width, which takes the most shared memory, and the kinds of
+    its layers."""
+    if shape.dimension == 3:  # there are no weights
+        return []
+    size = transformer.Size(128, 3, 8, shape.leaf_size, TILE_RANK, True, 2)
+    d, linear = size.width, transformer.linear
+    layers = [linear(transformer.FEATURES, 0, d, gelu=True), linear(d, d + 1, d, gelu=True), linear(d, 0, d, add=True)]
+    layers += [linear(d, 0, 3 * d, norm=2), linear(d, 0, 2 * TILE_RANK + 1, norm=1)]
+    layers += [transformer.feed(size, size.pool, True), transformer.feed(size, 1, False)]
+    groups = [transformer.operator(shape), transformer.attention(shape, size), transformer.exchange(shape, size)]
+    return [*groups, *layers, *(transformer.factors(shape, S, TILE_RANK) for S in (wp.float32, wp.float16))]
 
 
 def engine(shape: building.Shape, T: type) -> list:

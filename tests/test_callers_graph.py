@@ -29,7 +29,7 @@ def outside(frame, solid=None, **options):
     return solver.step(*frame), solver.info
 
 
-@pytest.mark.parametrize("name", ["schwarz", "multigrid", "htp", "jacobi", "dd_attention", "fsai", "spai"])
+@pytest.mark.parametrize("name", ["schwarz", "multigrid", "htp", "htp_paper", "jacobi", "dd_attention", "fsai", "spai"])
 def test_replays_give_the_bits_of_a_step(name):
     solver = make(preconditioner=name)
     density, rhs, pressure = on_device(*FRAMES[1], np.zeros(SHAPE))

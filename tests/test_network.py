@@ -10,7 +10,7 @@ from hpsolver import Solver, problems
 from hpsolver.grid import make_grid
 from hpsolver.network.frames import FrameConfig, FrameSource
 from hpsolver.network.partition import make_partition, morton_order
-from hpsolver.network.poisson import Lattice, assembled_operator, read_operator
+from hpsolver.network.poisson import Lattice, Operator, assembled_operator, read_operator
 from hpsolver.network.tiles import TileMap
 from hpsolver.network.transformer import HierarchicalTransformer, TransformerConfig
 from hpsolver.preconditioners.htp_paper import HTPaper
@@ -81,6 +81,45 @@ def test_operator_multiplies_as_the_assembled_matrix():
     assert np.allclose(mine / np.linalg.norm(mine), expected / np.linalg.norm(expected), atol=1e-6)
 
 
+def seen_by_torch(solver: Solver, config: TransformerConfig) -> tuple[Operator, TileMap]:
+    """The operator of the last frame and the tiles, as Torch's forward pass takes them."""
+    lattice = Lattice(solver.system)
+    partition = make_partition(solver.system.bricks.coordinates)
+    return assembled_operator(lattice, solver.system), TileMap(lattice, partition, config.leaf_size // config.rank)
+
+
+@pytest.mark.parametrize(
+    ("config", "shape", "boundary", "solid"),
+    [
+        (SMALL, (32, 32), "wall", False),
+        (TransformerConfig(width=32, layers=2, heads=4), (40, 30), (("open", "wall"), "periodic"), False),
+        (TransformerConfig(width=16, layers=1, heads=2, highways=False), (33, 50), "wall", True),
+        (TransformerConfig(width=16, layers=2, heads=2, graph_layers=1), (16, 8), "wall", False),  # one leaf, no tile
+        (TransformerConfig(width=16, layers=1, heads=1, rank=16), (8, 40), "open", True),
+        (TransformerConfig(width=16, layers=1, heads=2), (8, 9, 10), ("periodic", "wall", "open"), True),
+    ],
+    ids=["small", "two layers", "no highways", "one leaf", "rank 16", "3D"],
+)
+def test_the_forward_pass_is_that_of_torch(config, shape, boundary, solid):
+    network = random_network(config)
+    solver = Solver(shape, boundary=boundary, preconditioner=HTPaper.of_network(network), max_iterations=1)
+    if solid:
+        solver.set_solid(np.random.default_rng(0).random(shape) < 0.2)
+    density, rhs = problems.frame("noise", shape, seed=1, contrast=100.0)
+    solver.step(1e-9 * density, rhs)
+    bound = solver.preconditioner
+    operator, tiles = seen_by_torch(solver, config)
+    factors = network(operator, tiles)
+    block = factors.leaf[0] @ factors.leaf[0].mT
+    block.diagonal(dim1=-2, dim2=-1).add_(factors.gate[0] / operator.diagonal[0])
+    basis = torch.cat([factors.left[0], factors.right[0]], dim=-1).mT
+    largest, reach = block.abs().max(), basis.abs().max()
+    expected = block / largest, basis / reach, factors.core[0] * (reach**2 / largest)
+    for found, wanted in zip((bound._blocks, bound._basis, bound._cores), expected, strict=True):
+        wanted = wanted.numpy().ravel()
+        assert np.allclose(found.numpy()[: wanted.size], wanted, rtol=0.0, atol=1e-5 * abs(wanted).max(initial=1e-30))
+
+
 def dense_matrix(factors, operator, partition) -> np.ndarray:
     """M written out tile by tile, from the formula of ``hpsolver.network.factors``, in double precision."""
     leaf, left, right = (getattr(factors, name)[0].double().numpy() for name in ("leaf", "left", "right"))
@@ -115,8 +154,8 @@ def test_kernels_apply_the_matrix_of_the_formula(shape, storage, tolerance):
     solver = Solver(shape, preconditioner=preconditioner, max_iterations=2)
     solver.step(*problems.frame("panel", shape, seed=1))
     bound, system = solver.preconditioner, solver.system
-    operator = bound.operator()
-    expected = dense_matrix(network(operator, bound.tiles), operator, bound.partition)
+    operator, tiles = seen_by_torch(solver, SMALL)
+    expected = dense_matrix(network(operator, tiles), operator, bound.partition)
 
     N = system.size
     r, z = (wp.zeros(N, dtype=wp.float64) for _ in range(2))

@@ -75,14 +75,14 @@ def test_installed_package_imports_without_the_checkout(installed: Path, tmp_pat
 
 
 def test_installed_package_solves_without_the_checkout(installed: Path, tmp_path: Path) -> None:
-    """With the headers of its kernels and the weights it ships."""
-    code = "from hpsolver import Solver, problems\n"
-    code += "for name in ('schwarz', 'htp'):\n"
+    """With the headers of its kernels and the weights it ships, and without Torch."""
+    code = "from hpsolver import Solver, problems; import sys\n"
+    code += "for name in ('schwarz', 'htp', 'htp_paper'):\n"
     code += "    solver = Solver((16, 16), preconditioner=name, device='cpu')\n"
     code += "    solver.step(*problems.frame('panel', (16, 16), seed=0))\n"
-    code += "    print(solver.info.status, solver.info.preconditioner)"
+    code += "    print(solver.info.status, solver.info.preconditioner, 'torch' in sys.modules)\n"
     lines = run_isolated(code, installed, tmp_path)
-    assert lines[-2:] == ["converged schwarz", "converged htp"]
+    assert lines[-3:] == [f"converged {name} False" for name in ("schwarz", "htp", "htp_paper")]
 
 
 def test_import_leaves_optional_libraries_alone(tmp_path: Path) -> None:

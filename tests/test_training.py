@@ -21,7 +21,8 @@ from hpsolver.network.paper_task import PaperTask
 from hpsolver.network.presets import PRESETS, configured
 from hpsolver.network.transformer import HierarchicalTransformer, TransformerConfig
 from hpsolver.preconditioners.htp import HTP
-from hpsolver.preconditioners.htp_paper import ARCHITECTURE, HTPaper
+from hpsolver.preconditioners.htp_paper import HTPaper
+from hpsolver.preconditioners.paper_weights import ARCHITECTURE
 from hpsolver.training import Run, read_state, train
 
 pytestmark = pytest.mark.cpu

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import nn
 
-from hpsolver.preconditioners.htp_paper import ARCHITECTURE, HTPaper
+from hpsolver.preconditioners.htp_paper import HTPaper
+from hpsolver.preconditioners.paper_weights import ARCHITECTURE
 
 from . import objectives
 from .frames import FrameConfig, FrameSource

@@ -53,6 +53,36 @@ class Partition:
                 tiles[leaf].append(tile)
         return [np.array(t, dtype=np.int64) for t in tiles]
 
+    def couplings(self, across: np.ndarray, leaf_size: int, pool: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Conductances that cross from a row leaf to a column leaf, for each entry of [tiles, T, T] that has some, in
+        slots of ``pool`` cells: their numbers in [directions, K, L], [entries, most]; the entry's number, [entries];
+        their weights in its mean, fp32 [entries, most], filled up with 0.
+
+        Args:
+            across: [directions, K * L] number of the cell across each side.
+        """
+        K, L, T = self.leaves, leaf_size, leaf_size // pool
+        tile_of = np.full((K, K), -1, dtype=np.int64)
+        for tile, (rows, columns) in enumerate(zip(self.members(self.row), self.members(self.column), strict=True)):
+            tile_of[np.ix_(rows, columns)] = tile
+        cell = np.arange(K * L)
+        sources, targets, weights = [], [], []
+        for d, other in enumerate(across):
+            tile = tile_of[cell // L, other // L]
+            here = np.flatnonzero((cell // L != other // L) & (tile >= 0))
+            i, j = here % L // pool, other[here] % L // pool
+            sources.append(d * K * L + here)
+            targets.append((tile[here] * T + i) * T + j)
+            weights.append(1.0 / (pool * pool * self.column_size[tile[here]].astype(np.float64)))
+        source, target, weight = (np.concatenate(parts) for parts in (sources, targets, weights))
+        order = np.argsort(target, kind="stable")
+        entries, first, number = np.unique(target[order], return_index=True, return_counts=True)
+        row = np.repeat(np.arange(len(entries)), number)
+        column = np.arange(len(order)) - first[row]
+        table, shares = (np.zeros((len(entries), number.max(initial=0)), kind) for kind in (np.int64, np.float32))
+        table[row, column], shares[row, column] = source[order], weight[order]
+        return table, entries, shares
+
 
 def make_partition(coordinates: np.ndarray, eta: float = 1.0) -> Partition:
     """Tiles for leaves at integer brick coordinates [K, axes] (``Bricks.coordinates``)."""

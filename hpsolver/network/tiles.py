@@ -78,29 +78,6 @@ class TileMap:
         return (local + between[:, None, None, :]) / REACH
 
     def _couplings(self, lattice: Lattice, partition: Partition) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Conductances that cross from a row leaf to a column leaf, for each entry of [M, T, T] that has some: their
-        numbers in [D, K, L], [entries, most]; the entry's number; their weights, [entries, most], filled up with 0."""
-        K, L, T, pool = partition.leaves, lattice.leaf_size, self.tokens, self.pool
-        tile_of = np.full((K, K), -1, dtype=np.int64)
-        for tile, (rows, columns) in enumerate(
-            zip(partition.members(partition.row), partition.members(partition.column), strict=True)
-        ):
-            tile_of[np.ix_(rows, columns)] = tile
-        across = lattice.across.cpu().numpy()
-        cell = np.arange(K * L)
-        sources, targets, weights = [], [], []
-        for d, other in enumerate(across):
-            tile = tile_of[cell // L, other // L]
-            here = np.flatnonzero((cell // L != other // L) & (tile >= 0))
-            i, j = here % L // pool, other[here] % L // pool
-            sources.append(d * K * L + here)
-            targets.append((tile[here] * T + i) * T + j)
-            weights.append(1.0 / (pool * pool * partition.column_size[tile[here]].astype(np.float64)))
-        source, target, weight = (np.concatenate(parts) for parts in (sources, targets, weights))
-        order = np.argsort(target, kind="stable")
-        entries, first, number = np.unique(target[order], return_index=True, return_counts=True)
-        row = np.repeat(np.arange(len(entries)), number)
-        column = np.arange(len(order)) - first[row]
-        table, shares = (np.zeros((len(entries), number.max(initial=0)), kind) for kind in (np.int64, np.float32))
-        table[row, column], shares[row, column] = source[order], weight[order]
-        return tuple(torch.as_tensor(values, device=self._device) for values in (table, entries, shares))
+        """``Partition.couplings`` as tensors."""
+        found = partition.couplings(lattice.across.cpu().numpy(), lattice.leaf_size, self.pool)
+        return tuple(torch.as_tensor(values, device=self._device) for values in found)

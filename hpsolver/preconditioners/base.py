@@ -88,7 +88,7 @@ class Preconditioner(abc.ABC):
         """Records the renewal of M for the assembled ``self.system``."""
 
     def predict(self) -> None:  # noqa: B027 (most have nothing to predict)
-        """Runs what cannot be captured, Torch's part of the frame, without waiting for the device (``graph_safe``)."""
+        """Runs what cannot be captured, the host's part of the frame (``graph_safe``)."""
 
     def watch(self, counter: wp.array) -> None:  # noqa: B027 (most do not care)
         """Takes the array in which the device counts a frame's iterations (``hpsolver.kernels.state``): while

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -12,25 +11,23 @@ import warp as wp
 from hpsolver.grid import Grid
 from hpsolver.kernels.building import launch
 from hpsolver.kernels.tiles import tiling
+from hpsolver.network.partition import make_partition
 
 from . import weight_files
 from .base import Preconditioner
-from .torch_graph import OnStream
+from .paper_network import PaperNetwork
+from .paper_weights import PaperWeights
 
 if TYPE_CHECKING:
-    from hpsolver.network.poisson import Operator
     from hpsolver.network.transformer import HierarchicalTransformer
-
-ARCHITECTURE = "hpsolver.htp_paper/1"
 
 
 class HTPaper(Preconditioner):
     """M = blkdiag(u u^T) + low-rank tiles + diag(g / a_ii), all factors predicted each frame by the transformer.
 
     ``hpsolver.network.factors`` has the formula. M is symmetric, not always positive definite: where PCG meets
-    r.z <= 0 or p.Ap <= 0 the frame goes on with the fallback, and ``info`` says so. Torch runs the forward pass: on the
-    CPU ahead of the frame's PCG graph, on CUDA as a graph of its own on the same stream, without a host read in
-    between. M itself is applied by three kernels.
+    r.z <= 0 or p.Ap <= 0 the frame goes on with the fallback, and ``info`` says so. The forward pass is kernels inside
+    the frame (``paper_network``), and three kernels apply M.
 
     Args:
         weights: a file written by ``hpsolver train``; None takes the shipped one whose number of cells is
@@ -44,7 +41,6 @@ class HTPaper(Preconditioner):
     name = "htp_paper"
     moves = False
     positive = False
-    graph_safe = False
     launches = 3
     spreads = True
 
@@ -54,40 +50,33 @@ class HTPaper(Preconditioner):
         if storage not in self.STORAGE:
             raise ValueError(f"unknown storage {storage!r}; allowed: {', '.join(self.STORAGE)}")
         self._path, self.storage = weights, storage
-        self.network: HierarchicalTransformer | None = None
+        self._weights: PaperWeights | None = None
 
     @classmethod
     def of_network(cls, network: HierarchicalTransformer, **options: Any) -> HTPaper:
         """A preconditioner with a network in memory instead of a file; for training."""
         made = cls(**options)
-        made.network = network
+        made._weights = PaperWeights.of_network(network)
         return made
 
     def shapes_leaves(self, grid: Grid) -> bool:
         return False
 
     def allocate(self) -> None:
-        from hpsolver.network import weights
-        from hpsolver.network.partition import make_partition
-        from hpsolver.network.poisson import Lattice
-        from hpsolver.network.tiles import TileMap
-        from hpsolver.network.transformer import HierarchicalTransformer, TransformerConfig
-
         system, bricks = self.system, self.system.bricks
-        network = self.network
-        if network is None:
-            path = self._path or self.shipped(system.grid.dimension, system.grid.cells)
-            network = weights.load(path, ARCHITECTURE, HierarchicalTransformer, TransformerConfig)
-        config = network.config
-        if config.leaf_size != bricks.leaf_size:
-            raise ValueError(f"weights for leaves of {config.leaf_size} cells, this grid has {bricks.leaf_size}")
-        K, L, R, S = system.leaves, bricks.leaf_size, 2 * config.rank, self.STORAGE[self.storage]
+        weights = self._weights
+        if weights is None:
+            weights = PaperWeights.load(self._path or self.shipped(system.grid.dimension, system.grid.cells))
+        if weights.size.leaf_size != bricks.leaf_size:
+            raise ValueError(f"weights for leaves of {weights.size.leaf_size} cells, this grid has {bricks.leaf_size}")
+        rank, S = weights.size.rank, self.STORAGE[self.storage]
+        K, L, R = system.leaves, bricks.leaf_size, 2 * rank
         self.partition = partition = make_partition(bricks.coordinates)
         M = max(partition.tiles, 1)
 
         self._blocks = system.zeros(K * L * L, S)
         self._basis = system.zeros(K * R * L, S)
-        self._cores = system.zeros(M * config.rank**2, S)
+        self._cores = system.zeros(M * rank**2, S)
         self._y = system.zeros(system.size, wp.float32)
         self._restricted = system.zeros(K * R, wp.float32)
         self._result = system.zeros(M * R, wp.float32)
@@ -97,13 +86,9 @@ class HTPaper(Preconditioner):
         flat = [tiles for pair in lists for tiles in pair]
         self._first = self._int32(np.cumsum([0] + [len(tiles) for tiles in flat]))
         self._tile = self._int32(np.concatenate([*flat, [0]]))
-        self._kernels = tiling(system.shape, system.krylov_type, S, config.rank)
-
-        device = wp.device_to_torch(system.device)
-        self.network = self._network = copy.deepcopy(network).to(device)
-        self._lattice = Lattice(system, device)
-        self.tiles = TileMap(self._lattice, partition, L // config.rank)
-        self._forward = OnStream(system.device)
+        self._kernels = tiling(system.shape, system.krylov_type, S, rank)
+        factors, index = (self._blocks, self._basis, self._cores), (self._index, [self._first, self._tile])
+        self._network = PaperNetwork(system, partition, weights, S, *factors, *index)
 
     @staticmethod
     def shipped(dimension: int, cells: int) -> Path:
@@ -122,34 +107,8 @@ class HTPaper(Preconditioner):
             raise ValueError("htp_paper: no weights are installed; give a file")
         return weight_files.shipped(f"htp_paper_{min(sizes, key=lambda n: abs(np.log(n / cells)))}.safetensors")
 
-    def operator(self) -> Operator:
-        """A / s of the assembled system, as the network sees it (``hpsolver.network.poisson``)."""
-        from hpsolver.network.poisson import assembled_operator
-
-        return assembled_operator(self._lattice, self.system)
-
-    def predict(self) -> None:
-        self._forward(self._fill)
-
     def update(self) -> None:
-        """Nothing to do: ``predict`` has renewed M."""
-
-    def _fill(self) -> None:
-        """Runs the network on the system's arrays and stores its factors in M's. Torch allocates in its pool only."""
-        import torch
-
-        with torch.no_grad():
-            operator = self.operator()
-            factors = self._network(operator, self.tiles)
-            block = factors.leaf[0] @ factors.leaf[0].transpose(-1, -2)
-            block.diagonal(dim1=-2, dim2=-1).add_(factors.gate[0] / operator.diagonal[0])
-            basis = torch.cat([factors.left[0], factors.right[0]], dim=-1).transpose(-1, -2)
-            # Scaled against overflow in half precision: M may have any scale, and the cores take up that of the bases.
-            largest, reach = block.abs().amax(), basis.abs().amax()
-            wp.to_torch(self._blocks).copy_((block / largest).reshape(-1))
-            wp.to_torch(self._basis).copy_((basis / reach).reshape(-1))
-            if self.partition.tiles:
-                wp.to_torch(self._cores).copy_((factors.core[0] * (reach**2 / largest)).reshape(-1))
+        self._network.update()
 
     def apply(self, r: wp.array, z: wp.array, rz: wp.array) -> None:
         system, kernels = self.system, self._kernels

@@ -175,10 +175,11 @@ class Adjoint:
             self._frame(again).run()
         solver.assembled = frame
         solver.reports.close()
-        try:
-            solver.reports.read(rounded=False).raise_for_status()
-        except SolveError as error:
-            raise SolveError(f"backward: the adjoint solve: {error}") from None
+        if not solver.reports.converged():
+            try:
+                solver.reports.read(rounded=False).raise_for_status()
+            except SolveError as error:
+                raise SolveError(f"backward: the adjoint solve: {error}") from None
 
     def _adopt(self, array: arrays.Array, name: str) -> arrays.Adopted:
         solver = self._solver

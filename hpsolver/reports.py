@@ -10,7 +10,7 @@ import warp as wp
 from hpsolver.kernels import state as S
 
 from .diagnosis import report, residuals
-from .info import StepInfo, WorldsInfo
+from .info import Status, StepInfo, WorldsInfo
 from .pcg import ConjugateGradients
 from .stopwatch import Stopwatch
 from .worlds import Worlds
@@ -59,6 +59,12 @@ class Reports:
         if self._many:
             return cast(StepInfo, self._of_worlds(self._many, rounded))  # see Solver.info
         return self._of_one(rounded)
+
+    def converged(self) -> bool:
+        """Whether the last frame converged, in every world: less to read than a report. Waits for the device."""
+        counter = self._pcg.counter
+        counters = (self._many.array(counter) if self._many else counter).numpy()
+        return bool(np.all(counters[..., S.STATUS] == Status.CONVERGED))
 
     def _of_one(self, rounded: bool) -> StepInfo:
         residual = self._pcg.round(self._pressure) if rounded else None

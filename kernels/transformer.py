@@ -70,13 +70,42 @@ def operator(shape: Shape) -> SimpleNamespace:
 
 
 @functools.cache
-def linear(inputs: int, more: int, outputs: int, norm: int = 0, gelu: bool = False, add: bool = False) -> wp.Kernel:
+def layers(size: Size) -> SimpleNamespace:
+    """What a network does with each token by itself, from ``x`` to ``to`` or in place.
+
+    ``lift``, ``plain``, ``add``: features -> d, activated; d -> d; d -> d, added. ``mix``: d and what A says of it ->
+    d, activated. ``norm``, ``qkv``: d, normalised -> d or 3 d. ``head``: d, normalised -> d, activated; ``leaf``,
+    ``tile``: d -> L or ``rank``; ``bases``: d, normalised -> 2 ``rank`` + 1. Blocks: rows / ``QUERIES``, rounded up.
+    ``leaf_feed``, ``tile_feed``: the feed-forward part of a layer, with the mixer's context. Blocks: rows /
+    ``Size.feed_rows``, rounded up.
+    """
+    d, rank = size.width, size.rank
+    return SimpleNamespace(
+        lift=_linear(FEATURES, d, gelu=True),
+        plain=_linear(d, d),
+        add=_linear(d, d, add=True),
+        mix=_linear(d, d, more=d + 1, gelu=True),
+        norm=_linear(d, d, norm=2),
+        qkv=_linear(d, 3 * d, norm=2),
+        head=_linear(d, d, norm=1, gelu=True),
+        leaf=_linear(d, size.leaf_size),
+        tile=_linear(d, rank),
+        bases=_linear(d, 2 * rank + 1, norm=1),
+        leaf_feed=_feed(size, size.pool, True),
+        tile_feed=_feed(size, 1, False),
+    )
+
+
+@functools.cache
+def _linear(
+    inputs: int, outputs: int, more: int = 0, norm: int = 0, gelu: bool = False, add: bool = False
+) -> wp.Kernel:
     """to [rows, outputs] from x [rows, inputs], ``more`` numbers behind each (``native/transformer/linear_rows.h``).
-    ``norm``: 1 normalises x, 2 also scales it. Blocks: rows / ``QUERIES``, rounded up."""
+    ``norm``: 1 normalises x, 2 also scales it."""
     constants = {"D": inputs, "MORE": more, "N": outputs, "NORM": norm, "GELU": gelu, "ADD": add}
     constants |= {"ROWS": QUERIES, "STRIP_COLUMNS": STRIP_COLUMNS}
     return block_kernel(
-        module_name("transformer_linear", *map(int, (inputs, more, outputs, norm, gelu, add))),
+        module_name("transformer_linear", *map(int, (inputs, outputs, more, norm, gelu, add))),
         "linear",
         body("basis/linear", "transformer/rows", "transformer/linear_rows", **constants),
         rows=wp.int32,
@@ -89,9 +118,8 @@ def linear(inputs: int, more: int, outputs: int, norm: int = 0, gelu: bool = Fal
 
 
 @functools.cache
-def feed(size: Size, pool: int, plus: bool) -> wp.Kernel:
-    """The feed-forward part of a layer, with the mixer's context, for groups of ``pool`` tokens. Blocks: rows /
-    ``Size.feed_rows``, rounded up."""
+def _feed(size: Size, pool: int, plus: bool) -> wp.Kernel:
+    """For groups of ``pool`` tokens that share a context (``native/transformer/feed.h``)."""
     constants = {"D": size.width, "CONTEXTS": size.contexts, "POOL": pool, "PLUS": plus}
     constants |= {"ROWS": size.feed_rows, "STRIP_COLUMNS": STRIP_COLUMNS}
     return block_kernel(

@@ -164,17 +164,16 @@ def configured(dimension: int, T: type, M: type) -> list[wp.Kernel]:
 
 
 def published_network(shape: building.Shape) -> list:
-    """Kernels of the published transformer at its published width, which takes the most shared memory, and the kinds of
-    its layers."""
+    """Kernels of the published transformer at its published width, which takes the most shared memory."""
     if shape.dimension == 3:  # there are no weights
         return []
     size = transformer.Size(128, 3, 8, shape.leaf_size, TILE_RANK, True, 2)
-    d, linear = size.width, transformer.linear
-    layers = [linear(transformer.FEATURES, 0, d, gelu=True), linear(d, d + 1, d, gelu=True), linear(d, 0, d, add=True)]
-    layers += [linear(d, 0, 3 * d, norm=2), linear(d, 0, 2 * TILE_RANK + 1, norm=1)]
-    layers += [transformer.feed(size, size.pool, True), transformer.feed(size, 1, False)]
     groups = [transformer.operator(shape), transformer.attention(shape, size), transformer.exchange(shape, size)]
-    return [*groups, *layers, *(transformer.factors(shape, S, TILE_RANK) for S in (wp.float32, wp.float16))]
+    return [
+        *groups,
+        transformer.layers(size),
+        *(transformer.factors(shape, S, TILE_RANK) for S in (wp.float32, wp.float16)),
+    ]
 
 
 def engine(shape: building.Shape, T: type) -> list:

@@ -28,6 +28,8 @@ class PaperNetwork:
         weights: the network's.
         storage: type of M's factors.
         blocks, basis, cores: where they are written (``hpsolver.kernels.tiles``).
+        strips: order, row, column, size and column_size of the partition, on the device.
+        incidence: where each leaf's list of tiles by row, and by column, begins; the tiles.
     """
 
     def __init__(
@@ -49,7 +51,7 @@ class PaperNetwork:
         self._tiles, self._cells = M, max(int(system.fluid.numpy().sum()), 1)
         self._operator, self._exchange = kernels.operator(shape), kernels.exchange(shape, size)
         self._attention, self._factors = kernels.attention(shape, size), kernels.factors(shape, storage, size.rank)
-        self._feed = kernels.feed(size, size.pool, True), kernels.feed(size, 1, False)
+        self._layers = kernels.layers(size)
         self._weights = on_device(weights.flat)
 
         local = np.stack(np.unravel_index(np.arange(L), bricks.extent), axis=-1)
@@ -100,64 +102,61 @@ class PaperNetwork:
 
     def _embed(self) -> None:
         system, size = self._system, self._size
-        d, K = size.width, system.leaves
+        K = system.leaves
         given = [K, system.fluid, system.conductance, system.diagonal, system.density, self._extremes]
         self._launch(self._operator.extremes, K, *given)
         self._launch(self._operator.moments, K, *given, self._moments)
         inputs = [wp.float64(self._cells), self._moments, self._features, self._scaled]
         self._launch(self._operator.features, K, *given, *inputs)
-        self._linear(kernels.linear(kernels.FEATURES, 0, d, gelu=True), "lift.0", self._features, self._mixed)
+        layers = self._layers
+        self._linear(layers.lift, "lift.0", self._features, self._mixed)
         h = self._qkv  # it is free until the first attention
-        self._linear(kernels.linear(d, 0, d), "lift.2", self._mixed, h)
+        self._linear(layers.plain, "lift.2", self._mixed, h)
         for k in range(size.graph_layers):
             inputs = [K, system.cell_across, self._scaled, h, self._more]
             self._launch(self._exchange.message, K, *inputs)
-            mix = kernels.linear(d, d + 1, d, gelu=True)
-            self._linear(mix, f"mix.0 {k}", h, self._mixed, self._more)
-            self._linear(kernels.linear(d, 0, d, add=True), f"mix.2 {k}", self._mixed, h)
-        self._linear(kernels.linear(d, 0, d, norm=2), "project", h, self._x)
+            self._linear(layers.mix, f"mix.0 {k}", h, self._mixed, self._more)
+            self._linear(layers.add, f"mix.2 {k}", self._mixed, h)
+        self._linear(layers.norm, "project", h, self._x)
 
     def _leaf_layer(self, layer: int) -> None:
-        system, size, x = self._system, self._size, self._x
-        self._linear(kernels.linear(size.width, 0, 3 * size.width, norm=2), f"leaf qkv {layer}", x, self._qkv)
+        system, size, layers, x = self._system, self._size, self._layers, self._x
+        self._linear(layers.qkv, f"leaf qkv {layer}", x, self._qkv)
         at = layer * self._edge_sizes[0]
         inputs = [system.leaves, system.fluid, self._inside, self._within, self._scaled, at, self._edges[0]]
         self._launch(self._attention.leaf, system.leaves, *inputs, self._qkv, self._mixed)
-        add = kernels.linear(size.width, 0, size.width, add=True)
-        self._linear(add, f"leaf project {layer}", self._mixed, x)
+        self._linear(layers.add, f"leaf project {layer}", self._mixed, x)
         if size.highways:
             self._spread_tiles()
             self._take_mean(x)
-        self._feed_forward(0, f"leaf feed {layer}", x, self._told)
+        self._feed(layers.leaf_feed, f"leaf feed {layer}", x, self._told)
 
     def _tile_layer(self, layer: int) -> None:
-        size, y = self._size, self._y
-        self._linear(kernels.linear(size.width, 0, 3 * size.width, norm=2), f"tile qkv {layer}", y, self._qkv)
+        size, layers, y = self._size, self._layers, self._y
+        self._linear(layers.qkv, f"tile qkv {layer}", y, self._qkv)
         inputs = [self._between, self._local, self._entries, layer * self._edge_sizes[1], self._edges[1]]
         self._launch(self._attention.tile, self._tiles, *inputs, self._qkv, self._mixed)
-        add = kernels.linear(size.width, 0, size.width, add=True)
-        self._linear(add, f"tile project {layer}", self._mixed, y)
+        self._linear(layers.add, f"tile project {layer}", self._mixed, y)
         if size.highways:
             self._spread_tiles()
             self._read(self._exchange.contexts)
             self._take_mean(y)
-        self._feed_forward(1, f"tile feed {layer}", y, self._contexts)
+        self._feed(layers.tile_feed, f"tile feed {layer}", y, self._contexts)
 
     def _write_factors(self) -> None:
-        system, size, x, y = self._system, self._size, self._x, self._y
-        d, K, rank = size.width, system.leaves, size.rank
-        first = kernels.linear(d, 0, d, norm=1, gelu=True)
-        self._linear(first, "leaf_factor.0", x, self._mixed)
-        self._linear(kernels.linear(d, 0, size.leaf_size), "leaf_factor.2", self._mixed, self._raw)
-        self._linear(kernels.linear(d, 0, 2 * rank + 1, norm=1), "heads", x, self._heads)
+        system, layers, x, y = self._system, self._layers, self._x, self._y
+        K = system.leaves
+        self._linear(layers.head, "leaf_factor.0", x, self._mixed)
+        self._linear(layers.leaf, "leaf_factor.2", self._mixed, self._raw)
+        self._linear(layers.bases, "heads", x, self._heads)
         given = [K, system.fluid, self._scaled, self._raw, self._heads, self._extents]
         self._launch(self._factors.extents, K, *given)
         self._launch(self._factors.store, K, *given, self._blocks, self._basis)
         if not self._tiles:
             return
         for name, side in (("tile_left", self._left), ("tile_right", self._right)):
-            self._linear(first, f"{name}.0", y, self._mixed)
-            self._linear(kernels.linear(d, 0, rank), f"{name}.2", self._mixed, side)
+            self._linear(layers.head, f"{name}.0", y, self._mixed)
+            self._linear(layers.tile, f"{name}.2", self._mixed, side)
         inputs = [K, self._extents, self._left, self._right, self._cores]
         self._launch(self._factors.cores, self._tiles, *inputs)
 
@@ -179,10 +178,10 @@ class PaperNetwork:
         self._launch(self._exchange.sums, blocks, rows, tokens, self._sums)
         self._launch(self._exchange.means, 1, blocks, rows, self._sums, self._mean)
 
-    def _feed_forward(self, stream: int, place: str, tokens: wp.array, contexts: list[wp.array]) -> None:
+    def _feed(self, kernel: wp.Kernel, place: str, tokens: wp.array, contexts: list[wp.array]) -> None:
         rows = self._rows(tokens)
         inputs = [rows, self._places[place], self._weights, *contexts, self._mean, tokens]
-        self._launch(self._feed[stream], -(-rows // self._size.feed_rows), *inputs)
+        self._launch(kernel, -(-rows // self._size.feed_rows), *inputs)
 
     def _linear(self, kernel: wp.Kernel, place: str, x: wp.array, to: wp.array, more: wp.array | None = None) -> None:
         rows = self._rows(self._y if place.startswith("tile") else self._x)

@@ -7,12 +7,10 @@ from collections.abc import Callable
 
 import warp as wp
 
-from hpsolver.kernels.building import compile_built
-
 from .capture import capture_frame
 from .pcg import ConjugateGradients, Loop
 from .preconditioners import Preconditioner
-from .spreading import Carrier, everywhere
+from .spreading import Carrier, everywhere, kernels_of, load, noted_with_loops
 from .stopwatch import Stopwatch
 from .system import System
 
@@ -108,7 +106,10 @@ class Frame:
                 raise
             pcg.keep_programs(lambda program: False)  # one may be too large for the device
             self._compile()
+        written = pcg.parts_in_one_kernel()
         pcg.keep_programs(lambda program: program.fits(launched(program.kernel)))
+        if pcg.parts_in_one_kernel() != written:
+            self._compile()  # the loops that stay
         with everywhere(self._carrier):
             self._rehearse()
 
@@ -116,8 +117,7 @@ class Frame:
         if self._carrier:
             self._carrier.compile(self._rehearse)
         else:
-            self._pcg.write_programs(self._preconditioner, self._fallback)
-            compile_built(self._system.device)
+            load(kernels_of(noted_with_loops(self._begin_and_finish)), self._system.device)
 
     def _rehearse(self) -> None:
         self._system.assemble()

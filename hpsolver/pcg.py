@@ -192,14 +192,6 @@ class ConjugateGradients:
         launch(control.add_up, 1, [self._rr, system.slots, total], system.device)
         return total
 
-    def write_programs(self, preconditioner: Preconditioner, fallback: Preconditioner | None) -> None:
-        """Writes the loops that are one kernel, so that these are compiled together with all others."""
-        if remembers(fallback):
-            update = functools.partial(self._update, preconditioner)
-            self._programs.program(preconditioner, "update", self.first, update)
-        for one in filter(None, (preconditioner, fallback)):
-            self._programs.program(one, "solve", self.outer, functools.partial(self._cycle, one))
-
     def keep_programs(self, wanted: Callable[[Program], bool]) -> None:
         """Keeps the loops as one kernel that are wanted; the others stay loops."""
         self._programs.keep(wanted)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
@@ -69,6 +70,15 @@ def noted(run: Callable[[], None]) -> list[Launch]:
     with spread_to(notes):
         run()
     return notes.parts
+
+
+def noted_with_loops(run: Callable[[Loop], None]) -> list[Launch]:
+    """What ``run`` would launch, in loops too; nothing is launched."""
+    notes = Notes()
+    with spread_to(notes):
+        run(notes.loop)
+    parts = ([part] if isinstance(part, Launch) else part.launches() for part in notes.parts)
+    return list(itertools.chain.from_iterable(parts))
 
 
 def kernels_of(launches: Sequence[Launch]) -> list[wp.Kernel]:

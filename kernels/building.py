@@ -10,7 +10,6 @@ GPU, up to barriers. ``native/README.md`` follows one kernel from its Python cal
 import contextvars
 import functools
 import linecache
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -188,17 +187,3 @@ def record(kernel: wp.Kernel, blocks: int, inputs: Sequence[object], device: wp.
         return spread.record(kernel, blocks, inputs)
     command = wp.launch_tiled(kernel, dim=[blocks], inputs=inputs, block_dim=BLOCK, device=device, record_cmd=True)
     return Recorded(command, range(len(inputs)))
-
-
-def compile_built(device: wp.Device) -> None:
-    """Compiles and loads the modules of all kernels made so far, except those it compiled before, with as many threads
-    as there are processors. Compiling them one after the other, as they are launched, takes several times as long."""
-    known = _COMPILED.setdefault(device.alias, set())
-    modules = {kernel.module.name: kernel.module for kernel, _ in BUILT.values()}
-    fresh = [module for name, module in modules.items() if name not in known]
-    if fresh:
-        wp.force_load(device, modules=fresh, block_dim=BLOCK, max_workers=os.cpu_count())
-    known.update(modules)
-
-
-_COMPILED: dict[str, set[str]] = {}

@@ -77,6 +77,10 @@ def clear(vector: wp.array[Any]):
     vector[i] = vector.dtype(0.0)
 
 
+for _dtype in (wp.float32, wp.float64, wp.int32):  # now, or each type, as it comes, compiles the module again
+    wp.overload(clear, {"vector": wp.array(dtype=_dtype)})
+
+
 @wp.kernel(enable_backward=False)
 def confine(fluid: wp.array[wp.uint8], vector: wp.array[wp.float64]):
     """vector [n] = 0 outside the fluid. One thread per cell."""

@@ -15,6 +15,7 @@ from gate import check_resources
 from hpsolver import Solver, programs, solver
 from hpsolver.preconditioners import Multigrid, Schwarz
 from hpsolver.preconditioners.multigrid import BLOCK_CELLS
+from hpsolver.spreading import noted_with_loops
 from hpsolver.system import System
 
 pytestmark = pytest.mark.cpu
@@ -37,7 +38,7 @@ def loops_of(make: Callable[[], Solver], blocks: int, monkeypatch: pytest.Monkey
     monkeypatch.setattr(programs, "blocks_for", lambda repeat, *_: blocks if programs.pays(repeat, blocks) else 0)
     monkeypatch.setattr(solver, "System", functools.partial(System, slots=blocks))
     one = make()
-    one._pcg.write_programs(one.preconditioner, one.fallback)
+    noted_with_loops(one._frame._begin_and_finish)
     known = one._pcg._programs._known
     return {part: loop.kernel for (owner, part), loop in known.items() if loop and owner is one.preconditioner}
 

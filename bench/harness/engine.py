@@ -63,6 +63,8 @@ class Engine(Rival):
         return self._pressure
 
     def fetch(self, pressure: object) -> np.ndarray:
+        if not self.solver.preconditioner.positive:  # it may break down; it begins the next frame all the same
+            self.solver._pcg.forget(self.solver.preconditioner, self.solver.fallback)
         return pressure.numpy() if self._on_gpu else pressure
 
     @property

@@ -270,7 +270,7 @@ def run(name: str, chosen: str = "") -> None:
             continue
         one_kernel = form.startswith("one kernel") and wp.config.enable_cpu_blocks
         moving, worlds = name.endswith("moving"), WORLDS if name.endswith("worlds") else None
-        if (what == "htp_paper" and len(case["shape"]) == 3) or form not in FEW_FORMS.get(name, form):
+        if (what == "htp_paper" and name != "2D") or form not in FEW_FORMS.get(name, form):
             continue
         for precision in PRECISIONS if form in ("schwarz dense", "multigrid", "jacobi") else PRECISIONS[:1]:
             made = getattr(preconditioners, what)(**options) if what[0].isupper() else what

@@ -126,8 +126,10 @@ def v_cycle(A, shape, spacing, finest=True):
     return z + d * (b - A @ z)
 
 
-@pytest.mark.parametrize("precision", TOLERANCE)
-@pytest.mark.parametrize("name", GRIDS)
+# Flat grids have bricks of their own, which every precision would compile: they take the one that shows most.
+@pytest.mark.parametrize(
+    ("name", "precision"), [(n, p) for n in GRIDS for p in TOLERANCE if p == "float64" or "flat" not in n]
+)
 def test_it_is_the_v_cycle(name, precision):
     shape, *_, spacing = GRIDS[name]
     solver, A = solve(*GRIDS[name], precision=precision)

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import torch
 from torch import nn
 
-from hpsolver.preconditioners.weight_files import read
+from hpsolver.preconditioners import weight_files
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -46,31 +46,12 @@ def load(path: str | Path, architecture: str, make: Callable[..., Network], conf
         FileNotFoundError: there is no such file.
         ValueError: it is damaged, or weights of another network; the message says what was expected.
     """
-    metadata, arrays = read(path)
-    tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
-    if metadata.get("architecture") != architecture:
-        raise ValueError(f"{path}: expected architecture {architecture!r}, got {metadata.get('architecture')!r}")
-    try:
-        config = config_type(**json.loads(metadata["config"]))
-        network = make(config)
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise ValueError(f"{path}: its configuration {metadata.get('config')!r} makes no network: {error}") from None
-    expected = {name: tuple(value.shape) for name, value in network.state_dict().items()}
-    found = {name: tuple(value.shape) for name, value in tensors.items()}
-    if expected != found:
-        wrong = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
-        first = wrong[0]
-        raise ValueError(
-            f"{path}: {len(wrong)} tensors are not those of its configuration; {first!r}: expected shape "
-            f"{expected.get(first)}, got {found.get(first)}"
-        )
-    broken = [name for name, value in tensors.items() if not torch.isfinite(value).all()]
-    if broken:
-        raise ValueError(f"{path}: {broken[0]!r} holds NaN or Inf")
-    network.load_state_dict({name: value.float() for name, value in tensors.items()})
+    network, tensors = weight_files.load(path, architecture, lambda **config: make(config_type(**config)))
+    weight_files.check(path, {name: tuple(value.shape) for name, value in network.state_dict().items()}, tensors)
+    network.load_state_dict({name: torch.from_numpy(tensor) for name, tensor in tensors.items()})
     return network.eval().requires_grad_(False)
 
 
 def about(path: str | Path) -> dict[str, Any]:
     """What the file says about its training."""
-    return json.loads(read(path)[0].get("about", "{}"))
+    return json.loads(weight_files.read(path)[0].get("about", "{}"))

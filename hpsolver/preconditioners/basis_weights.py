@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,8 +11,9 @@ import numpy as np
 
 from hpsolver.kernels.basis import CANDIDATES, EDGE, STRIP_COLUMNS, TOKENS, Size
 
+from . import weight_files
 from .boxes import patch_graph
-from .weight_files import read, shipped
+from .weight_files import Tensors
 
 if TYPE_CHECKING:
     from hpsolver.network.basis import BasisNetwork
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 ARCHITECTURE = "hpsolver.htp/2"
 REACH = 16.0
 """The network takes displacements in units of this many cells."""
-
-Tensors = dict[str, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -45,7 +43,7 @@ class BasisWeights:
     @classmethod
     def shipped(cls, dimension: int) -> BasisWeights:
         """The weights that come with the package."""
-        return cls.load(shipped(f"htp_{dimension}d.safetensors"))
+        return cls.load(weight_files.shipped(f"htp_{dimension}d.safetensors"))
 
     @classmethod
     def load(cls, path: str | Path) -> BasisWeights:
@@ -55,16 +53,12 @@ class BasisWeights:
             FileNotFoundError: there is no such file.
             ValueError: it is damaged, or weights of another network; the message says what was expected.
         """
-        metadata, tensors = read(path)
-        if metadata.get("architecture") != ARCHITECTURE:
-            raise ValueError(f"{path}: expected architecture {ARCHITECTURE!r}, got {metadata.get('architecture')!r}")
-        try:
-            config = {key: int(value) for key, value in json.loads(metadata["config"]).items()}
-            weights = cls(**config, tensors={name: tensor.astype(np.float32) for name, tensor in tensors.items()})
-        except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(
-                f"{path}: its configuration {metadata.get('config')!r} makes no network: {error}"
-            ) from None
+
+        def make(**config: int) -> BasisWeights:
+            return cls(**{key: int(value) for key, value in config.items()}, tensors={})
+
+        empty, tensors = weight_files.load(path, ARCHITECTURE, make)
+        weights = replace(empty, tensors=tensors)
         weights._check(path)
         return weights
 
@@ -102,16 +96,7 @@ class BasisWeights:
                 f"{path}: its width must be a multiple of {STRIP_COLUMNS} and of 8 for each head, got {self.width} and "
                 f"{self.heads} heads"
             )
-        expected, found = self.shapes(), {name: tensor.shape for name, tensor in self.tensors.items()}
-        wrong = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
-        if wrong:
-            raise ValueError(
-                f"{path}: {len(wrong)} tensors are not those of its configuration; {wrong[0]!r}: expected shape "
-                f"{expected.get(wrong[0])}, got {found.get(wrong[0])}"
-            )
-        broken = [name for name, tensor in self.tensors.items() if not np.isfinite(tensor).all()]
-        if broken:
-            raise ValueError(f"{path}: {broken[0]!r} holds NaN or Inf")
+        weight_files.check(path, self.shapes(), self.tensors)
 
     def size(self, functions: int) -> Size:
         """What the kernels need to know, for the first ``functions`` start functions."""

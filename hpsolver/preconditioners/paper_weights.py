@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,8 +11,9 @@ import numpy as np
 from hpsolver.kernels.basis import EDGE, STRIP_COLUMNS
 from hpsolver.kernels.transformer import FEATURES, Size
 
-from .basis_weights import REACH, Tensors, gelu, in_strips
-from .weight_files import read
+from . import weight_files
+from .basis_weights import REACH, gelu, in_strips
+from .weight_files import Tensors
 
 if TYPE_CHECKING:
     from hpsolver.network.transformer import HierarchicalTransformer
@@ -45,16 +45,7 @@ class PaperWeights:
             FileNotFoundError: there is no such file.
             ValueError: it is damaged, or weights of another network; the message says what was expected.
         """
-        metadata, tensors = read(path)
-        if metadata.get("architecture") != ARCHITECTURE:
-            raise ValueError(f"{path}: expected architecture {ARCHITECTURE!r}, got {metadata.get('architecture')!r}")
-        try:
-            size = Size(**json.loads(metadata["config"]))
-        except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(
-                f"{path}: its configuration {metadata.get('config')!r} makes no network: {error}"
-            ) from None
-        tensors = {name: tensor.astype(np.float32) for name, tensor in tensors.items()}
+        size, tensors = weight_files.load(path, ARCHITECTURE, Size)
         check(path, size, tensors)
         return cls(size, tensors)
 
@@ -186,13 +177,4 @@ def check(path: str | Path, size: Size, tensors: Tensors) -> None:
             f"{path}: its width must be a multiple of {STRIP_COLUMNS} and of 8 for each head, got {size.width} and "
             f"{size.heads} heads"
         )
-    expected, found = shapes(size), {name: tensor.shape for name, tensor in tensors.items()}
-    wrong = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
-    if wrong:
-        raise ValueError(
-            f"{path}: {len(wrong)} tensors are not those of its configuration; {wrong[0]!r}: expected shape "
-            f"{expected.get(wrong[0])}, got {found.get(wrong[0])}"
-        )
-    broken = [name for name, tensor in tensors.items() if not np.isfinite(tensor).all()]
-    if broken:
-        raise ValueError(f"{path}: {broken[0]!r} holds NaN or Inf")
+    weight_files.check(path, shapes(size), tensors)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import warp as wp
 
 from .kernels.building import BLOCK, SPREAD, Recorded, Spread, Threads
-from .kernels.programs import Launch, Repeat
+from .kernels.programs import Launch, Repeat, all_launches
 
 if TYPE_CHECKING:
     from .pcg import Loop
@@ -77,8 +76,8 @@ def noted_with_loops(run: Callable[[Loop], None]) -> list[Launch]:
     notes = Notes()
     with spread_to(notes):
         run(notes.loop)
-    parts = ([part] if isinstance(part, Launch) else part.launches() for part in notes.parts)
-    return list(itertools.chain.from_iterable(parts))
+    launches: list[Launch] = all_launches(notes.parts)
+    return launches
 
 
 def kernels_of(launches: Sequence[Launch]) -> list[wp.Kernel]:

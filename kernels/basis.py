@@ -88,7 +88,7 @@ def network(shape: Shape, size: Size, M: type) -> SimpleNamespace:
     tokens = block_kernel(
         module,
         "tokens",
-        body("common/largest", "basis/linear", "basis/tokens", shape=shape, **trunk),
+        body("common/largest", "basis/linear", "basis/normalize", "basis/tokens", shape=shape, **trunk),
         leaves=wp.int32,
         **due,
         fluid=U8,

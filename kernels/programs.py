@@ -79,8 +79,13 @@ class Repeat:
 
     def launches(self) -> "list[Launch]":
         """All launches, of inner loops too."""
-        parts = ([part] if isinstance(part, Launch) else part.launches() for part in self.body)
-        return list(itertools.chain.from_iterable(parts))
+        return all_launches(self.body)
+
+
+def all_launches(parts: "Sequence[Launch | Repeat]") -> list[Launch]:
+    """The launches among ``parts``, and those of loops."""
+    found = ([part] if isinstance(part, Launch) else part.launches() for part in parts)
+    return list(itertools.chain.from_iterable(found))
 
 
 def program(repeat: Repeat, blocks: int) -> tuple[wp.Kernel, list[object]]:

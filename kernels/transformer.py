@@ -59,7 +59,7 @@ def operator(shape: Shape) -> SimpleNamespace:
     given = {"leaves": wp.int32, "fluid": U8, "conductance": F64, "diagonal": F64, "density": F64, "extremes": F64}
 
     def kernel(name: str, *texts: str, **more: object) -> wp.Kernel:
-        text = body("common/largest", *(f"transformer/{text}" for text in texts), **constants)
+        text = body("common/largest", "transformer/pairs", *(f"transformer/{text}" for text in texts), **constants)
         return block_kernel(module, name, text, **given, **more)
 
     return SimpleNamespace(
@@ -107,7 +107,7 @@ def _linear(
     return block_kernel(
         module_name("transformer_linear", *map(int, (inputs, outputs, more, norm, gelu, add))),
         "linear",
-        body("basis/linear", "transformer/rows", "transformer/linear_rows", **constants),
+        body("basis/linear", "basis/normalize", "transformer/rows", "transformer/linear_rows", **constants),
         rows=wp.int32,
         at=wp.int32,
         weights=F32,
@@ -125,7 +125,7 @@ def _feed(size: Size, pool: int, plus: bool) -> wp.Kernel:
     return block_kernel(
         module_name("transformer_feed", size.width, size.contexts, pool, int(plus)),
         "feed",
-        body("basis/linear", "transformer/rows", "transformer/feed", **constants),
+        body("basis/linear", "basis/normalize", "transformer/rows", "transformer/feed", **constants),
         rows=wp.int32,
         at=wp.int32,
         weights=F32,
@@ -195,7 +195,7 @@ def factors(shape: Shape, S: type, rank: int) -> SimpleNamespace:
     given = {"leaves": wp.int32, "fluid": U8, "scaled": F32, "raw": F32, "heads": F32, "extents": F64}
 
     def kernel(name: str, *texts: str, **arguments: object) -> wp.Kernel:
-        text = body("common/largest", *(f"transformer/{text}" for text in texts), **constants)
+        text = body("common/largest", "transformer/pairs", *(f"transformer/{text}" for text in texts), **constants)
         return block_kernel(module, name, text, **arguments)
 
     stored = array(S)

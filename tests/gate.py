@@ -66,8 +66,6 @@ for _dtype in (wp.float32, wp.float64):
         wp.overload(_kernel, {"cells": wp.array3d(dtype=_dtype)})
     wp.overload(projection.close, {name: wp.array3d(dtype=_dtype) for name in ("fraction", "walls", "velocity")})
     wp.overload(gradients.add, {name: wp.array(dtype=_dtype) for name in ("part", "total")})
-    wp.overload(iterate.clear, {"vector": wp.array(dtype=_dtype)})
-wp.overload(iterate.clear, {"vector": wp.array(dtype=wp.int32)})
 
 FIXED = [
     assembly.to_float,
@@ -105,12 +103,13 @@ def configured(dimension: int, T: type, M: type) -> list[wp.Kernel]:
         *engine(shape, T),
         dilu.red_black(shape, T, M),
         fsai.products(T, M),
-        *of_multigrid(shape, T, M),
         *black_box(shape, T, M),
         spai.network(shape, CHANNELS, SPAI_LAYERS, M),
         spai.application(shape, T, M),
         tiles.tiling(shape, T, wp.float32, TILE_RANK),
     ]
+    if dimension == 3:
+        groups += seven_points(shape, T, M)
     if T is wp.float64:
         groups += [tiles.tiling(shape, T, storage, TILE_RANK) for storage in HTPaper.STORAGE.values()]
         groups += published_network(shape)
@@ -181,17 +180,16 @@ def engine(shape: building.Shape, T: type) -> list:
     return [krylov.krylov(shape, T), assembly.staging(shape, T)]
 
 
-def of_multigrid(shape: building.Shape, T: type, M: type) -> list:
-    """Kernels of the dimension's default cycle."""
-    if shape.dimension == 2:
-        return black_box(shape, T, M)
-    levels = [geometric.coarsen(shape, M), geometric.step(shape, M)]
-    return [geometric.setup(shape, M), geometric.cycle(shape, T, M), *levels]
-
-
 def black_box(shape: building.Shape, T: type, M: type) -> list:
+    """Kernels of the cycle with operators of 9 or 27 points, the default in 2D."""
     levels = [multigrid.phase(shape, M), multigrid.passes(shape, M)]
     return [multigrid.setup(shape, M), multigrid.cycle(shape, T, M), *levels]
+
+
+def seven_points(shape: building.Shape, T: type, M: type) -> list:
+    """Kernels of the default cycle in 3D."""
+    levels = [geometric.coarsen(shape, M), geometric.step(shape, M)]
+    return [geometric.setup(shape, M), geometric.cycle(shape, T, M), *levels]
 
 
 def variants(dimension: int) -> list[wp.Kernel]:
@@ -230,7 +228,8 @@ def gated_kernels(dimension: int) -> list[wp.Kernel]:
 def of_the_default(dimension: int, T: type = wp.float64) -> list[wp.Kernel]:
     """Kernels that a default solver runs on a GPU; they are compiled for every architecture."""
     shape, M = building.Shape(dimension, EXTENTS[dimension, 128]), wp.float32
-    groups = [*engine(shape, T), *of_multigrid(shape, T, M)]
+    default = black_box if dimension == 2 else seven_points
+    groups = [*engine(shape, T), *default(shape, T, M)]
     groups += [connectivity.connectivity(shape), connectivity.means(shape)]
     both = [assembly.assembly(shape, True), *(FIXED if dimension == 2 else [])]
     return [*itertools.chain.from_iterable(map(kernels_of, groups)), *both]

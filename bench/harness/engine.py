@@ -11,6 +11,11 @@ from hpsolver.preconditioners import Preconditioner
 from .rival import Rival
 
 
+def let_it_begin(solver: Solver) -> None:
+    """The solver's preconditioner begins the next frame, also after one that its fallback finished."""
+    solver._pcg.forget(solver.preconditioner, solver.fallback)
+
+
 class Engine(Rival):
     """``hpsolver.Solver`` with one preconditioner.
 
@@ -63,8 +68,8 @@ class Engine(Rival):
         return self._pressure
 
     def fetch(self, pressure: object) -> np.ndarray:
-        if not self.solver.preconditioner.positive:  # it may break down; it begins the next frame all the same
-            self.solver._pcg.forget(self.solver.preconditioner, self.solver.fallback)
+        if not self.solver.preconditioner.positive:  # it may break down
+            let_it_begin(self.solver)
         return pressure.numpy() if self._on_gpu else pressure
 
     @property

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from hpsolver.network.basis import BasisNetwork
 
 ARCHITECTURE = "hpsolver.htp/2"
+KINDS = ("weight", "bias")
+"""Tensors of a layer."""
 REACH = 16.0
 """The network takes displacements in units of this many cells."""
 
@@ -91,11 +93,7 @@ class BasisWeights:
     def _check(self, path: str | Path) -> None:
         if self.layers < 1:
             raise ValueError(f"{path}: its trunk must have at least one layer, got {self.layers}")
-        if self.width % STRIP_COLUMNS or self.heads < 1 or self.width % (8 * self.heads):
-            raise ValueError(
-                f"{path}: its width must be a multiple of {STRIP_COLUMNS} and of 8 for each head, got {self.width} and "
-                f"{self.heads} heads"
-            )
+        check_width(path, self.width, self.heads)
         weight_files.check(path, self.shapes(), self.tensors)
 
     def size(self, functions: int) -> Size:
@@ -136,16 +134,41 @@ class BasisWeights:
     def edges(self, extent: tuple[int, int, int]) -> np.ndarray:
         """What in the edge networks does not depend on A, fp32, flat, in the order of ``native/basis/tokens.h``."""
         _, steps, offset = patch_graph(extent, 2 * self.dimension)
-        geometry = np.concatenate([offset / REACH, np.eye(TOKENS)[..., None]], axis=-1)
-        parts = []
-        for k in range(self.layers):
-            edge = f"trunk.leaf_layers.{k}.attention.edge"
-            first, last = (self.tensors[f"{edge}.{n}.weight"].astype(np.float64) for n in (0, 2))
-            first_bias, last_bias = (self.tensors[f"{edge}.{n}.bias"].astype(np.float64) for n in (0, 2))
-            everywhere = gelu(geometry @ first.T + first_bias) @ last.T + last_bias
-            bare = steps / REACH @ first[:, :3].T + first_bias
-            parts += [np.moveaxis(everywhere, -1, 0), np.stack([bare, gelu(bare)], axis=1), first[:, 3], last]
-        return np.concatenate([part.ravel() for part in parts]).astype(np.float32)
+        layers = [edge_network(self.tensors, f"trunk.leaf_layers.{k}") for k in range(self.layers)]
+        return np.concatenate([without_coupling(layer, offset, steps) for layer in layers]).astype(np.float32)
+
+
+def edge_network(tensors: Tensors, layer: str) -> list[np.ndarray]:
+    """The network of edges of a layer's attention: first matrix and bias, last matrix and bias."""
+    return [tensors[f"{layer}.attention.edge.{n}.{kind}"] for n in (0, 2) for kind in KINDS]
+
+
+def without_coupling(network: list[np.ndarray], offset: np.ndarray, steps: np.ndarray) -> np.ndarray:
+    """What in a network of edges does not depend on A, flat: for all pairs of tokens, and for the one across each side.
+
+    Args:
+        network: as ``edge_network`` gives it.
+        offset, steps: displacements in cells (``boxes.box_graph``).
+    """
+    first, shift, last, end = (part.astype(np.float64) for part in network)
+    geometry = np.concatenate([offset / REACH, np.eye(len(offset))[..., None]], axis=-1)
+    everywhere = gelu(geometry @ first.T + shift) @ last.T + end
+    bare = steps / REACH @ first[:, :3].T + shift
+    parts = [np.moveaxis(everywhere, -1, 0), np.stack([bare, gelu(bare)], axis=1), first[:, 3], last]
+    return np.concatenate([part.ravel() for part in parts])
+
+
+def check_width(path: str | Path, width: int, heads: int) -> None:
+    """Refuses a width that the kernels cannot divide.
+
+    Raises:
+        ValueError: the message says what is allowed.
+    """
+    if width % STRIP_COLUMNS or heads < 1 or width % (8 * heads):
+        raise ValueError(
+            f"{path}: its width must be a multiple of {STRIP_COLUMNS} and of 8 for each head, got {width} and {heads} "
+            "heads"
+        )
 
 
 def in_strips(matrix: np.ndarray) -> np.ndarray:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from hpsolver.kernels.basis import TOKENS
@@ -21,17 +23,24 @@ def patch_boxes(extent: tuple[int, int, int]) -> tuple[np.ndarray, tuple[int, in
 
 
 def patch_graph(extent: tuple[int, int, int], directions: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Which patches of a leaf are neighbours.
+    """``box_graph`` of the patches of a leaf."""
+    _, counts = patch_boxes(extent)
+    return box_graph(counts, np.array(extent) // np.array(counts), directions)
+
+
+def box_graph(
+    counts: tuple[int, int, int], size: np.ndarray | int, directions: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Which boxes of a leaf are neighbours, ``counts`` of them per axis, row-major, each of ``size`` cells per axis.
 
     Returns:
-        across: [directions, T] int32, the patch across each side, -1 where it would leave the leaf.
-        steps: [directions, 3] displacement of the patch across, in cells, first axis first.
-        offset: [T, T, 3] displacement from patch i to patch j, in cells.
+        across: [directions, T] int32, the box across each side, -1 where it would leave the leaf.
+        steps: [directions, 3] displacement of the box across, in cells, first axis first.
+        offset: [T, T, 3] displacement from box i to box j, in cells.
     """
-    _, counts = patch_boxes(extent)
-    size = np.array(extent) // np.array(counts)
-    local = np.stack(np.unravel_index(np.arange(TOKENS), counts), axis=-1)
-    across = np.full((directions, TOKENS), -1, dtype=np.int32)
+    T, size = math.prod(counts), np.broadcast_to(size, 3)
+    local = np.stack(np.unravel_index(np.arange(T), counts), axis=-1)
+    across = np.full((directions, T), -1, dtype=np.int32)
     steps = np.zeros((directions, 3))
     for d in range(directions):
         axis, step = 2 - d // 2, 2 * (d % 2) - 1

@@ -12,6 +12,7 @@ from hpsolver.network.partition import Partition
 from hpsolver.system import System
 
 from .basis_weights import REACH
+from .boxes import box_graph
 from .paper_weights import PaperWeights
 from .prediction import inside_bits
 
@@ -54,9 +55,7 @@ class PaperNetwork:
         self._layers = kernels.layers(size)
         self._weights = on_device(weights.flat)
 
-        local = np.stack(np.unravel_index(np.arange(L), bricks.extent), axis=-1)
-        offset = (local[None, :, :] - local[:, None, :]).astype(np.float64)
-        within, steps = _within(local, bricks.extent, bricks.directions)
+        within, steps, offset = box_graph(bricks.extent, 1, bricks.directions)
         leaf_edges, tile_edges = weights.leaf_edges(offset, steps), weights.tile_edges()
         self._edges = on_device(leaf_edges.ravel()), on_device(tile_edges.ravel())
         self._edge_sizes = leaf_edges.shape[1], tile_edges.shape[1]
@@ -193,17 +192,6 @@ class PaperNetwork:
 
     def _launch(self, kernel: wp.Kernel, blocks: int, *inputs: object) -> None:
         launch(kernel, blocks, inputs, self._system.device)
-
-
-def _within(local: np.ndarray, extent: tuple[int, int, int], directions: int) -> tuple[np.ndarray, np.ndarray]:
-    """[directions, L] int32, the cell across each side in a leaf, -1 for none; [directions, 3] the steps, in cells."""
-    within, steps = np.full((directions, len(local)), -1, dtype=np.int32), np.zeros((directions, 3))
-    for d in range(directions):
-        steps[d, 2 - d // 2] = 2 * (d % 2) - 1
-        moved = local + steps[d].astype(int)
-        stays = ((moved >= 0) & (moved < extent)).all(axis=1)
-        within[d, stays] = np.ravel_multi_index(moved[stays].T, extent)
-    return within, steps
 
 
 def _between(system: System, partition: Partition) -> np.ndarray:

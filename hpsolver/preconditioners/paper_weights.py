@@ -12,7 +12,7 @@ from hpsolver.kernels.basis import EDGE, STRIP_COLUMNS
 from hpsolver.kernels.transformer import FEATURES, Size
 
 from . import weight_files
-from .basis_weights import REACH, gelu, in_strips
+from .basis_weights import KINDS, check_width, edge_network, in_strips, without_coupling
 from .weight_files import Tensors
 
 if TYPE_CHECKING:
@@ -65,24 +65,13 @@ class PaperWeights:
             offset: [L, L, 3] displacement from cell i to cell j of a leaf, in cells.
             steps: [directions, 3] displacement across each side, in cells.
         """
-        geometry = np.concatenate([offset / REACH, np.eye(len(offset))[..., None]], axis=-1)
-        found = []
-        for k in range(self.size.layers):
-            first, shift, last, end = (a.astype(np.float64) for a in self._edge(f"trunk.leaf_layers.{k}"))
-            everywhere = gelu(geometry @ first.T + shift) @ last.T + end
-            bare = steps / REACH @ first[:, :3].T + shift
-            parts = [np.moveaxis(everywhere, -1, 0), np.stack([bare, gelu(bare)], axis=1), first[:, 3], last]
-            found.append(np.concatenate([part.ravel() for part in parts]))
-        return np.array(found, dtype=np.float32)
+        layers = [edge_network(self._tensors, f"trunk.leaf_layers.{k}") for k in range(self.size.layers)]
+        return np.array([without_coupling(layer, offset, steps) for layer in layers], dtype=np.float32)
 
     def tile_edges(self) -> np.ndarray:
         """[layers, numbers] fp32: the tiles' edge networks, in the order of ``native/transformer/attend_tile.h``."""
-        layers = [self._edge(f"trunk.tile_layers.{k}") for k in range(self.size.layers)]
+        layers = [edge_network(self._tensors, f"trunk.tile_layers.{k}") for k in range(self.size.layers)]
         return np.array([np.concatenate([part.ravel() for part in parts]) for parts in layers], dtype=np.float32)
-
-    def _edge(self, layer: str) -> list[np.ndarray]:
-        edge = f"{layer}.attention.edge"
-        return [self._tensors[f"{edge}.{n}.{kind}"] for n in (0, 2) for kind in ("weight", "bias")]
 
     def _lay_out(self) -> None:
         size = self.size
@@ -128,9 +117,6 @@ class PaperWeights:
         self._add(f"mix.2 {k}", f"{layer}.mix.2")
 
 
-KINDS = ("weight", "bias")
-
-
 def shapes(size: Size) -> dict[str, tuple[int, ...]]:
     """Shapes of a network's tensors, by name."""
     d, found = size.width, dict[str, tuple[int, ...]]()
@@ -172,9 +158,5 @@ def check(path: str | Path, size: Size, tensors: Tensors) -> None:
     Raises:
         ValueError: the message says what was expected.
     """
-    if size.width % STRIP_COLUMNS or size.heads < 1 or size.width % (8 * size.heads):
-        raise ValueError(
-            f"{path}: its width must be a multiple of {STRIP_COLUMNS} and of 8 for each head, got {size.width} and "
-            f"{size.heads} heads"
-        )
+    check_width(path, size.width, size.heads)
     weight_files.check(path, shapes(size), tensors)

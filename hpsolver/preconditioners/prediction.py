@@ -12,7 +12,7 @@ from hpsolver.kernels.building import launch, table
 from hpsolver.system import System
 
 from .basis_weights import BasisWeights, in_strips
-from .boxes import patch_boxes, patch_graph
+from .boxes import box_graph, patch_boxes, patch_graph
 from .haar import haar
 
 STORAGE = {True: wp.float16, False: wp.float32}
@@ -112,13 +112,10 @@ class Prediction:
 def inside_bits(system: System) -> np.ndarray:
     """[leaves * L] uint8, bit d set where the cell across side d is in the same leaf."""
     bricks = system.bricks
-    local = np.stack(np.unravel_index(np.arange(bricks.leaf_size), bricks.extent), axis=-1)
+    within = box_graph(bricks.extent, 1, bricks.directions)[0]
     first = np.arange(bricks.leaves)[:, None] * bricks.leaf_size
     bits = np.zeros((bricks.leaves, bricks.leaf_size), dtype=np.uint8)
     for d, across in enumerate(system.across()):
-        moved = local.copy()
-        moved[:, 2 - d // 2] += 2 * (d % 2) - 1
-        valid = ((moved >= 0) & (moved < bricks.extent)).all(axis=1)
-        within = np.where(valid, np.ravel_multi_index((moved % bricks.extent).T, bricks.extent), 0)
-        bits |= ((valid & (across.reshape(bricks.leaves, -1) == first + within)) << d).astype(np.uint8)
+        stays = (within[d] >= 0) & (across.reshape(bricks.leaves, -1) == first + within[d])
+        bits |= stays.astype(np.uint8) << d
     return bits.ravel()

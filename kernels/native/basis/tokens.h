@@ -79,23 +79,8 @@ auto activate = [&](float* values, int numbers) {
     for (int t = lane; t < numbers; t += lanes) values[t] = gelu(values[t]);
     HP_SYNC;                                        // values are activated; the next product reads all of them
 };
-auto mean_of = [&](auto value) {                                         // over D numbers, eight sums side by side
-    float part[8] = {}, sum = 0.0f;
-    for (int c = 0; c < D; c += 8)
-        for (int a = 0; a < 8; ++a) part[a] += value(c + a);
-    for (int a = 0; a < 8; ++a) sum += part[a];
-    return sum / D;
-};
-auto normalize = [&](const auto* scale, const auto* shift) {              // y = layer norm of x; scaled if there is a scale
-    for (int t = lane; t < TOKENS; t += lanes) {
-        const float mean = mean_of([&](int c) { return x[t * D + c]; });
-        const float square = mean_of([&](int c) { return (x[t * D + c] - mean) * (x[t * D + c] - mean); });
-        const float factor = 1.0f / sqrtf(square + 1e-5f);
-        for (int c = 0; c < D; ++c) {
-            const float value = (x[t * D + c] - mean) * factor;
-            y[t * D + c] = scale ? value * wp::float32(scale[c]) + wp::float32(shift[c]) : value;
-        }
-    }
+auto normalize_all = [&](const auto* scale, const auto* shift) {          // y = layer norm of x; scaled if there is a scale
+    for (int t = lane; t < TOKENS; t += lanes) normalize(x + t * D, y + t * D, scale, shift);
     HP_SYNC;                                        // y is written; the next product reads all of it
 };
 product(wide, F, 2 * D, [&](int t, int c, float value) { y[t * 2 * D + c] = value; });
@@ -106,7 +91,7 @@ for (int t = lane; t < TOKENS * D; t += lanes) x[t] += wp::float32(position[t]);
 HP_SYNC;                                            // x is whole; norms are over all of a token
 for (int layer = 0; layer < LAYERS; ++layer) {
     const auto* scale = next(D);
-    normalize(scale, next(D));
+    normalize_all(scale, next(D));
     product(y, D, 3 * D, [&](int t, int c, float value) { wide[t * 3 * D + c] = value; });
     const float* everywhere = edges.data + layer * (HEADS * TOKENS * TOKENS + (2 * DIRECTIONS + 1 + HEADS) * EDGE);
     const float *bare = everywhere + HEADS * TOKENS * TOKENS, *by_coupling = bare + 2 * DIRECTIONS * EDGE, *last = by_coupling + EDGE;
@@ -159,10 +144,10 @@ for (int layer = 0; layer < LAYERS; ++layer) {
     HP_SYNC;                                        // y is written; the projection reads all of it
     product(y, D, D, [&](int t, int c, float value) { x[t * D + c] += value; });
     const auto* second = next(D);
-    normalize(second, next(D));
+    normalize_all(second, next(D));
     product(y, D, 4 * D, [&](int t, int c, float value) { wide[t * 4 * D + c] = value; });
     activate(wide, TOKENS * 4 * D);
     product(wide, 4 * D, D, [&](int t, int c, float value) { x[t * D + c] += value; });
 }
-normalize(decltype(w)(nullptr), w);
+normalize_all(decltype(w)(nullptr), w);
 for (int t = lane; t < TOKENS * D; t += lanes) tokens.data[(long long)slot * (TOKENS * D) + t] = y[t];

@@ -9,9 +9,4 @@ for (int l = lane; l < L; l += lanes) {
         reach = size > reach ? size : reach;
     }
 }
-largest = block_largest(largest);
-reach = block_largest(reach);
-if (lane == 0) {
-    extents.data[2 * slot] = largest;
-    extents.data[2 * slot + 1] = reach;
-}
+keep_largest(largest, reach, extents.data);

@@ -10,9 +10,4 @@ for (int l = lane; l < L; l += lanes) {
     const double light = 1.0 / density.data[i];
     lightest = light > lightest ? light : lightest;
 }
-most = block_largest(most);
-lightest = block_largest(lightest);
-if (lane == 0) {
-    extremes.data[2 * slot] = most;
-    extremes.data[2 * slot + 1] = lightest;
-}
+keep_largest(most, lightest, extremes.data);

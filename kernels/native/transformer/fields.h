@@ -2,11 +2,6 @@
 // diagonal over `scale` = ||A||_inf, and for each of three axes the difference of a cell's two faces over the diagonal.
 constexpr int FIELDS = 5;
 const int n = leaves * L;
-auto largest_of = [&](const double* values) -> double {
-    double most = 0.0;
-    for (int k = lane; k < leaves; k += lanes) most = values[2 * k] > most ? values[2 * k] : most;
-    return block_largest(most);
-};
 const double row_sum = largest_of(extremes.data), lightest = largest_of(extremes.data + 1);
 const double scale = row_sum > 1e-300 ? row_sum : 1e-300;
 auto field = [&](int f, int i) -> float {

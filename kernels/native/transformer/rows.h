@@ -1,21 +1,3 @@
 // Layers over rows of tokens, ROWS of them a block. `weights` holds matrices as in basis/linear.h, each with its bias
 // behind it.
 const int begin = slot * ROWS, count = rows - begin < ROWS ? rows - begin : ROWS;
-// y = layer norm of x, both [D]; scaled if there is a scale.
-auto normalize = [&](const float* x, float* y, const float* scale, const float* shift) {
-    auto mean_of = [&](auto value) {                                     // eight sums side by side
-        float part[8] = {}, sum = 0.0f;
-        for (int c = 0; c < D; c += 8)
-            for (int a = 0; a < 8; ++a) part[a] += value(c + a);
-        for (int a = 0; a < 8; ++a) sum += part[a];
-        return sum / D;
-    };
-    const float mean = mean_of([&](int c) { return x[c]; });
-    const float square = mean_of([&](int c) { return (x[c] - mean) * (x[c] - mean); });
-    const float factor = 1.0f / sqrtf(square + 1e-5f);
-    for (int c = 0; c < D; ++c) {
-        const float value = (x[c] - mean) * factor;
-        y[c] = scale ? value * scale[c] + shift[c] : value;
-    }
-};
-(void)normalize;

@@ -15,7 +15,7 @@ from types import SimpleNamespace
 import warp as wp
 
 from .building import Shape, array, block_kernel, body, module_name
-from .leaves import inverse_step, operator_arguments
+from .leaves import fits, inverse_step, operator_arguments
 
 DENSE_LIMIT = 4096
 """Rows of the largest dense coarse inverse, which holds the square of this many numbers."""
@@ -33,43 +33,49 @@ F64, I32 = array(wp.float64), array(wp.int32)
 
 
 @functools.cache
-def coarsening(
-    shape: Shape,
-    halfwidth: int,
-    W: int,
-    M: type,
-    R: int,
-    local: bool,
-    mass: bool,
-) -> SimpleNamespace:
-    """Setup kernels.
+def functions(shape: Shape, halfwidth: int, W: int, M: type, R: int) -> SimpleNamespace:
+    """From start functions to ``basis``, for changed leaves. Its parts are those that the form of the leaves needs:
 
-    ``inverse_step``: raw basis functions, made by ``leaves.inverse_step`` from R - 1 start functions.
-    ``orthonormalize``: raw functions -> basis. Blocks: leaves.
-    ``galerkin``: basis -> blocks, ``scale`` [n], and ``face_basis`` [leaves, directions, FACE, R], the neighbours'
-    functions on each leaf's faces. If ``mass``, also what closing a face takes off a leaf's own block, [leaves,
-    directions, R, R] (``kernels.nested``); if ``local``, also the own blocks' inverses, [leaves, R, R]. Blocks: leaves.
+    ``inverse_step``, banded, R > 1: raw functions, made by ``leaves.inverse_step`` from R - 1 start functions.
+    ``orthonormalize``, banded or R = 1: raw functions -> basis. Blocks: leaves.
+    ``make``, dense, R > 1: both for one leaf, nothing raw in memory. Blocks: groups of one.
     """
-    module = module_name("coarsening", shape, W, M, R, int(local), int(mass))
-    basis = array(M)
-    functions = max(R - 1, 1)
-    step = inverse_step(module, "inverse_step", "leaves/rows", shape, halfwidth, W, functions, operator_arguments())
+    module = module_name("functions", shape, W, M, R)
+    pieces = {"pieces": array(wp.uint8), "piece_count": I32}
+    if W == 1 and R > 1:
+        fitting = fits(shape.leaf_size, halfwidth)
+        constants = {"BW": halfwidth, "W": W, "FUNCTIONS": R - 1, "FITS": fitting, "CLOSED": True}
+        texts = ("leaves/rows", "leaves/eliminate", "leaves/inverse_steps", "coarse/orthonormal", "coarse/functions")
+        text = body(*texts, shape=shape, M=M, R=R, **constants)
+        ends = {"own": wp.int32, "start": array(wp.float32), "factor": F64, **pieces, "basis": array(M)}
+        return SimpleNamespace(make=block_kernel(module, "functions", text, **operator_arguments(), **ends))
     orthonormalize = block_kernel(
         module,
         "orthonormalize",
-        body("coarse/orthonormalize", shape=shape, W=W, M=M, R=R, WEIGHTED=False),
+        body("coarse/orthonormal", "coarse/orthonormalize", shape=shape, W=W, M=M, R=R, WEIGHTED=False),
         changed=I32,
         places=I32,
-        pieces=array(wp.uint8),
-        piece_count=I32,
+        **pieces,
         weight=F64,
         raw=F64,
-        basis=basis,
+        basis=array(M),
     )
-    galerkin = block_kernel(
-        module,
+    if R == 1:
+        return SimpleNamespace(orthonormalize=orthonormalize)
+    step = inverse_step(module, "inverse_step", "leaves/rows", shape, halfwidth, W, R - 1, operator_arguments())
+    return SimpleNamespace(inverse_step=step, orthonormalize=orthonormalize)
+
+
+@functools.cache
+def galerkin(shape: Shape, M: type, R: int, local: bool, mass: bool, faces: bool) -> wp.Kernel:
+    """basis -> blocks and ``scale`` [n]. If ``faces``, also ``face_basis`` [leaves, directions, FACE, R], the
+    neighbours' functions on each leaf's faces; if ``mass``, what closing a face takes off a leaf's own block, [leaves,
+    directions, R, R] (``kernels.nested``); if ``local``, the own blocks' inverses, [leaves, R, R]. Blocks: leaves."""
+    constants = {"LOCAL": local, "MASS": mass, "FACES": faces}
+    return block_kernel(
+        module_name("galerkin", shape, M, R, *map(int, (local, mass, faces))),
         "galerkin",
-        body("common/halo", "common/faces", "coarse/galerkin", shape=shape, M=M, R=R, LOCAL=local, MASS=mass),
+        body("common/halo", "common/faces", "coarse/galerkin", shape=shape, M=M, R=R, **constants),
         leaves=wp.int32,
         changed=I32,
         neighbor=I32,
@@ -78,14 +84,13 @@ def coarsening(
         conductance=F64,
         diagonal=F64,
         pinned=array(wp.uint8),
-        basis=basis,
+        basis=array(M),
         blocks=F64,
         mass=F64,
         scale=F64,
         local_inverse=F64,
-        face_basis=basis,
+        face_basis=array(M),
     )
-    return SimpleNamespace(inverse_step=step, orthonormalize=orthonormalize, galerkin=galerkin)
 
 
 choose_pins = block_kernel(

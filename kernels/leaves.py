@@ -4,9 +4,12 @@ A leaf's matrix is A restricted to its cells: banded, half-bandwidth BW, symmetr
 
 - banded (the CPU's): L D L^T factors of W leaves interleaved, [groups, L, BW + 1, W], so that one SIMD lane solves one
   leaf; nothing is ever inverted and a solve costs 2 BW + 1 multiplications a cell. Stored in the vectors' type.
-- dense (the GPU's): G with G^T G the inverse, [leaves, L, L], applied as two triangular products in one block. Its cost
-  is memory traffic alone, so G is stored in the preconditioner's type; arithmetic is in the vectors' type. One block
-  makes the G of one leaf, in double precision and in shared memory.
+- dense (the GPU's): a leaf is a sequence of planes of BW cells, and its matrix block tridiagonal. Planes are eliminated
+  from both ends to the middle. Of each one's Schur complement G is kept, with G^T G the inverse, and the couplings to
+  the next plane, [leaves, L / BW, BW + 1, BW]. A solve is two triangular products a plane, there and back, by two
+  warps. If planes are very small or large (``by_planes``), G is that of the whole leaf, [leaves, L, L], applied as two
+  triangular products by a block. Stored in the preconditioner's type; arithmetic is in the vectors' type. One block
+  makes the numbers of one leaf, in double precision and in shared memory.
 
 ``members`` [groups * W] lists the leaves of each group, -1 for none; ``places`` [leaves] says where a leaf is in it. In
 the dense form a group is one leaf, W = 1.
@@ -26,6 +29,9 @@ NO_COARSE, RESTRICT, PUSH, CYCLE = 0, 1, 2, 3
 """What a sweep leaves for the coarse space (``native/leaves/sweep.h``): nothing, Phi^T r, or the pushed residual, after
 a symmetric sweep or half way through it."""
 
+WARP = 32
+"""Lanes that CUDA runs together."""
+
 SHARED_BAND = 4608
 """Numbers of the largest band that a block eliminates in shared memory: 36 KB of 48."""
 
@@ -37,6 +43,17 @@ def fits(size: int, halfwidth: int) -> bool:
     return size * (halfwidth + 1) <= SHARED_BAND
 
 
+def by_planes(size: int, halfwidth: int) -> bool:
+    """Whether the dense form takes a leaf plane by plane: a warp has a lane for each cell of a plane, the planes are
+    not so many that the chain of products takes long, and a block eliminates them in shared memory."""
+    return 4 <= halfwidth <= WARP and fits(size + 2 * halfwidth, halfwidth)
+
+
+def dense_numbers(size: int, halfwidth: int) -> int:
+    """Numbers of a leaf in the dense form."""
+    return size * (halfwidth + 1 if by_planes(size, halfwidth) else size)
+
+
 def operator_arguments() -> dict[str, object]:
     """Arguments of the kernels that read leaves' rows of A (``native/leaves/rows.h``)."""
     which = {"leaves": wp.int32, "changed": I32, "members": I32, "used": I32}
@@ -45,8 +62,8 @@ def operator_arguments() -> dict[str, object]:
 
 @functools.cache
 def changes(shape: Shape) -> wp.Kernel:
-    """changed [leaves]: 1 where a leaf's rows of A differ from those of the last frame, which ``seen`` [directions + 1,
-    N] holds; then ``seen`` takes the new ones. Blocks: leaves."""
+    """changed [leaves]: 1 where a leaf's rows of A differ from those of the last frame, whose sums ``seen`` [leaves, 2]
+    holds; then ``seen`` takes the new ones. Blocks: leaves."""
     return block_kernel(
         module_name("changes", shape),
         "find_changes",
@@ -54,7 +71,7 @@ def changes(shape: Shape) -> wp.Kernel:
         leaves=wp.int32,
         conductance=F64,
         diagonal=F64,
-        seen=F64,
+        seen=array(wp.uint64),
         changed=I32,
     )
 
@@ -76,9 +93,13 @@ def factorization(shape: Shape, halfwidth: int, W: int) -> SimpleNamespace:
 
 @functools.cache
 def roots(shape: Shape, halfwidth: int, M: type) -> wp.Kernel:
-    """The dense form's setup: G [leaves, L, L] of changed leaves. Blocks: groups of one."""
-    module = module_name("roots", shape, M)
-    return root(module, "root", "leaves/rows", shape, halfwidth, M, operator_arguments())
+    """The dense form's setup: ``inverse`` [leaves, ``dense_numbers``] of changed leaves. Blocks: groups of one."""
+    module, operator = module_name("roots", shape, M), operator_arguments()
+    if not by_planes(shape.leaf_size, halfwidth):
+        return root(module, "root", "leaves/rows", shape, halfwidth, M, operator)
+    constants = {"BW": halfwidth, "W": 1, "M": M, "CLOSED": False}
+    text = body("leaves/rows", "leaves/eliminate_planes", "leaves/plane_roots", shape=shape, **constants)
+    return block_kernel(module, "root", text, **operator, factor=F64, inverse=array(M))
 
 
 def root(
@@ -112,7 +133,7 @@ def inverse_step(
         text = body("leaves/substitute", "leaves/inverse_step", shape=box, **constants)
         return block_kernel(module, name, text, changed=I32, members=I32, diagonal=F64, **ends)
     constants |= {"FITS": fits(box.leaf_size, halfwidth), "CLOSED": True, **more}
-    text = body(rows, "leaves/eliminate", "leaves/inverse_steps", shape=box, **constants)
+    text = body(rows, "leaves/eliminate", "leaves/inverse_steps", "leaves/raw", shape=box, **constants)
     return block_kernel(module, name, text, **operator, **ends)
 
 
@@ -132,13 +153,16 @@ def sweeping(shape: Shape, halfwidth: int, W: int, T: type, M: type, R: int, mod
         "common/sums",
         "leaves/substitute",
         "leaves/multiply_root",
+        "leaves/solve_planes",
         "leaves/sweep",
     ]
-    form = "dense" if dense else "banded"
+    planes = dense and by_planes(shape.leaf_size, halfwidth)
+    forms = {"DENSE": dense and not planes, "BY_PLANES": planes}
+    form = "planes" if planes else "dense" if dense else "banded"
     return block_kernel(
         module_name("sweep", shape, W, T, M, R, mode, form),
         "sweep",
-        body(*sources, shape=shape, BW=halfwidth, W=W, T=T, M=M, R=R, MODE=mode, DENSE=dense),
+        body(*sources, shape=shape, BW=halfwidth, W=W, T=T, M=M, R=R, MODE=mode, **forms),
         leaves=wp.int32,
         first=wp.int32,
         coupled=wp.int32,

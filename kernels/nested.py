@@ -75,7 +75,7 @@ def nesting(
     orthonormalize = block_kernel(
         module,
         "orthonormalize_brick",
-        body("coarse/orthonormalize", shape=shape, W=W, M=wp.float64, R=R2, WEIGHTED=True),
+        body("coarse/orthonormal", "coarse/orthonormalize", shape=shape, W=W, M=wp.float64, R=R2, WEIGHTED=True),
         changed=I32,
         places=I32,
         pieces=U8,

@@ -16,6 +16,9 @@ TOGETHER = 8
 WORK = 4
 """Matrices [C, C] of scratch that ``select`` needs for each of its W leaves."""
 
+HELD = 8
+"""The most candidates whose scratch is in shared memory, on a GPU."""
+
 F64, I32 = array(wp.float64), array(wp.int32)
 
 
@@ -31,7 +34,7 @@ def selection(shape: Shape, M: type, C: int, R: int) -> SimpleNamespace:
     select = block_kernel(
         module,
         "select",
-        body("selection/select", shape=shape, W=TOGETHER, C=C, ELIMINATED=min(C, ELIMINATED)),
+        body("selection/select", shape=shape, W=TOGETHER, C=C, ELIMINATED=min(C, ELIMINATED), MOST_HELD=HELD),
         leaves=wp.int32,
         changed=I32,
         neighbor=I32,

@@ -50,6 +50,14 @@ for (int k = 0; k < 32 * (WP_TILE_THREAD_IDX / 256); ++k) WP_TILE_SYNC();
 the round of the last arrival that all are here, the others in the next round. The first of these rounds ends with one
 who saw it, and who begins the next: so who finds ``last_round`` set is in that next round, where all leave. Then each
 block falls behind the one before: it is still at a phase when others, without a barrier, would be at the next."""
+WARP_BARRIER = "for (int k = 0; k <= WP_TILE_THREAD_IDX / 32 % 2; ++k) WP_TILE_SYNC()"
+"""A warp need not wait for others: with each of these every second warp falls another round behind."""
+BLOCK_BARRIER = f"""({{ static int arrived[{BLOCKS}], last_round[{BLOCKS}], passed[{BLOCKS} * 256];
+const int block = WP_TILE_THREAD_IDX / 256, turn = ++passed[WP_TILE_THREAD_IDX];
+++arrived[block];
+while (arrived[block] < turn * 256) WP_TILE_SYNC();
+if (last_round[block] < turn) {{ WP_TILE_SYNC(); last_round[block] = turn; }} }})""".replace("\n", " ")
+"""Where there are such, fibers do not come to the block's barriers in one round; they leave it in one, as above."""
 SHUFFLES = (
     "for (int half = WARP / 2; half > 0; half /= 2) value = op(value, __shfl_down_sync(0xffffffffu, value, half));"
 )
@@ -63,7 +71,7 @@ if (lane % WARP == 0)
 value = in_warp[lane];
 """
 """What the shuffles of a warp compute, for its first lane, which alone uses it."""
-BARRIER = "HP_SYNC;"
+BARRIER = re.compile(r"HP_(?:WARP_)?SYNC;")
 FORMS = (
     ("none", "none", {}),
     ("jacobi", "jacobi", {}),
@@ -124,17 +132,18 @@ def pretend(order: str, without: str) -> None:
     def mutated(name: str) -> str:
         text = CLUSTER_BARRIER if name == "programs/cluster_barrier" else fragment(name)
         if without and without.rsplit(":", 1)[0] == name:
-            parts = text.split(BARRIER)
-            number = int(without.rsplit(":", 1)[1])
-            text = BARRIER.join(parts[: number + 1]) + ";" + BARRIER.join(parts[number + 1 :])
+            place = list(BARRIER.finditer(text))[int(without.rsplit(":", 1)[1])]
+            text = text[: place.start()] + ";" + text[place.end() :]
         return text
 
     def body(*names: str, **constants) -> str:
         text = plain(*names, **constants)
+        warps = any("HP_WARP_SYNC" in fragment(name) for name in names)
         for cuda, cpu in (
             (SHUFFLES, WARP_REDUCE),
             ("defined(__CUDA_ARCH__)", "1"),
-            ("__syncthreads()", "WP_TILE_SYNC()"),
+            ("__syncthreads()", BLOCK_BARRIER if warps else "WP_TILE_SYNC()"),
+            ("__syncwarp()", WARP_BARRIER),
             ("threadIdx.x", LANE[order]),
             ("__device__ __forceinline__", "inline"),
         ):
@@ -182,7 +191,7 @@ def barriers() -> list[str]:
     return [
         f"{path.relative_to(folder).with_suffix('')}:{k}"
         for path in sorted(folder.glob("*/*.h"))
-        for k in range(path.read_text().count(BARRIER))
+        for k in range(len(BARRIER.findall(path.read_text())))
     ]
 
 

@@ -126,7 +126,7 @@ def configured(dimension: int, T: type, M: type) -> list[wp.Kernel]:
     spaces = [(shape, 4, forms)]
     if T is wp.float64:
         spaces += [(shape, R, (leaves.PUSH, leaves.CYCLE)), (shape, 2 * R, (leaves.PUSH, leaves.CYCLE))]
-        groups += [selection.selection(shape, M, 3 * R, R), coarse.coarsening(shape, BW, W, M, 3 * R, False, True)]
+        groups += [selection.selection(shape, M, 3 * R, R), *candidates(shape, BW, W, M, 3 * R)]
         if dimension == 2:
             small = building.Shape(2, EXTENTS[2, 64])
             groups += engine(small, T)
@@ -134,17 +134,18 @@ def configured(dimension: int, T: type, M: type) -> list[wp.Kernel]:
             groups += [lines.lines(small, T, axis) for axis in (0, 1)]
             spaces += [(small, 4, (leaves.PUSH, leaves.CYCLE)), (small, R, (leaves.PUSH,))]
             singles.append(lines.remainder(small, T))
-            groups += [selection.selection(small, M, 2 * R, R), coarse.coarsening(small, BW, W, M, 2 * R, False, True)]
+            groups += [selection.selection(small, M, 2 * R, R), *candidates(small, BW, W, M, 2 * R)]
     for leaf, functions, modes in spaces:
         singles += [leaves.changes(leaf), leaves.roots(leaf, BW, M)]
         groups.append(coarse.transfer(leaf, T, M, functions))
         for mode in modes:
-            groups.append(coarse.coarsening(leaf, BW, W, M, functions, forms[mode], mode == leaves.CYCLE))
+            groups.append(coarse.functions(leaf, BW, W, M, functions))
+            groups.append(coarse.galerkin(leaf, M, functions, forms[mode], mode == leaves.CYCLE, True))
             groups.append(coarse.exact_solution(dimension, functions, not forms[mode], forms[mode]))
             singles.append(leaves.sweeping(leaf, BW, 1, T, M, functions, mode, True))
         if leaf is shape and functions <= R:
             groups.append(selection.selection(leaf, M, 2 * functions, functions))
-            groups.append(coarse.coarsening(leaf, BW, W, M, 2 * functions, False, True))
+            groups += candidates(leaf, BW, W, M, 2 * functions)
     halfwidths = {2: {4: 19, 8: 39, 16: 47}, 3: {4: 35, 8: 39, 16: 79}}[dimension]
     for functions, halfwidth in halfwidths.items():  # 16 functions: those of bricks
         groups.append(coarse.exact_solution(dimension, functions, True, False))
@@ -175,6 +176,11 @@ def published_network(shape: building.Shape) -> list:
     ]
 
 
+def candidates(leaf: building.Shape, halfwidth: int, W: int, M: type, C: int) -> list:
+    """Kernels that make C functions of a leaf to choose from."""
+    return [coarse.functions(leaf, halfwidth, W, M, C), coarse.galerkin(leaf, M, C, False, True, False)]
+
+
 def engine(shape: building.Shape, T: type) -> list:
     """Kernels that every preconditioner needs on leaves of this shape."""
     return [krylov.krylov(shape, T), assembly.staging(shape, T)]
@@ -201,12 +207,12 @@ def variants(dimension: int) -> list[wp.Kernel]:
         surfaces.append(geometric.coarsen(shape, wp.float32, True))
     else:
         longest = building.Shape(2, (1, 128, 1))  # leaves of flat cells: a face has as many cells as the leaf
-        groups = [coarse.coarsening(longest, 1, 1, wp.float32, 8, False, True)]
+        groups = candidates(longest, 1, 1, wp.float32, 8)
         surfaces += [kernel for group in groups for kernel in kernels_of(group)]
         surfaces += [leaves.changes(longest), leaves.roots(longest, 1, wp.float32)]
         surfaces.append(leaves.sweeping(longest, 1, 1, wp.float64, wp.float32, 4, leaves.PUSH, True))
     banded = [leaves.factorization(shape, HALFWIDTH[dimension], leaves.GROUP_CUDA)]  # dense=False
-    banded.append(coarse.coarsening(shape, HALFWIDTH[dimension], leaves.GROUP_CUDA, wp.float32, 8, False, True))
+    banded.append(coarse.functions(shape, HALFWIDTH[dimension], leaves.GROUP_CUDA, wp.float32, 8))
     box, halfwidth = windowed(shape, 1)
     banded.append(windows.factorization(box, shape.leaf_size, halfwidth, leaves.GROUP_CUDA, wp.float32))
     surfaces += [coarse.band_rows(dimension, 4), *itertools.chain.from_iterable(map(kernels_of, banded))]

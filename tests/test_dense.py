@@ -4,11 +4,13 @@ import numpy as np
 import oracle
 import pytest
 import warp as wp
-from hpsolver.kernels import coarse
+from applied import applied
+from hpsolver.kernels import coarse, leaves
 from hpsolver.kernels.building import launch
 
+from bench.harness import memory
 from hpsolver import Solver, problems
-from hpsolver.preconditioners import Schwarz
+from hpsolver.preconditioners import NAMES, BlockJacobi, Multigrid, Schwarz
 
 
 def exchanged(matrix: np.ndarray, scale: np.ndarray, stale: int = 1) -> np.ndarray:
@@ -49,6 +51,28 @@ def test_a_lost_pivot_is_replaced_by_the_scale():
 
 def test_nothing_is_inverted_where_no_leaf_changed():
     assert not exchanged(np.eye(3), np.ones(3), stale=0).any()
+
+
+@pytest.mark.parametrize(("shape", "leaf_size"), [((20, 30), 128), ((12, 18), 64), ((12, 10, 9), 128), ((9, 7, 6), 64)])
+def test_leaves_are_solved_exactly_plane_by_plane(shape, leaf_size):
+    """Against the inverses of A's blocks, with partial leaves and solids, at 1e4:1."""
+    rng = np.random.default_rng(1)
+    density, solid = np.where(rng.random(shape) < 0.3, 1e4, 1.0), rng.random(shape) < 0.1
+    boundary = ("periodic", *["wall"] * (len(shape) - 2), ("open", "wall"))
+    preconditioner = BlockJacobi(leaf_size, dense=True)
+    solver = Solver(shape, boundary=boundary, preconditioner=preconditioner, precision="float64")
+    solver.set_solid(solid)
+    solver.step(density, rng.standard_normal(shape))
+    bricks = solver.system.bricks
+    assert leaves.by_planes(bricks.leaf_size, bricks.halfwidth)
+    A = oracle.assemble(density, boundary=boundary, solid=solid).toarray()
+    expected, fluid = np.zeros_like(A), ~solid.ravel()
+    for cells in bricks.cell.reshape(bricks.leaves, -1):
+        own = cells[cells >= 0]
+        own = np.ix_(own[fluid[own]], own[fluid[own]])
+        expected[own] = np.linalg.inv(A[own])
+    M = applied(solver)[0]
+    assert np.allclose(M[np.ix_(fluid, fluid)], expected[np.ix_(fluid, fluid)], rtol=1e-9, atol=1e-9 * expected.max())
 
 
 @pytest.mark.parametrize("options", [{"leaf_size": 64}, {"leaf_size": 128}, {"levels": 3}], ids=str)
@@ -96,3 +120,14 @@ def test_solids_that_cut_the_fluid_take_the_same_iterations_in_both_forms():
         assert oracle.residual(oracle.assemble(density, solid=solid), p, rhs, solid) <= 2e-6
         iterations.append(solver.info.iterations)
     assert abs(iterations[0] - iterations[1]) <= 1
+
+
+@pytest.mark.cpu
+@pytest.mark.parametrize(("shape", "most"), [((768, 768), 420), ((96, 96, 96), 500)])
+def test_the_default_takes_few_bytes_a_cell_in_the_form_of_a_gpu(monkeypatch, shape, most):
+    """256x256x256 cells in 8.4 GB: 500 bytes a cell, the fallback included."""
+    monkeypatch.setitem(NAMES, "schwarz", lambda: Schwarz(dense=True))
+    before = memory.held()
+    solver = Solver(shape, preconditioner=Multigrid(block_cells=1024))
+    held = memory.held() - before - solver.fallback._space.selection._work.capacity  # a GPU has that in shared memory
+    assert solver.fallback.dense and held / np.prod(shape) <= most

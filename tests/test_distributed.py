@@ -17,6 +17,7 @@ from hpsolver import Solver, distributed, problems
 from hpsolver.bricks import make_bricks
 from hpsolver.distributed.slabs import Slabs
 from hpsolver.grid import make_grid
+from hpsolver.preconditioners import Schwarz
 
 pytestmark = pytest.mark.cpu
 
@@ -32,6 +33,7 @@ CASES = {
     "2D single": Case((72, 60), 8, {"preconditioner": "schwarz", "precision": "float32"}, dtype="float32"),
     "2D stretched": Case((72, 60), 17, {"preconditioner": "schwarz", "spacing": (growing(72, 1.1), 1.0)}, solid=0.1),
     "2D moving": Case((64, 56), 9, {"preconditioner": "schwarz"}, moving=("solid", "surface", "fraction")),
+    "2D dense": Case((72, 60), 18, {"preconditioner": Schwarz(dense=True)}, solid=0.1),  # the form that a GPU takes
     "3D": Case((18, 22, 30), 10, {"preconditioner": "schwarz", "boundary": ("wall", "periodic", "open")}, solid=0.2),
     "3D nested": Case((20, 24, 24), 11, {"preconditioner": "schwarz"}, frames=2),
     "3D cycle": Case((27, 20, 17), 12, {"preconditioner": "multigrid"}, solid=0.1),

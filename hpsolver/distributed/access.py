@@ -81,9 +81,10 @@ ACCESS = {
     ),
     "lines_remainder.remainder": Access("slots", ("left",), cells=("x_",)),
     # coarse functions
-    "coarsening.inverse_step": Access("groups", ("raw", "factor"), everywhere=("changed",)),
-    "coarsening.orthonormalize": Access("leaves", ("basis",)),
-    "coarsening.galerkin": Access(
+    "functions.inverse_step": Access("groups", ("raw", "factor"), everywhere=("changed",)),
+    "functions.orthonormalize": Access("leaves", ("basis",)),
+    "functions.functions": Access("groups", ("basis", "factor"), everywhere=("changed",)),
+    "galerkin.galerkin": Access(
         "leaves",
         ("blocks", "mass", "scale", "local_inverse", "face_basis"),
         leaves=("basis", "changed"),
@@ -102,8 +103,8 @@ ACCESS = {
 }
 """By kernel, ``GROUP.NAME``; the group is the name of its module without the configuration."""
 
-BY_DIRECTION = ("conductance", "seen", "shares", "low", "high")
-"""Arguments [directions, N] or [directions + 1, N]; others have a row for each leaf, or for each slot if they are
+BY_DIRECTION = ("conductance", "shares", "low", "high")
+"""Arguments [directions, N]; others have a row for each leaf, or for each slot if they are
 called ``*_slots``."""
 
 SLOTS = ("bad_cells",)

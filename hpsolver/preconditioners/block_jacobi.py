@@ -18,7 +18,7 @@ class BlockJacobi(Preconditioner):
 
     Args:
         leaf_size: cells of a leaf, 64 or 128.
-        dense: apply the leaves as dense inverses (None: on a GPU) instead of banded factors (on a CPU).
+        dense: solve leaves by dense inverses of their planes (None: on a GPU) instead of banded factors (on a CPU).
 
     Raises:
         TypeError: ``dense`` is not None, True or False.

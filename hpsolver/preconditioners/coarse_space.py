@@ -9,8 +9,6 @@ candidates. If C > R, the leaf keeps the R that it needs most (``selection``).
 
 from __future__ import annotations
 
-import functools
-
 import numpy as np
 import warp as wp
 
@@ -76,7 +74,9 @@ class CoarseSpace:
         self._constant_count = wp.array(count, dtype=wp.int32, device=system.device)
         self._pieces = wp.array(pieces, dtype=wp.uint8, device=system.device)
         self.start = wp.array(start, dtype=wp.float32, device=system.device)
-        self._raw = system.zeros(by.groups * max(C - 1, 1) * bricks.leaf_size * by.W, wp.float64)
+        self._at_once = leaves.dense and C > 1
+        raw = 1 if self._at_once else by.groups * max(C - 1, 1) * bricks.leaf_size * by.W
+        self._raw = system.zeros(raw, wp.float64)
         self.functions = system.zeros(system.leaves * R * bricks.leaf_size, M)
         self.selection = Selection(system, leaves, C, R, self._constant_count) if C > R else None
 
@@ -96,9 +96,8 @@ class CoarseSpace:
         else:
             self._inverse = ExactCoarse(system, self._matrix, dense)
 
-        coarsening = functools.partial(kernels.coarsening, system.shape, bricks.halfwidth, by.W, M)
-        self._galerkin = coarsening(R, local, self.nested).galerkin
-        self._setup = coarsening(C, local, self.nested) if self.selection is None else self.selection.setup
+        self._functions = kernels.functions(system.shape, bricks.halfwidth, by.W, M, C)
+        self._galerkin = kernels.galerkin(system.shape, M, R, local, self.nested, True)
         self._constants = leaf_constants(system.shape, R) if system.moving else None
         self._transfer = kernels.transfer(system.shape, system.krylov_type, M, R)
 
@@ -128,10 +127,14 @@ class CoarseSpace:
             found = [system.moving.pieces, system.moving.piece_count, self._pieces, self._constant_count]
             launch(self._constants, system.leaves, [*found, self._matrix.cells], system.device)
         target = self.functions if self.selection is None else self.selection.candidates
-        if C > 1:
-            leaves.inverse_step(self._setup.inverse_step, C - 1, self.start, self._raw)
-        inputs = [leaves.changed, by.places, self._pieces, self._constant_count, self._raw, self._raw, target]
-        launch(self._setup.orthonormalize, system.leaves, inputs, system.device)
+        pieces = [self._pieces, self._constant_count]
+        if self._at_once:
+            leaves.make_functions(self._functions.make, C - 1, self.start, [*pieces, target])
+        else:
+            if C > 1:
+                leaves.inverse_step(self._functions.inverse_step, C - 1, self.start, self._raw)
+            inputs = [leaves.changed, by.places, *pieces, self._raw, self._raw, target]
+            launch(self._functions.orthonormalize, system.leaves, inputs, system.device)
         if self.selection is not None:
             self.selection.update(self.functions)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -78,11 +77,10 @@ class Leaves:
         in_memory = not (self.dense and kernels.fits(L, BW))
         self._factor = system.zeros(self.by.groups * L * (BW + 1) * self.by.W if in_memory else 1, wp.float64)
         if self.dense:
-            self._operator = system.zeros(bricks.leaves * L * L, M)
+            self._operator = system.zeros(bricks.leaves * kernels.dense_numbers(L, BW), M)
         else:
             self._operator = self._factor if T is wp.float64 else system.zeros(self._factor.size, T)
-        rows = (bricks.directions + 1) * system.size
-        self._seen = wp.full(rows, math.nan, dtype=wp.float64, device=system.device)
+        self._seen = system.zeros(2 * bricks.leaves, wp.uint64)
         self.changed = system.zeros(bricks.leaves, wp.int32)
         self.y = system.zeros(system.size, system.krylov_type)
         self.pinned = system.pinned_on_device
@@ -100,7 +98,7 @@ class Leaves:
 
     def forget(self) -> None:
         """Makes the next ``find_changes`` count all leaves as changed. Not inside a graph."""
-        self._seen.fill_(math.nan)
+        self._seen.zero_()
 
     def find_changes(self) -> None:
         """Records: ``changed``."""
@@ -109,21 +107,25 @@ class Leaves:
         launch(self._find_changes, system.leaves, inputs, system.device)
 
     def inverse_step(self, kernel: wp.Kernel, functions: int, start: wp.array, raw: wp.array) -> None:
-        """Records: raw [groups, functions, L, W], the start functions times the diagonal, solved for on the leaves with
-        closed faces. Must run before ``update``, which reuses its storage.
+        """Records, banded: raw [groups, functions, L, W], the start functions times the diagonal, solved for on the
+        leaves with closed faces. Must run before ``update``, which reuses its storage.
 
         Args:
-            kernel: ``inverse_step`` of ``kernels.coarse.coarsening``, for this number of functions.
+            kernel: ``inverse_step`` of ``kernels.coarse.functions``, for this number of functions.
             start: fp32, [functions * L] shared by all leaves, or [leaves * functions * L].
         """
         system, by = self.system, self.by
-        ends = [int(start.size > functions * system.bricks.leaf_size), start, raw, self._factor]
-        if self.dense:
-            launch(kernel, by.groups, [*self._operator_arguments(), *ends], system.device)
-        else:
-            launch(self._banded.factor_closed, by.groups, [*self._operator_arguments(), self._factor], system.device)
-            inputs = [self.changed, by.members, system.diagonal, *ends]
-            launch(kernel, by.groups * functions, inputs, system.device)
+        launch(self._banded.factor_closed, by.groups, [*self._operator_arguments(), self._factor], system.device)
+        inputs = [self.changed, by.members, system.diagonal, self._are_own(start, functions), start, raw, self._factor]
+        launch(kernel, by.groups * functions, inputs, system.device)
+
+    def make_functions(self, kernel: wp.Kernel, functions: int, start: wp.array, basis: list[object]) -> None:
+        """Records, dense: ``kernel``, which is ``make`` of ``kernels.coarse.functions``, with its last arguments."""
+        inputs = [*self._operator_arguments(), self._are_own(start, functions), start, self._factor, *basis]
+        launch(kernel, self.by.groups, inputs, self.system.device)
+
+    def _are_own(self, start: wp.array, functions: int) -> int:
+        return int(start.size > functions * self.system.bricks.leaf_size)
 
     def update(self) -> None:
         """Records: factors of the changed leaves."""

@@ -69,7 +69,8 @@ class Schwarz(Preconditioner):
             options that are best for it.
         levels: 2 solves the coarse problem exactly; more apply the same construction to it again (``nested``), in time
             and memory proportional to the cells. None is as many as pay, and 2 unless ``sweep`` is ``redblack``.
-        dense: apply leaves and coarse space as dense inverses (None: on a GPU) instead of banded factors (on a CPU).
+        dense: solve by dense inverses, of the coarse space and of planes of leaves (None: on a GPU), instead of banded
+            factors (on a CPU).
 
     Raises:
         TypeError, ValueError: an option is not what it should be; the message names the value and what is allowed.

@@ -17,7 +17,7 @@ import warp as wp
 
 from hpsolver.kernels import selection as kernels
 from hpsolver.kernels.building import launch
-from hpsolver.kernels.coarse import coarsening
+from hpsolver.kernels.coarse import galerkin
 from hpsolver.system import System
 
 from .leaves import Leaves
@@ -34,14 +34,13 @@ class Selection:
         constants: [leaves] int32, how many of a leaf's functions are constants; they come first.
 
     Attributes:
-        setup: kernels that make the candidates.
         candidates: [leaves, C, L] functions to choose from, filled by the caller.
         renewed: [leaves] int32, 1 where the choice may differ from the last frame's: the leaf or a neighbour changed.
         worth: [leaves, C] fp64 worth of the candidates' combinations, descending; 1e300 for constants.
     """
 
     def __init__(self, system: System, leaves: Leaves, C: int, R: int, constants: wp.array):
-        bricks, by, M = system.bricks, leaves.by, system.preconditioner_type
+        bricks, M = system.bricks, system.preconditioner_type
         self._system, self._leaves, self._constants = system, leaves, constants
         self._bundles = -(-system.leaves // kernels.TOGETHER)
         faces = system.leaves * bricks.directions
@@ -51,11 +50,11 @@ class Selection:
         self._blocks = system.zeros((faces + system.leaves) * C * C, wp.float64)
         self._mass = system.zeros(faces * C * C, wp.float64)
         self._scale = system.zeros(system.leaves * C, wp.float64)
-        self._face_basis = system.zeros(faces * bricks.face_size * C, M)
-        self._work = system.zeros(self._bundles * kernels.TOGETHER * kernels.WORK * C * C, wp.float64)
+        held = system.device.is_cuda and kernels.HELD >= C
+        self._work = system.zeros(1 if held else self._bundles * kernels.TOGETHER * kernels.WORK * C * C, wp.float64)
         self._choice = system.zeros(system.leaves * C * C, wp.float64)
-        self._nothing = system.zeros(1, wp.float64)
-        self.setup = coarsening(system.shape, bricks.halfwidth, by.W, M, C, False, True)
+        self._nothing, self._no_faces = system.zeros(1, wp.float64), system.zeros(1, M)
+        self._galerkin = galerkin(system.shape, M, C, False, True, False)
         self._kernels = kernels.selection(system.shape, M, C, R)
 
     def update(self, basis: wp.array) -> None:
@@ -63,8 +62,8 @@ class Selection:
         system, leaves = self._system, self._leaves
         graph = [system.neighbor, system.side, system.used]
         inputs = [system.leaves, leaves.changed, *graph, system.conductance, system.diagonal, leaves.pinned]
-        inputs += [self.candidates, self._blocks, self._mass, self._scale, self._nothing, self._face_basis]
-        launch(self.setup.galerkin, system.leaves, inputs, system.device)
+        inputs += [self.candidates, self._blocks, self._mass, self._scale, self._nothing, self._no_faces]
+        launch(self._galerkin, system.leaves, inputs, system.device)
         inputs = [system.leaves, leaves.changed, system.neighbor, self._constants, self._blocks, self._mass]
         inputs += [self._work, self.renewed, self.worth, self._choice]
         launch(self._kernels.select, self._bundles, inputs, system.device)

@@ -1,6 +1,6 @@
 // The rows of E = Phi^T A Phi that belong to one leaf i: E_ij of each neighbour and, last, E_ii, as blocks [leaves,
-// directions + 1, R, R]. For each face also face_basis [leaves, directions, FACE, R], the neighbour's functions there,
-// and, if MASS, what closing the face takes off E_ii: mass = Phi_i^T (conductances of the face) Phi_i, [leaves,
+// directions + 1, R, R]. For each face also, if FACES, face_basis [leaves, directions, FACE, R], the neighbour's
+// functions there, and, if MASS, what closing the face takes off E_ii: mass = Phi_i^T (conductances of the face) Phi_i, [leaves,
 // directions, R, R]. If LOCAL, also the inverse of Phi_i^T A_ii Phi_i [R, R], for the additive form, with cells pinned
 // as in the leaf's solve. scale [n] is phi.(D phi), from A's diagonal D alone. A masked function, which is zero, gets 1
 // on the diagonal of E. The rows stay if neither the leaf nor a neighbour changed.
@@ -8,6 +8,7 @@ HP_SHARED double tile[TILE];
 HP_SHARED double image[L];
 HP_SHARED double block[R * R];
 HP_SHARED double mine[FACE * R];
+HP_SHARED M theirs[FACES ? 1 : FACE * R];
 constexpr double LOST = 1e-14;
 const int n = leaves * L, b = slot;
 const M* phi = basis.data + b * (R * L);
@@ -78,13 +79,13 @@ for (int d = 0; d < DIRECTIONS; ++d) {
     const int j = neighbor.data[b * DIRECTIONS + d];
     if (side.data[b * DIRECTIONS + d] != 0) continue;
     const Face face = face_of(b, j, d, used.data);
-    M* across = face_basis.data + (b * DIRECTIONS + d) * (FACE * R);
+    M* across = FACES ? face_basis.data + (b * DIRECTIONS + d) * (FACE * R) : theirs;
     for (int t = lane; t < R * face.cells; t += lanes) {
         const int s = t / R, g = t % R;
         across[t] = basis.data[(j * R + g) * L + face.there(s)];
         mine[t] = double(phi[g * L + face.here(s)]);
     }
-    HP_SYNC;                                        // both sides of the face are in shared memory; read next
+    HP_SYNC;                                        // both sides of the face are written; read next
     double* __restrict__ to = blocks.data + ((long long)b * (DIRECTIONS + 1) + d) * (R * R);
     double* __restrict__ closed = mass.data + (MASS ? (long long)(b * DIRECTIONS + d) * (R * R) : 0);
     for (int f = 0; f < R; ++f) {

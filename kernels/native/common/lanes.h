@@ -4,6 +4,7 @@
 //   lane, lanes      threadIdx.x, 256                                 0, 1
 //   HP_SHARED        __shared__                                       (a local array)
 //   HP_SYNC          __syncthreads()                                  (nothing)
+//   HP_WARP_SYNC     __syncwarp(), of the 32 lanes of a warp          (nothing)
 //   HP_CELLS         cell lane, lane + 256, .. of the brick           three nested loops over x, y, z
 //   HP_ROWS          the same: a row is one cell long                 the same loops, z in steps of 8 cells
 //   HP_PER_LANE      item t belongs to lane begin + t                 a loop over all items
@@ -18,6 +19,8 @@
 #define HP_SHARED __shared__
 // All lanes arrive here before one goes on: what was written before may be read after.
 #define HP_SYNC __syncthreads()
+// The same for the lanes of a warp, where no other lane takes part. All lanes of the block arrive here as often.
+#define HP_WARP_SYNC __syncwarp()
 // Before a function that must be inlined.
 #define HP_INLINE __device__ __forceinline__
 // HP_CELLS { .. } visits the cells of a brick: number l, coordinates x, y, z.
@@ -46,6 +49,7 @@ constexpr int lanes = LANES;
 
 #define HP_SHARED
 #define HP_SYNC
+#define HP_WARP_SYNC
 #define HP_INLINE inline __attribute__((always_inline))
 #define HP_CELLS                                                                                                   \
     for (int x = 0; x < BX; ++x)                                                                                   \

@@ -1,13 +1,11 @@
-// The basis functions of one leaf, before orthonormalisation: the closed leaf's matrix (leaves/eliminate.h) solved with
-// its start functions times the diagonal. raw [group, FUNCTIONS, L], slot = group. Start functions are [FUNCTIONS, L]
-// for all leaves (own = 0) or [leaves, FUNCTIONS, L] (own = 1).
-// Longest chain: 2 L steps of a product for every TOGETHER functions, one function a lane.
+// The inverse step for up to TOGETHER functions of one leaf: the closed matrix (leaves/eliminate.h) solved with start
+// functions `first` to first + count - 1 times the diagonal, into x [L, TOGETHER]; the caller's lanes have read x before.
+// Start functions are [FUNCTIONS, L] for all leaves (own = 0) or [leaves, FUNCTIONS, L] (own = 1).
+// Longest chain: 2 L steps of a product, one function a lane.
 constexpr int TOGETHER = 8;
 HP_SHARED double x[L * TOGETHER];
-for (int first = 0; first < FUNCTIONS; first += TOGETHER) {
-    const int count = FUNCTIONS - first < TOGETHER ? FUNCTIONS - first : TOGETHER;
+auto inverse_steps = [&](int first, int count) {
     const float* from = start.data + (long long)((own ? leaf * FUNCTIONS : 0) + first) * L;
-    double* to = raw.data + ((long long)slot * FUNCTIONS + first) * L;
     for (int t = lane; t < count * L; t += lanes)
         x[t % L * TOGETHER + t / L] = double(from[t]) * diagonal.data[leaf * L + t % L];
     HP_SYNC;                                        // x is written; a lane solves with all of its function
@@ -25,7 +23,5 @@ for (int first = 0; first < FUNCTIONS; first += TOGETHER) {
             lose(next, value, [&](int k) { return f[i * ROW + k]; });
         }
     }
-    HP_SYNC;                                        // x is solved; it is written out
-    for (int t = lane; t < count * L; t += lanes) to[t] = x[t % L * TOGETHER + t / L];
-    HP_SYNC;                                        // x was read; the next functions overwrite it
-}
+    HP_SYNC;                                        // x is solved; whoever comes next reads all of it
+};

@@ -9,7 +9,7 @@
 // again. On the way up a leaf pushes to neighbours of earlier colours, solved before it; on the way down, Phi_j
 // correction_j is added to the y_j of these neighbours, only at the faces, where it is needed.
 HP_SHARED T u[L * W];
-constexpr bool INEXACT = MODE == 2 && DENSE;
+constexpr bool INEXACT = MODE == 2 && DENSE + BY_PLANES > 0;
 HP_SHARED T given[INEXACT ? L : 1];
 HP_SHARED T tile[INEXACT ? TILE : 1];
 HP_SHARED T change[DIRECTIONS * FACE];
@@ -52,7 +52,8 @@ for (int w = 0; w < W; ++w) {
         }
     }
 }
-HP_SYNC;                                            // u is the right-hand side; the solve reads all of it
+if (BY_PLANES) load_planes(factor.data + (long long)group[0] * (L * (BW + 1)));
+HP_SYNC;                                            // u is the right-hand side; the solve reads all of it, and the roots
 if (INEXACT) {
     for (int l = lane; l < L; l += lanes) given[l] = u[l];
     clear_tile(tile);
@@ -60,8 +61,9 @@ if (INEXACT) {
 if (DENSE) {
     multiply_root(factor.data + (long long)(group[0]) * (L * L), u);
 } else {
-    substitute(factor.data + (first + slot) * (L * (BW + 1) * W), u);
-    HP_SYNC;                                        // the first W lanes wrote u, every lane reads it below
+    if (BY_PLANES) solve_planes(u);
+    else substitute(factor.data + (first + slot) * (L * (BW + 1) * W), u);
+    HP_SYNC;                                        // the lanes of one warp wrote u, every lane reads it below
 }
 for (int w = 0; w < W; ++w) {
     const int b = group[w];

@@ -6,10 +6,13 @@
 // The leaf's constants are kept in any case, so they are eliminated, too, from P v = lambda G v, with v G-orthogonal to
 // them. 1 / lambda is what the function v is worth. Row k of `choice` [leaves, C, C]: coefficients of the k-th best
 // function, of unit length; the constants come first, unchanged. `worth` [leaves, C]. `renewed`: leaves whose choice
-// may differ from the last frame's. Matrices [C, C] of W leaves lie interleaved in `work` [blocks, 4, C * C, W].
+// may differ from the last frame's. Matrices [C, C] of W leaves lie interleaved in shared memory, 16 KB, or if C is large,
+// and on a CPU, in `work` [blocks, 4, C * C, W].
 constexpr double SHIFT = 1e-6;                     // of G: bounds 1 / lambda in leaves torn in parts
 constexpr double LOST = 1e-11, NEGLIGIBLE = 1e-18, CONSTANT = 1e300;
 constexpr int SWEEPS = 12, CC = C * C;
+constexpr bool HELD = LANES > 1 && C <= MOST_HELD;
+HP_SHARED double held[HELD ? 4 * CC * W : 1];
 HP_SHARED double off[W], cosine[W], sine[W];
 const int begin = slot * W, count = leaves - begin < W ? leaves - begin : W;
 auto leaf = [&](int w) { return begin + (w < count ? w : 0); };             // an empty place repeats the first leaf
@@ -23,7 +26,7 @@ for (int w = 0; w < count; ++w) {
     stale |= mine;
 }
 if (!stale) return;
-double* __restrict__ g = work.data + (long long)slot * (4 * CC * W);
+double* __restrict__ g = HELD ? held : work.data + (long long)slot * (4 * CC * W);
 double* __restrict__ p = g + CC * W;
 double* __restrict__ s = p + CC * W;
 double* __restrict__ e = s + CC * W;

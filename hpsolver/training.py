@@ -29,9 +29,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from hpsolver import Solver, problems
+from hpsolver import Solver
 from hpsolver.network import weights
-from hpsolver.network.frames import FIRST_SEED, VALIDATION_SEED, FrameSource
+from hpsolver.network.frames import FIRST_SEED, VALIDATION_SEED, FrameConfig, FrameSource
 from hpsolver.network.poisson import Operator
 from hpsolver.preconditioners import Preconditioner, weight_files
 
@@ -46,6 +46,7 @@ class Task(Protocol):
 
     architecture: str
     network: Any
+    frames: FrameConfig
 
     def make_network(self) -> nn.Module: ...
 
@@ -271,7 +272,9 @@ def validate(task: Task, network: nn.Module, frames: int) -> dict[str, float]:
             device="cpu",
         )
         for seed in range(VALIDATION_SEED, VALIDATION_SEED + frames):
-            solver.step(*problems.frame(family, shape, seed=seed, contrast=contrast))
+            # The network begins each frame, also after one that the fallback finished.
+            solver._pcg.forget(solver.preconditioner, solver.fallback)
+            solver.step(*task.frames.unseen(family, shape, seed, contrast))
             counts.append(solver.info.iterations)
             failed += solver.info.fallback or not solver.info.converged
     return {"iterations": float(np.mean(counts)), "worst": max(counts), "failed": failed}

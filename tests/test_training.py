@@ -8,22 +8,25 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
+from hpsolver import Solver, problems
 from hpsolver.cli import OK, USAGE, main
 from hpsolver.network import weights
 from hpsolver.network.basis import BasisConfig, BasisNetwork
 from hpsolver.network.basis_task import BasisTask
-from hpsolver.network.frames import FIRST_SEED, FrameConfig, FrameSource
+from hpsolver.network.frames import FIRST_SEED, VALIDATION_SEED, FrameConfig, FrameSource
 from hpsolver.network.objectives import cosine_hutchinson, probes, sparse_approximate_inverse
 from hpsolver.network.paper_task import PaperTask
 from hpsolver.network.presets import PRESETS, configured
 from hpsolver.network.transformer import HierarchicalTransformer, TransformerConfig
+from hpsolver.preconditioners import Multigrid
 from hpsolver.preconditioners.htp import HTP
 from hpsolver.preconditioners.htp_paper import HTPaper
 from hpsolver.preconditioners.paper_weights import ARCHITECTURE
-from hpsolver.training import Run, read_state, train
+from hpsolver.training import Run, read_state, train, validate
 
 pytestmark = pytest.mark.cpu
 
@@ -228,6 +231,29 @@ def test_presets_make_their_networks_and_settings_are_checked():
     for name, changes in refused:
         with pytest.raises(ValueError, match=r"unknown|must be"):
             configured(name, changes)
+
+
+def test_validation_lets_the_network_begin_every_frame():
+    """Also after a frame that its fallback finished: otherwise the next ones would count the fallback's iterations."""
+
+    class GivesUp(Multigrid):
+        def allocate(self) -> None:
+            super().allocate()
+            self.patience = 4
+
+    class Task(Small):
+        frames = PAPER.frames
+
+        def preconditioner(self, network):
+            return GivesUp()
+
+    expected = []
+    for seed in range(VALIDATION_SEED, VALIDATION_SEED + 4):
+        solver = Solver((32, 16), preconditioner=GivesUp(), tolerance=1e-8)
+        solver.step(*problems.frame("panel", (32, 16), seed=seed))
+        assert solver.info.fallback
+        expected.append(solver.info.iterations)
+    assert validate(Task(), None, 4) == {"iterations": np.mean(expected), "worst": max(expected), "failed": 4}
 
 
 def test_command_line_trains_and_refuses(tmp_path, capsys):

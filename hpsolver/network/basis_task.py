@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
 
@@ -106,6 +107,8 @@ class BasisTask:
         return HTP.of_network(network, coarse_size=size, candidates=fewest, sweep="additive")
 
     def validation(self) -> list[tuple[str, tuple[int, ...], float | None]]:
+        if self.frames.recorded:
+            return [("recorded", max(self.frames.shapes, key=math.prod), None)]
         if self.network.dimension == 3:
             return [(family, (16, 16, 16), 1e3) for family in ("panel", "bubbles", "film", "noise")]
         return [("panel", (64, 64), None), *((family, (64, 64), 1e3) for family in ("bubbles", "film", "noise"))]

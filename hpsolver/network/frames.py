@@ -14,6 +14,7 @@ from hpsolver.grid import make_grid
 from hpsolver.system import System
 
 from .poisson import Lattice, Operator, assembled_operator, stack
+from .recorded import Recording
 
 FIRST_SEED = 1_000_000
 """Seed of the first training frame; later ones count upwards. Tables use 10,000 and up, validation 500,000 and up."""
@@ -32,6 +33,7 @@ class FrameConfig:
         boundaries: for the sides of the first axis, and for those of the last.
         solid: share of frames with a solid block somewhere.
         distinct: how many batches there are; later ones repeat them, from memory. None: no limit.
+        recorded: a folder of densities to cut the frames from (``recorded``), in place of families and contrast.
     """
 
     shapes: tuple[tuple[int, ...], ...]
@@ -40,6 +42,15 @@ class FrameConfig:
     boundaries: tuple[str, ...] = ("wall",)
     solid: float = 0.0
     distinct: int | None = None
+    recorded: str | None = None
+
+    def unseen(self, family: str, shape: tuple[int, ...], seed: int, contrast: float | None) -> tuple[np.ndarray, ...]:
+        """(density, right-hand side) of a frame for validation: of the gallery, or cut from a file that is held out."""
+        if self.recorded is None:
+            return problems.frame(family, shape, seed=seed, contrast=contrast)
+        rng = np.random.default_rng(seed)
+        density = Recording(self.recorded, held_out=True).window(shape, rng)
+        return density, problems.rhs("random", density, seed=rng)
 
 
 class FrameSource:
@@ -52,6 +63,7 @@ class FrameSource:
 
     def __init__(self, config: FrameConfig, device: torch.device | str = "cpu"):
         self.config, self.device = config, device
+        self._recording = Recording(config.recorded) if config.recorded else None
         self._assembly = functools.lru_cache(maxsize=64)(self._make_assembly)
         self._known = functools.lru_cache(maxsize=config.distinct or 1)(self._make_batch)
 
@@ -69,13 +81,18 @@ class FrameSource:
         return stack([self._draw(system, lattice, np.random.default_rng([seed, k])) for k in range(count)])
 
     def _draw(self, system: System, lattice: Lattice, rng: np.random.Generator) -> Operator:
-        config = self.config
-        family = config.families[rng.integers(len(config.families))]
-        contrast = None if config.contrast is None else float(np.exp(rng.uniform(*np.log(config.contrast))))
-        density = problems.density(family, system.grid.shape, seed=rng, contrast=contrast)
+        density = self._density(system.grid.shape, rng)
         system.density.assign(system.bricks.to_bricks(density))
         system.assemble()
         return assembled_operator(lattice, system)
+
+    def _density(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+        if self._recording:
+            return self._recording.window(shape, rng)
+        config = self.config
+        family = config.families[rng.integers(len(config.families))]
+        contrast = None if config.contrast is None else float(np.exp(rng.uniform(*np.log(config.contrast))))
+        return problems.density(family, shape, seed=rng, contrast=contrast)
 
     @staticmethod
     def _block(shape: tuple[int, ...], rng: np.random.Generator) -> tuple[tuple[int, int], ...]:

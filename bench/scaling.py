@@ -17,7 +17,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from . import frames
-from .harness import check, command, curves, machine, measure, memory, report, rivals
+from .harness import check, command, curves, machine, measure, memory, model, report, rivals
 from .harness.rival import Rival
 
 TOLERANCE = 1e-6
@@ -27,11 +27,19 @@ MOST_ROUNDS, ROUNDS_SECONDS = 10, 0.2
 """The frames are solved for so many rounds or seconds; a rival that needs more seconds for one frame solves one."""
 PLANE = [(32, 32), (64, 64), (128, 128), (256, 256), (512, 512), (1024, 1024)]
 SPACE = [(16, 8, 8), (16, 16, 16), (32, 32, 32), (64, 64, 64), (128, 128, 64)]
+LARGE = [(1024, 1024), (128, 128, 128)]
 SCALES = {
-    "quick": {"shapes": [(16, 16), (32, 32), (64, 64), (8, 8, 8), (16, 16, 16)], "frames": 2, "limit": 1.0},
-    "default": {"shapes": PLANE + SPACE, "frames": 2, "limit": 3.0},
-    "full": {"shapes": PLANE + SPACE, "frames": 4, "limit": 20.0},
+    "quick": {
+        "shapes": [(16, 16), (32, 32), (64, 64), (8, 8, 8), (16, 16, 16)],
+        "frames": 2,
+        "limit": 1.0,
+        "on_gpu": [(32, 32)],
+    },
+    "default": {"shapes": PLANE + SPACE, "frames": 2, "limit": 3.0, "on_gpu": LARGE},
+    "full": {"shapes": PLANE + SPACE, "frames": 4, "limit": 20.0, "on_gpu": LARGE},
 }
+ON_GPU = ("jacobi", "multigrid", "schwarz", "htp")
+"""Whose memory is counted in the form that they take on a GPU."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -51,6 +59,11 @@ def main(argv: list[str] | None = None) -> int:
                 found["rows"].append(_row(rival, shape, sequence, before, plan["limit"]))
                 progress.step(f"{report.shape_text(shape)} {rival.name}")
         gc.unfreeze()
+        found["on_gpu"] = [
+            {"name": name, "shape": shape, "bytes_per_cell": model.bytes_per_cell(name, shape)}
+            for shape in plan["on_gpu"]
+            for name in ON_GPU
+        ]
     text = markdown(found)
     report.write(options.out, "scaling", found, text, _plot(found))
     print(text)
@@ -131,6 +144,7 @@ def markdown(found: Mapping) -> str:
             for quantity, title in _QUANTITIES.items():
                 parts += [f"### {dimension}D: {title}", _by_size(flat, quantity)]
             parts += [f"### {dimension}D: not solved", _absences(flat)]
+    parts += ["## B/cell on a GPU, counted", _counted(found["on_gpu"])]
     return "\n\n".join([*parts, report.participants(found["rivals"], found["absent"])])
 
 
@@ -166,6 +180,14 @@ def _by_size(rows: Sequence[Mapping], quantity: str) -> str:
         values = [report.number(row.get(quantity)) if not (row := by_shape[s])["failed"] else None for s in shapes]
         lines.append([name, *values])
     return report.table(["solver", *map(report.shape_text, shapes)], lines)
+
+
+def _counted(rows: Sequence[Mapping]) -> str:
+    """Bytes a cell in the form of a GPU."""
+    shapes = list(dict.fromkeys(tuple(row["shape"]) for row in rows))
+    lines = [[name, *(report.number(row["bytes_per_cell"]) for row in rows if row["name"] == name)] for name in ON_GPU]
+    note = "Arrays of the solver in the form that it takes on a GPU, its fallback included; counting them needs no GPU."
+    return "\n\n".join([note, report.table(["solver", *map(report.shape_text, shapes)], lines)])
 
 
 def _absences(rows: Sequence[Mapping]) -> str:

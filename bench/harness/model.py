@@ -10,16 +10,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import warp as wp
 from hpsolver.kernels.programs import MOST_BLOCKS, Launch, Repeat
+from hpsolver.kernels.selection import HELD
 
 from hpsolver import Solver, programs
 from hpsolver.pcg import Loop
-from hpsolver.preconditioners import HTP, BlockJacobi, DDAttention, Preconditioner, Schwarz
+from hpsolver.preconditioners import HTP, NAMES, BlockJacobi, DDAttention, Preconditioner, Schwarz
 from hpsolver.preconditioners.multigrid import BLOCK_CELLS, Multigrid
 from hpsolver.spreading import noted
+
+from . import memory
 
 PASS = 4.6e-6
 """Seconds of a pass of a conditional loop in a graph."""
@@ -177,9 +181,22 @@ def _is_one_kernel(solver: Solver, part: str, loop: Repeat) -> bool:
 
 
 def on_gpu(name: str, preconditioner: str | Preconditioner, shape: tuple[int, ...]) -> Solver:
-    """A rival of ``bench.harness.rivals`` on the CPU, in the form that it has on a GPU, to be counted."""
+    """A rival of ``bench.harness.rivals`` on the CPU, in the form that it has on a GPU, its fallback included, to be
+    counted."""
     chosen = ON_GPU[name]() if name in ON_GPU else preconditioner
-    return Solver(shape, preconditioner=chosen, device="cpu")
+    with mock.patch.dict(NAMES, {"schwarz": ON_GPU["schwarz"]}):
+        return Solver(shape, preconditioner=chosen, device="cpu")
+
+
+def bytes_per_cell(name: str, shape: tuple[int, ...]) -> float:
+    """Bytes of the arrays of ``on_gpu``; without what a GPU has in shared memory instead."""
+    before = memory.held()
+    solver = on_gpu(name, name, shape)
+    held = memory.held() - before
+    for part in (solver.preconditioner, solver.fallback):
+        if isinstance(part, Schwarz) and (choice := part._space.selection) and part.candidates <= HELD:
+            held -= choice._work.capacity
+    return held / solver.system.grid.cells
 
 
 def gpu_work(name: str, preconditioner: str | Preconditioner, shape: tuple[int, ...]) -> Work:

@@ -40,6 +40,11 @@ SCALES = {
 }
 ON_GPU = ("jacobi", "multigrid", "schwarz", "htp")
 """Whose memory is counted in the form that they take on a GPU."""
+UNITS = [f"us an iteration, {card} (modelled)" for card in model.CARDS]
+COUNTED = (
+    "B/cell: arrays of the solver in the form that it takes on a GPU, its fallback included; no GPU is needed to count "
+    f"them. {model.FORMULA}. The RTX 4090 moves 1 TB/s."
+)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -60,7 +65,7 @@ def main(argv: list[str] | None = None) -> int:
                 progress.step(f"{report.shape_text(shape)} {rival.name}")
         gc.unfreeze()
         found["on_gpu"] = [
-            {"name": name, "shape": shape, "bytes_per_cell": model.bytes_per_cell(name, shape)}
+            {"name": name, "shape": shape, "bytes_per_cell": model.bytes_per_cell(name, shape)} | _modelled(name, shape)
             for shape in plan["on_gpu"]
             for name in ON_GPU
         ]
@@ -68,6 +73,12 @@ def main(argv: list[str] | None = None) -> int:
     report.write(options.out, "scaling", found, text, _plot(found))
     print(text)
     return 0
+
+
+def _modelled(name: str, shape: tuple[int, ...]) -> dict[str, float]:
+    """Microseconds of an iteration, by card."""
+    work = model.gpu_work(name, name, shape)
+    return {card: 1e6 * work.seconds_at(bandwidth) for card, bandwidth in model.CARDS.items()}
 
 
 def _row(
@@ -144,7 +155,7 @@ def markdown(found: Mapping) -> str:
             for quantity, title in _QUANTITIES.items():
                 parts += [f"### {dimension}D: {title}", _by_size(flat, quantity)]
             parts += [f"### {dimension}D: not solved", _absences(flat)]
-    parts += ["## B/cell on a GPU, counted", _counted(found["on_gpu"])]
+    parts += ["## On a GPU: memory, counted, and iterations, modelled", _counted(found["on_gpu"])]
     return "\n\n".join([*parts, report.participants(found["rivals"], found["absent"])])
 
 
@@ -183,11 +194,13 @@ def _by_size(rows: Sequence[Mapping], quantity: str) -> str:
 
 
 def _counted(rows: Sequence[Mapping]) -> str:
-    """Bytes a cell in the form of a GPU."""
     shapes = list(dict.fromkeys(tuple(row["shape"]) for row in rows))
-    lines = [[name, *(report.number(row["bytes_per_cell"]) for row in rows if row["name"] == name)] for name in ON_GPU]
-    note = "Arrays of the solver in the form that it takes on a GPU, its fallback included; counting them needs no GPU."
-    return "\n\n".join([note, report.table(["solver", *map(report.shape_text, shapes)], lines)])
+    quantities = ["bytes_per_cell", *model.CARDS]
+    heads = [f"{report.shape_text(shape)} {unit}" for shape in shapes for unit in ("B/cell", *UNITS)]
+    lines = [
+        [name, *(report.number(row[q]) for row in rows if row["name"] == name for q in quantities)] for name in ON_GPU
+    ]
+    return "\n\n".join([COUNTED, report.table(["solver", *heads], lines)])
 
 
 def _absences(rows: Sequence[Mapping]) -> str:

@@ -59,6 +59,9 @@ OTHERS = 6
 """Launches of a frame besides those of the assembly and of PCG: arrays in and out, and three marks of the clock."""
 BANDWIDTH = 3e12
 """Bytes a second."""
+CARDS = {"H100": BANDWIDTH, "RTX 4090": 1e12}
+"""The same for two cards, the second one a consumer's. Its chains are taken to be as long. Double precision, 1.3 Tflop/s
+there, does not limit it: ``multigrid`` does 0.1 double operations a byte, ``schwarz`` 0.5 (``bench/FINDINGS.md``)."""
 FORMULA = (
     "modelled time of an iteration, in a graph = 4.6 us + for each node 0.9 us and the larger of its chain and its "
     "bytes / 3 TB/s; as one kernel, on up to 32,768 cells = for each phase 0.75 us and the larger of its chain - 2.2 "
@@ -102,8 +105,12 @@ class Work:
     @property
     def seconds(self) -> float:
         """By ``FORMULA``."""
+        return self.seconds_at(BANDWIDTH)
+
+    def seconds_at(self, bandwidth: float) -> float:
+        """By ``FORMULA``, on a card that moves as many bytes a second."""
         parts = zip(self.chains, self.bytes_of, strict=True)
-        return (0.0 if self.one_kernel else PASS) + sum(_seconds(*part, self.one_kernel) for part in parts)
+        return (0.0 if self.one_kernel else PASS) + sum(_seconds(*part, self.one_kernel, bandwidth) for part in parts)
 
 
 def work(solver: Solver) -> Work:
@@ -142,10 +149,10 @@ def frame(solver: Solver, iterations: float) -> float:
     return sum(seconds(part, False) for part in noted_frame.body) + OTHERS * (NODE + CHAIN)
 
 
-def _seconds(chain: float, size: int, one_kernel: bool) -> float:
+def _seconds(chain: float, size: int, one_kernel: bool, bandwidth: float = BANDWIDTH) -> float:
     if one_kernel:
-        return BARRIER + max(chain - COLD, size / BANDWIDTH)
-    return NODE + max(chain, size / BANDWIDTH)
+        return BARRIER + max(chain - COLD, size / bandwidth)
+    return NODE + max(chain, size / bandwidth)
 
 
 def _chain(kernel: wp.Kernel) -> float:

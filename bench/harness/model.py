@@ -60,8 +60,8 @@ OTHERS = 6
 BANDWIDTH = 3e12
 """Bytes a second."""
 CARDS = {"H100": BANDWIDTH, "RTX 4090": 1e12}
-"""The same for two cards, the second one a consumer's. Its chains are taken to be as long. Double precision, 1.3 Tflop/s
-there, does not limit it: ``multigrid`` does 0.1 double operations a byte, ``schwarz`` 0.5 (``bench/FINDINGS.md``)."""
+"""The same for two cards, the second one a consumer's. Its chains are taken to be as long. Its double precision, 1.3
+Tflop/s, is no limit: ``multigrid`` does 0.1 double operations a byte, ``schwarz`` 0.5 (``bench/FINDINGS.md``)."""
 FORMULA = (
     "modelled time of an iteration, in a graph = 4.6 us + for each node 0.9 us and the larger of its chain and its "
     "bytes / 3 TB/s; as one kernel, on up to 32,768 cells = for each phase 0.75 us and the larger of its chain - 2.2 "

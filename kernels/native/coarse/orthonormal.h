@@ -1,6 +1,7 @@
-// Adds a function to the basis [R, L] of one leaf, orthonormal to those before it (Gram-Schmidt; once
-// is enough, since only the span and a fair conditioning matter). A function that depends on the earlier ones, or has no
-// fluid cell, becomes zero: a masked slot. `value(l)` is the function, on the fluid.
+// Adds a function to the basis [R, L] of one leaf, orthonormal to those before it (Gram-Schmidt; once is enough, since
+// only the span and a fair conditioning matter). A function that depends on the earlier ones, or has no fluid cell,
+// becomes zero: a masked slot. `value(l)` is the function, on the fluid. A lane keeps to its own cells, so only sums wait
+// for others (block_sum).
 constexpr double DEPENDENT = 1e-5;
 HP_SHARED double v[L];
 auto add_function = [&](int leaf, int function, auto value) {
@@ -12,16 +13,13 @@ auto add_function = [&](int leaf, int function, auto value) {
     };
     auto current = [&](int l) { return v[l]; };
     for (int l = lane; l < L; l += lanes) v[l] = value(l);
-    HP_SYNC;                                        // v is written; products read all of it
     const double before = dot(current, current);
     for (int e = 0; e < function; ++e) {
         const M* earlier = phi + e * L;
         const double along = dot(current, [&](int l) { return double(earlier[l]); });
         for (int l = lane; l < L; l += lanes) v[l] -= along * double(earlier[l]);
-        HP_SYNC;                                    // v has lost that part; the next product reads it
     }
     const double after = dot(current, current);
     const double scale = after > DEPENDENT * DEPENDENT * before ? 1.0 / sqrt(after) : 0.0;
     for (int l = lane; l < L; l += lanes) phi[function * L + l] = M(scale > 0.0 ? scale * v[l] : 0.0);
-    HP_SYNC;                                        // phi is written; later functions read it, v is reused
 };

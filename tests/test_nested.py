@@ -254,7 +254,7 @@ def test_unchanged_parts_are_kept_and_changed_ones_renewed():
 
 
 def test_nesting_is_chosen_by_size():
-    tiny, small, large = (make_bricks(make_grid(shape)) for shape in ((128, 128), (256, 256), (512, 520)))
+    tiny, small, large = (make_bricks(make_grid(shape)) for shape in ((128, 128), (256, 256), (640, 648)))
     assert not nests(tiny, 8, True, None, tiny.size)
     assert nests(small, 8, True, None, small.size)
     assert not nests(small, 8, False, None, small.size)
@@ -262,6 +262,7 @@ def test_nesting_is_chosen_by_size():
     assert nests(large, 8, False, None, large.size)
     assert nests(small, 8, False, 3, small.size)
     assert not nests(large, 8, False, 2, large.size)
+    assert not nests(large, 4, False, None, large.size)  # with fewer functions the band is narrower
 
 
 def test_a_grid_beyond_the_dense_limit_is_solved():

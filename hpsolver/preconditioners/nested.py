@@ -40,9 +40,13 @@ FUNCTIONS = 16
 """R2, functions of a brick. With 8, one function for two leaves, thin and torn phases need up to twice the iterations.
 Where solids cut many leaves, R2 is twice as large: the constants of what is connected in a brick need that many."""
 
-BAND_WORK = 1500
-"""rows * width^2, per cell of the grid, of the largest band that is factored each frame where ``levels`` is None. Exact
-solutions cost fewer iterations: they are kept as long as the factorisation is a fair part of the frame."""
+BAND_WORK = 750
+"""rows * width^2, per cell of the grid and function of a leaf, of the largest band that is factored each frame where
+``levels`` is None. Exact solutions cost fewer iterations: they are kept as long as the factorisation is a fair part of
+the frame, which has more leaves' work and saves more iterations with more functions (``bench/FINDINGS.md``)."""
+
+BRICK_WORK = 1500
+"""The same for bricks, whatever their number of functions."""
 
 EXACT_ROWS = 1024
 """Rows of the largest matrix whose dense inverse is made each frame where ``levels`` is None. Modelled for an H100, not
@@ -53,8 +57,9 @@ SLACK = 1e-4
 """Share of the diagonal that is added to it in bricks that enclose a singular region of moving fluid, like ``SLACK`` in
 ``coarse_matrix``, but larger, since dense inverses of bricks are stored in single precision."""
 
-TORN_WORK = 16 * BAND_WORK
-"""``BAND_WORK`` with twice the functions, where solids cut many leaves and a cycle needs up to twice the iterations."""
+TORN_WORK = 24_000
+"""The same where solids cut many leaves: bricks have twice the functions then, and a cycle needs up to twice the
+iterations."""
 
 
 def nests(
@@ -72,7 +77,7 @@ def nests(
     if levels is not None:
         return levels > 2
     rows, width = lattice.leaves * R, (lattice.leaf_reach + 1) * R
-    work = BAND_WORK if functions == FUNCTIONS else TORN_WORK
+    work = TORN_WORK if functions != FUNCTIONS else BAND_WORK * R if isinstance(lattice, Bricks) else BRICK_WORK
     return rows > EXACT_ROWS if dense else rows * width**2 > work * size
 
 

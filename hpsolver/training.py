@@ -36,6 +36,8 @@ from hpsolver.network.poisson import Operator
 from hpsolver.preconditioners import Preconditioner, weight_files
 
 VALIDATION_TOLERANCE = 1e-8
+SCATTER = 1.01
+"""Means over a few frames scatter by a percent: of weights that differ by less, the later ones are kept."""
 COLUMNS = ("step", "seconds", "rate", "loss", "gradient", "iterations", "worst", "failed")
 
 
@@ -193,9 +195,9 @@ class _Training:
         self._say(f"loss {loss:.4f}, iterations {found['iterations']:.1f} ({worst})")
 
     def _keep(self, found: dict[str, float]) -> None:
-        """Saves the weights if they are the best so far, and the state to go on from."""
+        """Saves the weights if they are as good as the best so far, and the state to go on from."""
         if found["failed"] < self.best.get("failed", math.inf) or (
-            found["failed"] == self.best.get("failed") and found["iterations"] < self.best["iterations"]
+            found["failed"] == self.best.get("failed") and found["iterations"] <= SCATTER * self.best["iterations"]
         ):
             self.best = {"step": self.step, **found}
             about: dict[str, Any] = {**self._asdict(), "best": self.best}

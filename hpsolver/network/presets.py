@@ -35,7 +35,7 @@ PRESETS: dict[str, tuple[Task, Run]] = {
         Run(1600, 2, 2e-3, validate_every=200, start="runs/htp_paper_1024_d128_start/best.safetensors"),
     ),
     "htp_2d": (
-        BasisTask(BasisConfig(width=64)),
+        BasisTask(BasisConfig(width=32)),
         Run(36000, 2, 2e-3, average=0.999, validate_every=4000, validation_frames=4),
     ),
     "htp_3d": (

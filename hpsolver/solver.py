@@ -262,7 +262,7 @@ class Solver:
         self.solids += 1
         self.preconditioner = self.preconditioner.bind(self.system)
         if self.fallback:
-            self.fallback = self.fallback.bind(self.system)
+            self.fallback = make_fallback(self.preconditioner)
         self._pcg.forget(self.preconditioner, self.fallback)
         if self.carrier:
             self.carrier.forget(but=self.last_pressure)

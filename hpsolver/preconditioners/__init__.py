@@ -83,13 +83,13 @@ def make(preconditioner: str | Preconditioner) -> Preconditioner:
 def make_fallback(bound: Preconditioner) -> Preconditioner | None:
     """The fallback of a bound preconditioner, bound to the same system. Where that fails, the fallback's own fallback
     takes its place."""
-    name = bound.fallback
-    while name is not None:
-        fallback = make(name)
+    chosen = bound.fallback
+    while chosen is not None:
+        fallback = make(chosen)
         try:
             return fallback.bind(bound.system)
         except ValueError:  # too large a grid, for instance
-            name = fallback.fallback
+            chosen = fallback.fallback
     return None
 
 

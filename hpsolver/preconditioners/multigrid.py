@@ -10,7 +10,7 @@ from .base import Preconditioner
 from .black_box import STRONG, BlackBox
 from .geometric import Geometric
 from .options import check_at_least
-from .schwarz import Schwarz
+from .schwarz import FUNCTIONS, Schwarz, functions_needed
 
 BLOCK_CELLS = 1024
 """Cells of the largest level that one block of a GPU takes over, with all coarser ones: four for each of its lanes. On
@@ -20,6 +20,10 @@ of its own took 2.8 us. That a smaller limit is faster follows from these figure
 SMALL = 16_000
 """Cells of a 2D grid up to which leaves of 64 cells are fastest for the fallback. Only hard frames come to it, so
 leaves of 128, with functions to choose from, pay earlier than for ``schwarz`` itself."""
+
+SMALL_SPACE = 33_000
+"""Cells of a 3D grid up to which, on a CPU, the fallback is fastest with 8 functions a leaf: films come to it, which
+need them, and the coarse problem is still solved exactly."""
 
 PATIENCE = {2: 50, 3: 100}
 """Iterations that take about as long as a whole frame of ``schwarz``, by dimension."""
@@ -76,8 +80,16 @@ class Multigrid(Preconditioner):
         if system.in_layers and self.block_cells is None:  # ranks share the finest level, so it needs its own kernels
             limit = min(limit, max(grid.cells // 8 if geometric else grid.cells, 2) - 1)
         self._cycle = Geometric(system, limit) if geometric else BlackBox(system, limit)
+        self.fallback = self._second()
         if grid.dimension == 3 and not geometric:  # 27 points: one kernel compiles for a minute, and spills registers
             self.one_kernel = ()
+
+    def _second(self) -> str | Preconditioner:
+        """The fallback. Where solids ask for more functions, and in a fluid that moves, ``schwarz`` decides itself."""
+        system = self.system
+        small = system.grid.dimension == 3 and system.grid.cells <= SMALL_SPACE and not system.device.is_cuda
+        whole = system.moving is None and functions_needed(system) == FUNCTIONS
+        return Schwarz(2 * FUNCTIONS, candidates=4 * FUNCTIONS) if small and whole else "schwarz"
 
     def _doubts(self) -> bool:
         """Whether lines of a stretched grid should be relaxed; or whether solids reach (2D) or cut (3D) more than

@@ -21,6 +21,7 @@ import warp as wp
 
 from hpsolver.grid import Grid
 from hpsolver.kernels.leaves import CYCLE, PUSH, RESTRICT
+from hpsolver.system import System
 
 from .base import Preconditioner
 from .coarse_space import CoarseSpace
@@ -129,7 +130,7 @@ class Schwarz(Preconditioner):
         R = self.coarse_size
         self.dense = system.device.is_cuda if self._dense is None else self._dense
         redblack, additive = self.sweep == "redblack", self.sweep == "additive"
-        brick_functions = (2 if self._needed() > FUNCTIONS else 1) * BRICK_FUNCTIONS
+        brick_functions = (2 if functions_needed(system) > FUNCTIONS else 1) * BRICK_FUNCTIONS
         nested = redblack and nests(system.bricks, R, self.dense, self.levels, system.size, brick_functions)
         axes = self._line_axes(system.grid)
         self._lines = Lines(system, axes) if axes else None
@@ -153,23 +154,14 @@ class Schwarz(Preconditioner):
 
     def _functions(self) -> tuple[int, int]:
         """Functions of a leaf, and candidates to choose them from."""
-        size, candidates = self._fixed
-        R = size or self._needed()
+        (size, candidates), system = self._fixed, self.system
+        R = size or functions_needed(system)
         if candidates is None:
-            leaf = self.system.bricks.leaf_size
+            leaf = system.bricks.leaf_size
             candidates = CANDIDATES if leaf > 64 and R > 1 else R
             if size is None and R == 2 * FUNCTIONS:
                 candidates = CUT_CANDIDATES[leaf]
         return R, max(R, candidates)
-
-    def _needed(self) -> int:
-        """How many functions a leaf needs for the constants of its pieces of fluid and some more."""
-        pieces = self.system.leaf_pieces
-        pieces = pieces[pieces > 0]
-        cut, torn = (pieces > 1).sum(), (pieces > FUNCTIONS).sum()
-        if torn >= max(TORN * len(pieces), 1):
-            return 4 * FUNCTIONS
-        return 2 * FUNCTIONS if cut >= max(CUT[self.system.bricks.leaf_size] * len(pieces), 1) else FUNCTIONS
 
     def start_functions(self, candidates: int) -> np.ndarray:
         """Start functions (``coarse_space``), [(C - 1) * L] shared by all leaves, or [leaves * (C - 1) * L]."""
@@ -211,3 +203,13 @@ class Schwarz(Preconditioner):
     def start(self, r: wp.array, x: wp.array) -> None:
         self._space.solve_restricted(r)
         self._space.prolong_add(x)
+
+
+def functions_needed(system: System) -> int:
+    """How many functions a leaf needs for the constants of its pieces of fluid and some more."""
+    pieces = system.leaf_pieces
+    pieces = pieces[pieces > 0]
+    cut, torn = (pieces > 1).sum(), (pieces > FUNCTIONS).sum()
+    if torn >= max(TORN * len(pieces), 1):
+        return 4 * FUNCTIONS
+    return 2 * FUNCTIONS if cut >= max(CUT[system.bricks.leaf_size] * len(pieces), 1) else FUNCTIONS

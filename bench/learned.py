@@ -21,7 +21,6 @@ from hpsolver.preconditioners.htp_paper import HTPaper
 
 from .frames import SEED, Frame
 from .harness import command, machine, report
-from .harness.engine import let_it_begin
 
 TOLERANCE = 1e-8
 MAX_ITERATIONS = 5000
@@ -84,7 +83,7 @@ def count(preconditioner: str | Preconditioner, frames: Sequence[Frame]) -> Coun
     )
     counts, failed, times = [], 0, []
     for frame in frames:
-        let_it_begin(solver)
+        solver._let_it_begin()
         solver.step(frame.density, frame.rhs)
         info = solver.info
         counts.append(info.iterations)

@@ -64,21 +64,18 @@ def main(argv: list[str] | None = None) -> int:
                 found["rows"].append(_row(rival, shape, sequence, before, plan["limit"]))
                 progress.step(f"{report.shape_text(shape)} {rival.name}")
         gc.unfreeze()
-        found["on_gpu"] = [
-            {"name": name, "shape": shape, "bytes_per_cell": model.bytes_per_cell(name, shape)} | _modelled(name, shape)
-            for shape in plan["on_gpu"]
-            for name in ON_GPU
-        ]
+        found["on_gpu"] = [_on_gpu(name, shape) for shape in plan["on_gpu"] for name in ON_GPU]
     text = markdown(found)
     report.write(options.out, "scaling", found, text, _plot(found))
     print(text)
     return 0
 
 
-def _modelled(name: str, shape: tuple[int, ...]) -> dict[str, float]:
-    """Microseconds of an iteration, by card."""
-    work = model.gpu_work(name, name, shape)
-    return {card: 1e6 * work.seconds_at(bandwidth) for card, bandwidth in model.CARDS.items()}
+def _on_gpu(name: str, shape: tuple[int, ...]) -> dict:
+    """Bytes a cell, and microseconds of an iteration by card."""
+    size, work = model.counted(name, shape)
+    modelled = {card: 1e6 * work.seconds_at(bandwidth) for card, bandwidth in model.CARDS.items()}
+    return {"name": name, "shape": shape, "bytes_per_cell": size, **modelled}
 
 
 def _row(

@@ -138,7 +138,7 @@ class Solver:
         limits = self.max_iterations, first, early_limit(first, self.preconditioner)
         goal = self.tolerance, *limits, self.absolute_tolerance, norm
         self._pcg = ConjugateGradients(self.system, *goal, self.worlds or 1)
-        self._pcg.forget(self.preconditioner, self.fallback)
+        self._let_it_begin()
         self.last_pressure = self.system.zeros(self.system.size, wp.float64)  # [N] in brick order, before rounding
         self._stopwatch = Stopwatch(self.device, adds=self.worlds is not None)
         self.many: Worlds | None = None
@@ -251,6 +251,10 @@ class Solver:
             with everywhere(self.carrier):
                 self.system.confine(self.last_pressure)  # for a warm start
 
+    def _let_it_begin(self) -> None:
+        """The preconditioner begins the next frame, also after one that its fallback finished."""
+        self._pcg.forget(self.preconditioner, self.fallback)
+
     def _prepare_anew(self, change: Callable[[], None]) -> None:
         """Changes the fluid, and binds anew what depends on it; the next frame is captured again."""
         self.info  # noqa: B018 (reads the last report while its means are there)
@@ -263,7 +267,7 @@ class Solver:
         self.preconditioner = self.preconditioner.bind(self.system)
         if self.fallback:
             self.fallback = make_fallback(self.preconditioner)
-        self._pcg.forget(self.preconditioner, self.fallback)
+        self._let_it_begin()
         if self.carrier:
             self.carrier.forget(but=self.last_pressure)
         self._frame = self._new_frame()

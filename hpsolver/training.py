@@ -274,8 +274,7 @@ def validate(task: Task, network: nn.Module, frames: int) -> dict[str, float]:
             device="cpu",
         )
         for seed in range(VALIDATION_SEED, VALIDATION_SEED + frames):
-            # The network begins each frame, also after one that the fallback finished.
-            solver._pcg.forget(solver.preconditioner, solver.fallback)
+            solver._let_it_begin()
             solver.step(*task.frames.unseen(family, shape, seed, contrast))
             counts.append(solver.info.iterations)
             failed += solver.info.fallback or not solver.info.converged

@@ -22,15 +22,15 @@ import warp as wp
 
 from .building import Shape, array, block_kernel, body, module_name
 
-GROUP_CPU, GROUP_CUDA = 8, 32
+WARP = 32
+"""Lanes that CUDA runs together."""
+
+GROUP_CPU, GROUP_CUDA = 8, WARP
 """W: leaves factored together by one block; a SIMD vector on the CPU, a warp on CUDA."""
 
 NO_COARSE, RESTRICT, PUSH, CYCLE = 0, 1, 2, 3
 """What a sweep leaves for the coarse space (``native/leaves/sweep.h``): nothing, Phi^T r, or the pushed residual, after
 a symmetric sweep or half way through it."""
-
-WARP = 32
-"""Lanes that CUDA runs together."""
 
 SHARED_BAND = 4608
 """Numbers of the largest band that a block eliminates in shared memory: 36 KB of 48."""

@@ -35,28 +35,32 @@ ROOT = Path(__file__).parent.parent
 BLOCKS = 3
 LANE = {"up": "(WP_TILE_THREAD_IDX % 256)", "down": "(255 - WP_TILE_THREAD_IDX % 256)"}
 BLOCK = {"up": "_thread // 256", "down": f"{BLOCKS - 1} - _thread // 256"}
-CLUSTER_BARRIER = f"""
-static int arrived = 0, last_round = 0, passed[{BLOCKS} * 256];
-const int turn = ++passed[WP_TILE_THREAD_IDX];
-++arrived;
-while (arrived < turn * {BLOCKS} * 256) WP_TILE_SYNC();
-if (last_round < turn) {{
+
+
+def counting_barrier(group: str, lanes: int) -> str:
+    """C++ in which the fibers of a group wait for each other, and leave in the same round."""
+    return f"""
+static int arrived[{BLOCKS}], last_round[{BLOCKS}], passed[{BLOCKS} * 256];
+const int group = {group}, turn = ++passed[WP_TILE_THREAD_IDX];
+++arrived[group];
+while (arrived[group] < turn * {lanes}) WP_TILE_SYNC();
+if (last_round[group] < turn) {{
     WP_TILE_SYNC();
-    last_round = turn;
+    last_round[group] = turn;
 }}
-for (int k = 0; k < 32 * (WP_TILE_THREAD_IDX / 256); ++k) WP_TILE_SYNC();
 """
+
+
+CLUSTER_BARRIER = (
+    counting_barrier("0", BLOCKS * 256) + "for (int k = 0; k < 32 * (WP_TILE_THREAD_IDX / 256); ++k) WP_TILE_SYNC();\n"
+)
 """Fibers go from barrier to barrier in rounds, and those of a block must leave this one in the same round. Some see in
 the round of the last arrival that all are here, the others in the next round. The first of these rounds ends with one
 who saw it, and who begins the next: so who finds ``last_round`` set is in that next round, where all leave. Then each
 block falls behind the one before: it is still at a phase when others, without a barrier, would be at the next."""
 WARP_BARRIER = "for (int k = 0; k <= WP_TILE_THREAD_IDX / 32 % 2; ++k) WP_TILE_SYNC()"
 """A warp need not wait for others: with each of these every second warp falls another round behind."""
-BLOCK_BARRIER = f"""({{ static int arrived[{BLOCKS}], last_round[{BLOCKS}], passed[{BLOCKS} * 256];
-const int block = WP_TILE_THREAD_IDX / 256, turn = ++passed[WP_TILE_THREAD_IDX];
-++arrived[block];
-while (arrived[block] < turn * 256) WP_TILE_SYNC();
-if (last_round[block] < turn) {{ WP_TILE_SYNC(); last_round[block] = turn; }} }})""".replace("\n", " ")
+BLOCK_BARRIER = "({" + counting_barrier("WP_TILE_THREAD_IDX / 256", 256).replace("\n", " ") + "})"
 """Where there are such, fibers do not come to the block's barriers in one round; they leave it in one, as above."""
 SHUFFLES = (
     "for (int half = WARP / 2; half > 0; half /= 2) value = op(value, __shfl_down_sync(0xffffffffu, value, half));"
@@ -294,7 +298,7 @@ def run(name: str, chosen: str = "") -> None:
             else:
                 one.set_solid(solid)
                 one.preconditioner.doubtful = False
-                one._pcg.forget(one.preconditioner, one.fallback)
+                one._let_it_begin()
                 one.step(other, rhs)
                 p = one.step(density, rhs)
             info = one.info[1] if worlds else one.info

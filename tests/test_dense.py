@@ -126,4 +126,4 @@ def test_solids_that_cut_the_fluid_take_the_same_iterations_in_both_forms():
 @pytest.mark.parametrize(("shape", "most"), [((768, 768), 420), ((96, 96, 96), 500)])
 def test_the_default_takes_few_bytes_a_cell_in_the_form_of_a_gpu(shape, most):
     """256x256x256 cells in 8.4 GB: 500 bytes a cell, the fallback included."""
-    assert model.bytes_per_cell("multigrid", shape) <= most
+    assert model.counted("multigrid", shape)[0] <= most

@@ -11,11 +11,6 @@ from hpsolver.preconditioners import Preconditioner
 from .rival import Rival
 
 
-def let_it_begin(solver: Solver) -> None:
-    """The solver's preconditioner begins the next frame, also after one that its fallback finished."""
-    solver._pcg.forget(solver.preconditioner, solver.fallback)
-
-
 class Engine(Rival):
     """``hpsolver.Solver`` with one preconditioner.
 
@@ -69,7 +64,7 @@ class Engine(Rival):
 
     def fetch(self, pressure: object) -> np.ndarray:
         if not self.solver.preconditioner.positive:  # it may break down
-            let_it_begin(self.solver)
+            self.solver._let_it_begin()
         return pressure.numpy() if self._on_gpu else pressure
 
     @property

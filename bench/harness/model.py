@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from unittest import mock
 
 import numpy as np
 import warp as wp
@@ -19,7 +18,7 @@ from hpsolver.kernels.selection import HELD
 
 from hpsolver import Solver, programs
 from hpsolver.pcg import Loop
-from hpsolver.preconditioners import HTP, NAMES, BlockJacobi, DDAttention, Preconditioner, Schwarz
+from hpsolver.preconditioners import HTP, BlockJacobi, DDAttention, Preconditioner, Schwarz
 from hpsolver.preconditioners.multigrid import BLOCK_CELLS, Multigrid
 from hpsolver.spreading import noted
 
@@ -70,9 +69,17 @@ FORMULA = (
     "that: the solve alone, without update or inference"
 )
 
+
+class MultigridOnGPU(Multigrid):
+    """With the fallback that it has on a GPU."""
+
+    def choose_fallback(self) -> Preconditioner:
+        return Schwarz(dense=True)
+
+
 ON_GPU: dict[str, Callable[[], Preconditioner]] = {
     "block_jacobi": lambda: BlockJacobi(dense=True),
-    "multigrid": lambda: Multigrid(block_cells=BLOCK_CELLS),
+    "multigrid": lambda: MultigridOnGPU(block_cells=BLOCK_CELLS),
     "schwarz": lambda: Schwarz(dense=True),
     "htp": lambda: HTP(dense=True),
     "dd_attention": lambda: DDAttention(dense=True),
@@ -188,22 +195,20 @@ def _is_one_kernel(solver: Solver, part: str, loop: Repeat) -> bool:
 
 
 def on_gpu(name: str, preconditioner: str | Preconditioner, shape: tuple[int, ...]) -> Solver:
-    """A rival of ``bench.harness.rivals`` on the CPU, in the form that it has on a GPU, its fallback included, to be
-    counted."""
+    """A rival of ``bench.harness.rivals`` on the CPU, in the form that it has on a GPU, to be counted."""
     chosen = ON_GPU[name]() if name in ON_GPU else preconditioner
-    with mock.patch.dict(NAMES, {"schwarz": ON_GPU["schwarz"]}):
-        return Solver(shape, preconditioner=chosen, device="cpu")
+    return Solver(shape, preconditioner=chosen, device="cpu")
 
 
-def bytes_per_cell(name: str, shape: tuple[int, ...]) -> float:
-    """Bytes of the arrays of ``on_gpu``; without what a GPU has in shared memory instead."""
+def counted(name: str, shape: tuple[int, ...]) -> tuple[float, Work]:
+    """(bytes a cell of the arrays of ``on_gpu``, without what a GPU has in shared memory; work of its iteration)."""
     before = memory.held()
     solver = on_gpu(name, name, shape)
     held = memory.held() - before
     for part in (solver.preconditioner, solver.fallback):
         if isinstance(part, Schwarz) and (choice := part._space.selection) and part.candidates <= HELD:
             held -= choice._work.capacity
-    return held / solver.system.grid.cells
+    return held / solver.system.grid.cells, work(solver)
 
 
 def gpu_work(name: str, preconditioner: str | Preconditioner, shape: tuple[int, ...]) -> Work:

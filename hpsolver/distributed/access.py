@@ -104,8 +104,7 @@ ACCESS = {
 """By kernel, ``GROUP.NAME``; the group is the name of its module without the configuration."""
 
 BY_DIRECTION = ("conductance", "shares", "low", "high")
-"""Arguments [directions, N]; others have a row for each leaf, or for each slot if they are
-called ``*_slots``."""
+"""Arguments [directions, N]; others have a row for each leaf, or for each slot if they are called ``*_slots``."""
 
 SLOTS = ("bad_cells",)
 """Further arguments with an entry for each slot."""

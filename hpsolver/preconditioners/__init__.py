@@ -83,7 +83,7 @@ def make(preconditioner: str | Preconditioner) -> Preconditioner:
 def make_fallback(bound: Preconditioner) -> Preconditioner | None:
     """The fallback of a bound preconditioner, bound to the same system. Where that fails, the fallback's own fallback
     takes its place."""
-    chosen = bound.fallback
+    chosen = bound.choose_fallback()
     while chosen is not None:
         fallback = make(chosen)
         try:

@@ -27,8 +27,8 @@ class Preconditioner(abc.ABC):
         graph_safe: ``update`` and ``apply``, which a graph can capture, are all it needs; otherwise ``predict`` also
             runs in each frame, between assembly and ``update``, outside the graphs.
         leaf_size: cells of the leaves it asks for, 64 or 128; ``leaf_cells`` decides what None means.
-        fallback: the preconditioner, or its name, that takes over, within the frame, where this one fails; None if
-            only rounding can make it fail, which no other one would mend. Read once this one is bound.
+        fallback: name of the preconditioner that takes over, within the frame, where this one fails; None if only
+            rounding can make it fail, which no other one would mend.
         patience: iterations after which the fallback is likely to be faster; None: half of ``max_iterations``.
         doubtful: once bound, whether the solids are such that the next frames should begin with the fallback.
         starts: it implements ``start``.
@@ -49,7 +49,7 @@ class Preconditioner(abc.ABC):
     symmetric = True
     positive = True
     graph_safe = True
-    fallback: str | Preconditioner | None = "schwarz"
+    fallback: str | None = "schwarz"
     patience: int | None = None
     doubtful = False
     leaf_size: int | None = 128
@@ -82,6 +82,10 @@ class Preconditioner(abc.ABC):
     @abc.abstractmethod
     def allocate(self) -> None:
         """Makes the device buffers for ``self.system``; called once, and again after the solid mask changed."""
+
+    def choose_fallback(self) -> str | Preconditioner | None:
+        """The fallback of this bound preconditioner: its name, or the object where options depend on the system."""
+        return self.fallback
 
     @abc.abstractmethod
     def update(self) -> None:

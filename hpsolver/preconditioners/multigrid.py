@@ -80,16 +80,17 @@ class Multigrid(Preconditioner):
         if system.in_layers and self.block_cells is None:  # ranks share the finest level, so it needs its own kernels
             limit = min(limit, max(grid.cells // 8 if geometric else grid.cells, 2) - 1)
         self._cycle = Geometric(system, limit) if geometric else BlackBox(system, limit)
-        self.fallback = self._second()
         if grid.dimension == 3 and not geometric:  # 27 points: one kernel compiles for a minute, and spills registers
             self.one_kernel = ()
 
-    def _second(self) -> str | Preconditioner:
-        """The fallback. Where solids ask for more functions, and in a fluid that moves, ``schwarz`` decides itself."""
+    def choose_fallback(self) -> str | Preconditioner | None:
+        """Where solids ask for more functions, and in a fluid that moves, ``schwarz`` decides on them itself."""
         system = self.system
         small = system.grid.dimension == 3 and system.grid.cells <= SMALL_SPACE and not system.device.is_cuda
         whole = system.moving is None and functions_needed(system) == FUNCTIONS
-        return Schwarz(2 * FUNCTIONS, candidates=4 * FUNCTIONS) if small and whole else "schwarz"
+        if self.fallback == Schwarz.name and small and whole:
+            return Schwarz(2 * FUNCTIONS, candidates=4 * FUNCTIONS)
+        return self.fallback
 
     def _doubts(self) -> bool:
         """Whether lines of a stretched grid should be relaxed; or whether solids reach (2D) or cut (3D) more than

@@ -1,9 +1,9 @@
 // The rows of E = Phi^T A Phi that belong to one leaf i: E_ij of each neighbour and, last, E_ii, as blocks [leaves,
 // directions + 1, R, R]. For each face also, if FACES, face_basis [leaves, directions, FACE, R], the neighbour's
-// functions there, and, if MASS, what closing the face takes off E_ii: mass = Phi_i^T (conductances of the face) Phi_i, [leaves,
-// directions, R, R]. If LOCAL, also the inverse of Phi_i^T A_ii Phi_i [R, R], for the additive form, with cells pinned
-// as in the leaf's solve. scale [n] is phi.(D phi), from A's diagonal D alone. A masked function, which is zero, gets 1
-// on the diagonal of E. The rows stay if neither the leaf nor a neighbour changed.
+// functions there, and, if MASS, what closing the face takes off E_ii: mass = Phi_i^T (conductances of the face) Phi_i,
+// [leaves, directions, R, R]. If LOCAL, also the inverse of Phi_i^T A_ii Phi_i [R, R], for the additive form, with cells
+// pinned as in the leaf's solve. scale [n] is phi.(D phi), from A's diagonal D alone. A masked function, which is zero,
+// gets 1 on the diagonal of E. The rows stay if neither the leaf nor a neighbour changed.
 HP_SHARED double tile[TILE];
 HP_SHARED double image[L];
 HP_SHARED double block[R * R];

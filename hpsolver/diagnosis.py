@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 
 import numpy as np
@@ -72,7 +73,8 @@ def report(
 def residuals(counters: np.ndarray, scalars: np.ndarray) -> np.ndarray:
     """[...] ||b - A p|| / ||b|| of frames from their counters and scalars [..., :] (``hpsolver.kernels.state``): NaN
     for unusable input, 0 where b = 0."""
-    unusable = np.isin(counters[..., S.STATUS], (*UNUSABLE, Status.RUNNING))
+    status = counters[..., S.STATUS]
+    unusable = functools.reduce(np.logical_or, [status == one for one in (*UNUSABLE, Status.RUNNING)])
     asked = (scalars[..., S.SCALE] > 0) & ~unusable
     measure = np.where(asked, scalars[..., S.RHS_MEASURE], 1.0)
     return np.where(unusable, math.nan, np.sqrt(np.where(asked, scalars[..., S.NORM], 0.0) / measure))

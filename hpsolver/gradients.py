@@ -23,7 +23,7 @@ import warp as wp
 
 from hpsolver.kernels import gradients as kernels
 from hpsolver.kernels import iterate
-from hpsolver.kernels.building import launch, launch_threads, rows, table
+from hpsolver.kernels.building import Recorded, launch, launch_threads, record, rows, table
 
 from . import arrays
 from .frame import Frame
@@ -124,6 +124,7 @@ class Adjoint:
         steps = np.repeat(system._scale[::-1][: system.grid.dimension], 2)
         self._scale = table(wp.array(steps, dtype=wp.float64, device=system.device))
         self._frames: dict[bool, Frame] = {}
+        self._by_density: Recorded | None = None
         self._solids = solver.solids
 
     @functools.cached_property
@@ -164,7 +165,7 @@ class Adjoint:
         info = solver.info
         again = solver.assembled == frame and not np.any(info.fallback) and not solver.recorded
         if self._solids != solids:
-            self._frames, self._solids = {}, solids
+            self._frames, self._by_density, self._solids = {}, None, solids
         with arrays.caller_stream(kind, solver.device), off_tape(), everywhere(solver.many):
             if not again:
                 for kept_array, array in zip(kept.moving, self._moving(), strict=True):
@@ -189,11 +190,14 @@ class Adjoint:
         """[N] dL/d(density) of the frame whose adjoint was solved last."""
         system = self._solver.system
         harmonic = int(system.grid.face_average == "harmonic")
-        operator = [system.density, system.conductance, system.diagonal, system.cell_across, self._scale]
-        operator.append(system.assembled_from[2])
-        inputs = [system.slots, system.size, harmonic, *operator, kept.pressure, self.pressure, self._gradient]
+        operator = [system.density, system.conductance, system.leak, self._scale, system.assembled_from[2]]
+        inputs = [system.slots, system.leaves, harmonic, system.neighbor, system.used, *operator]
+        place = len(inputs)
+        inputs += [kept.pressure, self.pressure, self._gradient]
         with arrays.caller_stream(kind, system.device), off_tape(), everywhere(self._solver.many):
-            launch(kernels.by_density, system.slots, inputs, system.device)
+            if self._by_density is None:
+                self._by_density = record(kernels.by_density(system.shape), system.slots, inputs, system.device)
+            self._by_density.launch({place: kept.pressure})
         return self._gradient
 
     def rhs_gradient(self, kind: str) -> wp.array:

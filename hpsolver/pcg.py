@@ -48,17 +48,15 @@ def first_limit(max_iterations: int, preconditioner: Preconditioner, fallback: P
     """
     if not remembers(fallback) or max_iterations < WORTH_SHARING:
         return max_iterations
-    return min(max_iterations // 2, preconditioner.patience or max_iterations)
+    patience = preconditioner.patience
+    return min(max_iterations // 2, patience.iterations if patience else max_iterations)
 
 
-EARLY = 0.4
-"""Share of a preconditioner's patience after which it is given up if it has not won a fifth of the digits asked. Nearly
-all such frames of the gallery would exhaust the patience of ``multigrid`` (``bench/FINDINGS.md``)."""
-
-
-def early_limit(first_limit: int, preconditioner: Preconditioner) -> int:
-    """Iterations after which a preconditioner with a patience is given up if it has come nowhere; 0: never."""
-    return int(EARLY * first_limit) if preconditioner.patience == first_limit else 0
+def early_test(first_limit: int, preconditioner: Preconditioner) -> tuple[int, float]:
+    """Iterations after which a preconditioner is given up if it has come less than a share of the way, and that share
+    (``Patience``); no iterations: it is not."""
+    patience = preconditioner.patience
+    return (patience.early, patience.way) if patience and patience.iterations == first_limit else (0, 0.0)
 
 
 def remembers(fallback: Preconditioner | None) -> bool:
@@ -74,7 +72,7 @@ class ConjugateGradients:
         tolerance: on the true relative residual.
         max_iterations: the most iterations of one frame.
         first_limit: the most that the chosen preconditioner may use before its fallback takes over.
-        early_limit: iterations after which it is given up already if it has come nowhere; 0: it is not.
+        early: what ``early_test`` says.
         absolute: tolerance in the caller's units, 0 for none.
         norm: the norm that the tolerances are in, one of ``NORMS``.
         worlds: how many grids run the frame at the same time.
@@ -92,7 +90,7 @@ class ConjugateGradients:
         tolerance: float,
         max_iterations: int,
         first_limit: int,
-        early_limit: int = 0,
+        early: tuple[int, float] = (0, 0.0),
         absolute: float = 0.0,
         norm: str = "l2",
         worlds: int = 1,
@@ -109,7 +107,7 @@ class ConjugateGradients:
         state[S.REDUCTION] = CYCLE_REDUCTION[T] ** 2
         counter = np.zeros(S.COUNTER_SIZE, dtype=np.int32)
         counter[S.MAX_ITERATIONS], counter[S.FIRST_LIMIT] = max_iterations, first_limit
-        counter[S.EARLY] = early_limit
+        counter[S.EARLY], state[S.WAY] = early
         self.state = wp.array(state, dtype=wp.float64, device=system.device)
         self.counter = wp.array(counter, dtype=wp.int32, device=system.device)
         self.first, self.outer, self.inner, self.rescue = (system.zeros(1, wp.int32) for _ in range(4))

@@ -41,6 +41,10 @@ WAVES = 2
 """Of many worlds, how many blocks there may be for each multiprocessor: such a kernel has registers for one or two, the
 launches of a graph for more."""
 
+ROUNDS_INSIDE = 2
+"""The most rounds that a phase of the innermost loop may take where many worlds share the device. With more of them the
+launches of a graph are faster, by the model."""
+
 
 def most_blocks(device: wp.Device) -> int:
     """Blocks that a program may have on the device: of its largest cluster, 1 on GPUs without clusters. 0: none."""
@@ -58,21 +62,29 @@ def fitting_blocks(cells: int, device: wp.Device) -> int:
     return min(wanted, most) if fits else 0
 
 
-def pays(repeat: Repeat, most: int, rounds: int = ROUNDS) -> bool:
-    """Whether at most ``most`` blocks do each phase in so many rounds, and in one in a loop inside."""
+def pays(repeat: Repeat, most: int, inside: int = 1, rounds: int = ROUNDS) -> bool:
+    """Whether at most ``most`` blocks do each phase in so many rounds, and in ``inside`` rounds in a loop inside."""
     inner = [part for part in repeat.body if isinstance(part, Repeat)]
     own = [part for part in repeat.body if isinstance(part, Launch)]
     fits = all(launch.items <= rounds * most or not launch.of_blocks for launch in own)
-    return fits and all(pays(part, most, 1) for part in inner)
+    return fits and all(pays(part, most, inside, inside) for part in inner)
 
 
 def blocks_for(repeat: Repeat, system: System, worlds: int) -> int:
     """How many blocks the program of a loop has; 0 where it does not pay."""
     most = most_blocks(system.device)
-    if not fitting_blocks(system.size, system.device) or not pays(repeat, most):
+    if not most or not fitting_blocks(system.size, system.device):
         return 0
-    blocks = min(most, max((launch.items for launch in repeat.launches() if launch.of_blocks), default=1))
-    return blocks if worlds == 1 or worlds * blocks <= WAVES * system.device.sm_count else 0
+    room, inside = room_of_world(worlds, most, system.device.sm_count)
+    if not room or not pays(repeat, room, inside):
+        return 0
+    return min(room, max((launch.items for launch in repeat.launches() if launch.of_blocks), default=1))
+
+
+def room_of_world(worlds: int, most: int, multiprocessors: int) -> tuple[int, int]:
+    """Blocks that a world's program may have, where it alone may have ``most``, and rounds of an innermost phase."""
+    room = most if worlds == 1 else min(most, WAVES * multiprocessors // worlds)
+    return room, 1 if room == most else ROUNDS_INSIDE
 
 
 @dataclass(frozen=True)

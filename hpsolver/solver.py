@@ -16,7 +16,7 @@ from .frame import Frame
 from .given import Given, look_at
 from .grid import BoundaryLike, SpacingLike, make_grid
 from .info import StepInfo
-from .pcg import NORMS, ConjugateGradients, early_limit, first_limit
+from .pcg import NORMS, ConjugateGradients, early_test, first_limit
 from .preconditioners import Preconditioner, auto, make, make_fallback
 from .reports import Reports
 from .spreading import Carrier, everywhere
@@ -58,7 +58,7 @@ class Solver:
             as many each time it is needed again, at most 256, until the chosen one solves a frame.
         tolerance: on the TRUE residual, ||b - A p|| <= tolerance ||b||, in (0, 1); 0 with an ``absolute_tolerance``.
         max_iterations: >= 0. If 200 or more, a preconditioner whose fallback is ``schwarz`` may use half of them,
-            ``multigrid`` 50 in 2D and 100 in 3D, or two fifths of them if it has come nowhere; then ``schwarz`` goes on
+            ``multigrid`` 40 to 100, or two fifths of them if it has come nowhere; then ``schwarz`` goes on
             from the best iterate.
         precision: ``mixed`` (double-precision Krylov vectors, single-precision preconditioner), ``float64`` or
             ``float32`` (single-precision Krylov vectors with restarts from the double-precision residual).
@@ -135,7 +135,7 @@ class Solver:
         self.preconditioner = chosen.bind(self.system)
         self.fallback = make_fallback(self.preconditioner)
         first = first_limit(self.max_iterations, self.preconditioner, self.fallback)
-        limits = self.max_iterations, first, early_limit(first, self.preconditioner)
+        limits = self.max_iterations, first, early_test(first, self.preconditioner)
         goal = self.tolerance, *limits, self.absolute_tolerance, norm
         self._pcg = ConjugateGradients(self.system, *goal, self.worlds or 1)
         self._let_it_begin()

@@ -10,7 +10,7 @@ GPU, up to barriers. ``native/README.md`` follows one kernel from its Python cal
 import contextvars
 import functools
 import linecache
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -174,10 +174,13 @@ class Recorded:
     command: wp.Launch
     places: Sequence[int]
 
-    def launch(self, changed: dict[int, int]) -> None:
-        """Repeats the launch. ``changed`` maps the numbers of arguments to new values, plain integers."""
+    def launch(self, changed: Mapping[int, int | wp.array]) -> None:
+        """Repeats the launch. ``changed`` maps the numbers of arguments to new values: plain integers, or arrays as the
+        kernel takes them."""
         for number, value in changed.items():
-            self.command.set_param_at_index_from_ctype(self.places[number], value)
+            command, place = self.command, self.places[number]
+            change = command.set_param_at_index_from_ctype if isinstance(value, int) else command.set_param_at_index
+            change(place, value)
         self.command.launch()
 
 

@@ -23,7 +23,6 @@ DEEP = wp.constant(wp.float64(1.0e-8))
 GROWN = wp.constant(wp.float64(1.0e6))
 STILL = wp.constant(wp.float64(2.0**-40))
 PATIENCE = wp.constant(50)
-SOME_WAY = wp.constant(wp.float64(0.2))
 ZERO = wp.constant(wp.float64(0.0))
 
 
@@ -48,11 +47,11 @@ def near_floor(state: wp.array[wp.float64]) -> bool:
 
 @wp.func
 def hopeless(state: wp.array[wp.float64], counter: wp.array[wp.int32]) -> bool:
-    """The first cycle has come less than ``SOME_WAY``, counted in digits, when it should have (``state.EARLY``)."""
+    """The first cycle has come less than ``state.WAY``, counted in digits, when it should have (``state.EARLY``)."""
     if counter[S.ITERATION] != counter[S.EARLY] or counter[S.CYCLE] > 1 or counter[S.FALLBACK] != 0:
         return False
     way = state[S.TOLERANCE] / state[S.RHS_MEASURE] / state[S.START]
-    return state[S.LOWEST] > state[S.START] * wp.pow(way, SOME_WAY)
+    return state[S.LOWEST] > state[S.START] * wp.pow(way, state[S.WAY])
 
 
 @wp.kernel(enable_backward=False)

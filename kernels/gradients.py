@@ -7,37 +7,41 @@ densities: harmonic 0.5 (1 / rho_i + 1 / rho_j) / h^2, arithmetic 2 / (rho_i + r
 Each of these is multiplied by the face's share, if it has one.
 """
 
+import functools
 from typing import Any
 
 import warp as wp
 
 from .assembly import AIR, FLUID, nearness
-from .building import array, block_kernel, body
+from .building import Shape, array, block_kernel, body, module_name
 
 F64, I32 = array(wp.float64), array(wp.int32)
 HALF, ZERO = wp.constant(wp.float64(0.5)), wp.constant(wp.float64(0.0))
 ONE, TWO = wp.constant(wp.float64(1.0)), wp.constant(wp.float64(2.0))
 
 
-by_density = block_kernel(
-    "hpsolver.gradients",
-    "by_density",
-    body("gradients/by_density"),
-    slots=wp.int32,
-    n=wp.int32,
-    harmonic=wp.int32,
-    density=F64,
-    conductance=F64,
-    diagonal=F64,
-    across=I32,
-    scale=F64,
-    shares=F64,
-    pressure=F64,
-    adjoint=F64,
-    gradient=F64,
-)
-"""gradient [n] = dL/d(density). ``across`` [directions, n]: the cell across each face, -1 for none; ``scale``
-[directions]: 1 / h^2; ``shares`` [directions, n], or a dummy. Blocks: slots."""
+@functools.cache
+def by_density(shape: Shape) -> wp.Kernel:
+    """gradient [N] = dL/d(density). ``leak`` [N]: what leaves a cell through open sides and surfaces; ``scale``
+    [directions]: 1 / h^2; ``shares`` [directions, N], or a dummy. Blocks: slots."""
+    return block_kernel(
+        module_name("gradients", shape),
+        "by_density",
+        body("common/halo", "common/slot_rows", "common/across", "gradients/by_density", shape=shape),
+        slots=wp.int32,
+        leaves=wp.int32,
+        harmonic=wp.int32,
+        neighbor=I32,
+        used=I32,
+        density=F64,
+        conductance=F64,
+        leak=F64,
+        scale=F64,
+        shares=F64,
+        pressure=F64,
+        adjoint=F64,
+        gradient=F64,
+    )
 
 
 @wp.kernel(enable_backward=False)

@@ -22,7 +22,8 @@ ABSOLUTE = 14  # tolerance asked for, in the caller's units, not squared
 NORM = 15  # square of the norm that counts, of the best iterate
 RHS_MEASURE = 16  # square of the same norm of b
 LAST_FLOOR = 17  # r.r that rounding alone leaves at the iterate that was judged last
-STATE_SIZE = 18
+WAY = 18  # share of the digits asked that the chosen preconditioner has to win in EARLY iterations
+STATE_SIZE = 19
 
 STATUS = 0
 ITERATION = 1  # of the last frame, until ``begin`` of the next; NOT_A_FRAME after a run that only loads kernels
@@ -36,7 +37,7 @@ FIRST_LIMIT = 8  # iterations of the chosen preconditioner, before its fallback 
 LIMIT = 9  # iterations until the preconditioner at work is given up: FIRST_LIMIT, then MAX_ITERATIONS
 PAUSE = 10  # frames to come that the fallback begins, after the chosen preconditioner gave way to it
 LAST_PAUSE = 11  # how many frames the last pause had
-EARLY = 12  # iterations after which the chosen preconditioner is given up if it has come nowhere; 0: it never is
+EARLY = 12  # iterations after which the chosen preconditioner is given up if it has come nowhere (WAY); 0: it never is
 COUNTER_SIZE = 13
 NOT_A_FRAME = -1
 

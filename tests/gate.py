@@ -76,7 +76,6 @@ FIXED = [
     coarse.factor_band,
     collocated.to_faces,
     control.step,
-    gradients.by_density,
     iterate.keep_best,
     mending.mend,
     projection.subtract_gradient,
@@ -121,7 +120,7 @@ def configured(dimension: int, T: type, M: type) -> list[wp.Kernel]:
     if T is wp.float64:
         groups += [connectivity.connectivity(shape), connectivity.means(shape), constants.enclosed(shape)]
         singles += [constants.leaf_constants(shape, 4), constants.brick_constants(dimension, 4, 16)]
-        singles += [assembly.assembly(shape, True), assembly.assembly(shape, False)]
+        singles += [assembly.assembly(shape, True), assembly.assembly(shape, False), gradients.by_density(shape)]
     forms = {leaves.PUSH: False, leaves.RESTRICT: True, leaves.CYCLE: False}
     spaces = [(shape, 4, forms)]
     if T is wp.float64:

@@ -160,11 +160,14 @@ def test_on_a_cpu_loops_stay_loops(worlds):
 
 
 @pytest.mark.parametrize(
-    ("worlds", "blocks"), [(1, 8), (33, 8), (34, 0)], ids=["one", "as many as there is room for", "more"]
+    ("worlds", "blocks"),
+    [(1, 8), (33, 8), (34, 7), (66, 4), (67, 0)],
+    ids=["one", "as many as there is room for", "some blocks work twice", "all do", "more"],
 )
 def test_on_a_gpu_many_worlds_have_one_kernel_if_there_is_room_for_all(worlds, blocks, monkeypatch):
     solver = Solver((128, 64), preconditioner="jacobi", device="cpu")
-    repeat = Repeat(solver._pcg.inner, [Launch(launch.kernel, 8, launch.inputs) for launch in iteration_of(solver)])
+    inner = Repeat(solver._pcg.inner, [Launch(launch.kernel, 8, launch.inputs) for launch in iteration_of(solver)])
+    repeat = Repeat(solver._pcg.outer, [inner])
     monkeypatch.setattr(programs, "most_blocks", lambda device: 16)
     gpu = SimpleNamespace(device=SimpleNamespace(is_cuda=True, sm_count=132), size=8192)
     assert programs.blocks_for(repeat, gpu, worlds) == blocks

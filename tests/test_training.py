@@ -22,7 +22,7 @@ from hpsolver.network.objectives import cosine_hutchinson, probes, sparse_approx
 from hpsolver.network.paper_task import PaperTask
 from hpsolver.network.presets import PRESETS, configured
 from hpsolver.network.transformer import HierarchicalTransformer, TransformerConfig
-from hpsolver.preconditioners import Multigrid
+from hpsolver.preconditioners import Multigrid, Patience
 from hpsolver.preconditioners.htp import HTP
 from hpsolver.preconditioners.htp_paper import HTPaper
 from hpsolver.preconditioners.paper_weights import ARCHITECTURE
@@ -239,7 +239,7 @@ def test_validation_lets_the_network_begin_every_frame():
     class GivesUp(Multigrid):
         def allocate(self) -> None:
             super().allocate()
-            self.patience = 4
+            self.patience = Patience(4, 2, 0.1)
 
     class Task(Small):
         frames = PAPER.frames

@@ -58,6 +58,8 @@ OTHERS = 6
 """Launches of a frame besides those of the assembly and of PCG: arrays in and out, and three marks of the clock."""
 BANDWIDTH = 3e12
 """Bytes a second."""
+MULTIPROCESSORS = 132
+"""Of an H100; many worlds share them."""
 CARDS = {"H100": BANDWIDTH, "RTX 4090": 1e12}
 """The same for two cards, the second one a consumer's. Its chains are taken to be as long. Its double precision, 1.3
 Tflop/s, is no limit: ``multigrid`` does 0.1 double operations a byte, ``schwarz`` 0.5 (``bench/FINDINGS.md``)."""
@@ -66,7 +68,8 @@ FORMULA = (
     "bytes / 3 TB/s; as one kernel, on up to 32,768 cells = for each phase 0.75 us and the larger of its chain - 2.2 "
     "us and its bytes / 3 TB/s; chain: what the kernel took on an H100 on small grids, 3.4 us if that was not "
     "measured; bytes: all arrays that it is given, of multigrid's levels its own. modelled ms = iterations x "
-    "that: the solve alone, without update or inference"
+    "that: the solve alone, without update or inference. Of many worlds: their bytes together, and a chain for each "
+    "round of a world's blocks"
 )
 
 
@@ -95,7 +98,8 @@ RENEWED = ("none", "jacobi", "multigrid")
 
 @dataclass(frozen=True)
 class Work:
-    """Work of one PCG iteration: launches, and for each the seconds of its chain and the bytes it moves."""
+    """Work of one PCG iteration: launches, and for each the seconds of its chain, with all rounds that its blocks take
+    in one kernel, and the bytes it moves."""
 
     chains: Sequence[float]
     bytes_of: Sequence[int]
@@ -120,12 +124,19 @@ class Work:
         return (0.0 if self.one_kernel else PASS) + sum(_seconds(*part, self.one_kernel, bandwidth) for part in parts)
 
 
-def work(solver: Solver) -> Work:
-    """Counts one iteration of ``solver`` without running it."""
+def work(solver: Solver, worlds: int = 1) -> Work:
+    """Counts one iteration of ``solver``, of one world, without running it; or what it is in so many worlds."""
     launches = noted(lambda: solver._pcg.iterate(solver.preconditioner))
-    inner = Repeat(solver._pcg.inner, list(launches))
-    one_kernel = _is_one_kernel(solver, "solve", Repeat(solver._pcg.outer, [inner]))
-    return Work([_chain(launch.kernel) for launch in launches], [_bytes(launch) for launch in launches], one_kernel)
+    loop = Repeat(solver._pcg.outer, [Repeat(solver._pcg.inner, list(launches))])
+    one_kernel = _is_one_kernel(solver, "solve", loop, worlds)
+    room, _ = programs.room_of_world(worlds, MOST_BLOCKS, MULTIPROCESSORS)
+
+    def chain(launch: Launch) -> float:
+        alone = _chain(launch.kernel)
+        rounds = -(-launch.items // room) if one_kernel and launch.of_blocks else 1
+        return COLD + rounds * (alone - COLD)
+
+    return Work([chain(launch) for launch in launches], [worlds * _bytes(launch) for launch in launches], one_kernel)
 
 
 def frame(solver: Solver, iterations: float) -> float:
@@ -188,10 +199,11 @@ def _share(kernel: wp.Kernel, given: Mapping[str, Any]) -> float:
     return arrays * float(sizes[first:last].sum() / sizes.sum())
 
 
-def _is_one_kernel(solver: Solver, part: str, loop: Repeat) -> bool:
+def _is_one_kernel(solver: Solver, part: str, loop: Repeat, worlds: int = 1) -> bool:
     """Whether a loop is one kernel on a GPU whose clusters have 16 blocks."""
     small = solver.system.size <= programs.CELLS and part in solver.preconditioner.one_kernel
-    return small and programs.pays(loop, MOST_BLOCKS)
+    room, inside = programs.room_of_world(worlds, MOST_BLOCKS, MULTIPROCESSORS)
+    return small and room > 0 and programs.pays(loop, room, inside)
 
 
 def on_gpu(name: str, preconditioner: str | Preconditioner, shape: tuple[int, ...]) -> Solver:

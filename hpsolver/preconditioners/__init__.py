@@ -12,7 +12,7 @@ import warp as wp
 
 from hpsolver.grid import Grid
 
-from .base import Preconditioner
+from .base import Patience, Preconditioner
 from .block_jacobi import BlockJacobi
 from .dd_attention import DDAttention
 from .diagonal import Identity, Jacobi
@@ -109,6 +109,7 @@ __all__ = [
     "Jacobi",
     "Multigrid",
     "NeuralSPAI",
+    "Patience",
     "Preconditioner",
     "Schwarz",
     "auto",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 import copy
+from typing import NamedTuple
 
 import warp as wp
 
@@ -11,6 +12,15 @@ from hpsolver.grid import Grid
 from hpsolver.kernels.building import launch
 from hpsolver.kernels.krylov import krylov
 from hpsolver.system import System
+
+
+class Patience(NamedTuple):
+    """When a frame goes on with the fallback: after ``iterations``, which take about as long as a frame of it, or
+    after the first ``early`` of them if these have won less than the share ``way`` of the digits asked."""
+
+    iterations: int
+    early: int
+    way: float
 
 
 class Preconditioner(abc.ABC):
@@ -29,7 +39,7 @@ class Preconditioner(abc.ABC):
         leaf_size: cells of the leaves it asks for, 64 or 128; ``leaf_cells`` decides what None means.
         fallback: name of the preconditioner that takes over, within the frame, where this one fails; None if only
             rounding can make it fail, which no other one would mend.
-        patience: iterations after which the fallback is likely to be faster; None: half of ``max_iterations``.
+        patience: when the fallback is likely to be faster; None: after half of ``max_iterations``.
         doubtful: once bound, whether the solids are such that the next frames should begin with the fallback.
         starts: it implements ``start``.
         moves: it can follow a fluid that changes every frame (``System.moving``).
@@ -50,7 +60,7 @@ class Preconditioner(abc.ABC):
     positive = True
     graph_safe = True
     fallback: str | None = "schwarz"
-    patience: int | None = None
+    patience: Patience | None = None
     doubtful = False
     leaf_size: int | None = 128
     starts = False

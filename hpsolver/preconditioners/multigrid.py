@@ -6,7 +6,7 @@ import warp as wp
 
 from hpsolver.grid import Grid
 
-from .base import Preconditioner
+from .base import Patience, Preconditioner
 from .black_box import STRONG, BlackBox
 from .geometric import Geometric
 from .options import check_at_least
@@ -25,8 +25,13 @@ SMALL_SPACE = 33_000
 """Cells of a 3D grid up to which, on a CPU, the fallback is fastest with 8 functions a leaf: films come to it, which
 need them, and the coarse problem is still solved exactly."""
 
-PATIENCE = {2: 50, 3: 100}
-"""Iterations that take about as long as a whole frame of ``schwarz``, by dimension."""
+PATIENCE = {2: Patience(50, 20, 0.2), 3: Patience(100, 40, 0.2)}
+"""By dimension. Nearly all frames of the gallery that come nowhere so early would use up all of it."""
+
+LITTLE_PATIENCE = Patience(40, 16, 0.3)
+"""In 3D up to ``LITTLE_SPACE`` cells on a CPU, where a frame of ``schwarz`` is short."""
+
+LITTLE_SPACE = 20_000
 
 DOUBTFUL = 0.25
 """Frames begin with ``schwarz`` if solids reach (3D: cut) more than this share of the leaves with fluid."""
@@ -42,8 +47,8 @@ class Multigrid(Preconditioner):
     figures.
 
     Multigrid is slow on walls thinner than a coarse cell, islands of single cells and torn thin films: a frame that
-    takes more than ``PATIENCE`` iterations, or has come nowhere after two fifths of them, goes on with ``schwarz``,
-    which then begins the next frames too. Where solids reach many leaves (``DOUBTFUL``), ``schwarz`` begins at once.
+    uses up its ``PATIENCE``, or has come nowhere after two fifths of it, goes on with ``schwarz``, which then begins
+    the next frames too. Where solids reach many leaves (``DOUBTFUL``), ``schwarz`` begins at once.
 
     Args:
         block_cells: cells of the largest level that one block takes over, with all coarser ones, in one kernel. None:
@@ -73,7 +78,7 @@ class Multigrid(Preconditioner):
 
     def allocate(self) -> None:
         system = self.system
-        self.patience, self.doubtful = PATIENCE[system.grid.dimension], self._doubts()
+        self.patience, self.doubtful = self._patience(), self._doubts()
         grid, limit = system.grid, self.block_cells or (BLOCK_CELLS if system.device.is_cuda else 2 * system.size)
         flat = max(grid.spacing) > STRONG * min(grid.spacing)
         geometric = grid.dimension == 3 and not flat
@@ -91,6 +96,11 @@ class Multigrid(Preconditioner):
         if self.fallback == Schwarz.name and small and whole:
             return Schwarz(2 * FUNCTIONS, candidates=4 * FUNCTIONS)
         return self.fallback
+
+    def _patience(self) -> Patience:
+        grid = self.system.grid
+        short = grid.dimension == 3 and grid.cells <= LITTLE_SPACE and not self.system.device.is_cuda
+        return LITTLE_PATIENCE if short else PATIENCE[grid.dimension]
 
     def _doubts(self) -> bool:
         """Whether lines of a stretched grid should be relaxed; or whether solids reach (2D) or cut (3D) more than

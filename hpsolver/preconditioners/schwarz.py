@@ -41,11 +41,11 @@ CHOICES = (8, 16, 24)
 SMALL = 20_000
 """Cells of a 2D grid up to which small leaves are fastest."""
 
-CUT = {64: 0.125, 128: 0.4}
-"""All leaves get 8 functions if solids cut this share of them in two or more pieces; by the cells of a leaf."""
+CUT = {(2, 64): 0.125, (2, 128): 0.25, (3, 64): 0.125, (3, 128): 0.4}
+"""All leaves get 8 functions if solids cut this share of them in two or more pieces, by dimension and leaf size."""
 
-CUT_CANDIDATES = {64: 16, 128: 24}
-"""Candidates from which those 8 are chosen, by the cells of a leaf."""
+WELL_CUT = 0.4
+"""Those 8 are chosen from 24 on leaves of 128 cells if solids cut this share of them, else from 16."""
 
 TORN = 0.4
 """All leaves get 16 functions if solids cut this share of them in more than four pieces."""
@@ -62,7 +62,7 @@ class Schwarz(Preconditioner):
         candidates: functions a leaf from which every frame chooses ``coarse_size``, by what the leaf's neighbours leave
             free (``selection``): 8, 16 or 24, at least ``coarse_size``; ``coarse_size`` itself means no choice. None is
             no choice on leaves of 64 cells or with one function, and otherwise 8, or ``coarse_size`` where that is
-            more; for the 8 functions that solids ask for it is ``CUT_CANDIDATES``.
+            more, and 16 or 24 for the 8 functions that solids ask for (``WELL_CUT``).
         sweep: the form of M: ``redblack``, ``deflated`` or ``additive``.
         leaf_size: cells of a leaf, 64 or 128. None is 64 on 2D grids of up to ``SMALL`` cells, if there are up to 4
             functions and no choice among candidates, and 128 otherwise. Measured on a CPU
@@ -160,7 +160,7 @@ class Schwarz(Preconditioner):
             leaf = system.bricks.leaf_size
             candidates = CANDIDATES if leaf > 64 and R > 1 else R
             if size is None and R == 2 * FUNCTIONS:
-                candidates = CUT_CANDIDATES[leaf]
+                candidates = 6 * FUNCTIONS if leaf > 64 and _cut(system, 1) >= WELL_CUT else 4 * FUNCTIONS
         return R, max(R, candidates)
 
     def start_functions(self, candidates: int) -> np.ndarray:
@@ -207,9 +207,13 @@ class Schwarz(Preconditioner):
 
 def functions_needed(system: System) -> int:
     """How many functions a leaf needs for the constants of its pieces of fluid and some more."""
-    pieces = system.leaf_pieces
-    pieces = pieces[pieces > 0]
-    cut, torn = (pieces > 1).sum(), (pieces > FUNCTIONS).sum()
-    if torn >= max(TORN * len(pieces), 1):
+    if _cut(system, FUNCTIONS) >= TORN:
         return 4 * FUNCTIONS
-    return 2 * FUNCTIONS if cut >= max(CUT[system.bricks.leaf_size] * len(pieces), 1) else FUNCTIONS
+    enough = CUT[system.grid.dimension, system.bricks.leaf_size]
+    return 2 * FUNCTIONS if _cut(system, 1) >= enough else FUNCTIONS
+
+
+def _cut(system: System, pieces: int) -> float:
+    """Share of the leaves with fluid whose fluid is in more than this many pieces."""
+    wet = system.leaf_pieces[system.leaf_pieces > 0]
+    return float(np.mean(wet > pieces)) if len(wet) else 0.0

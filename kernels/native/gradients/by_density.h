@@ -1,19 +1,49 @@
-// gradient = dL/d(density), from both pressures, face by face.
-const int directions = (int)across.shape[0] / n;
+// gradient = dL/d(density), from both pressures, face by face. On the CPU both go through tiles (common/halo.h), and
+// loops are vectors; on CUDA a lane reads the cells across itself.
+constexpr int V = HP_ROW_LENGTH;
+const int n = leaves * L;
 const bool shared = shares.shape[0] > 1;
-HP_SLOT_LANES(i, n) {
-    const double rho = density.data[i], p = pressure.data[i], q = adjoint.data[i];
-    double total = 0.0, through_open_sides = diagonal.data[i];
-    for (int d = 0; d < directions; ++d) {
-        const double c = conductance.data[d * n + i];
-        if (!(c > 0.0)) continue;
-        const int j = across.data[d * n + i];
-        through_open_sides -= c;
-        const double s = shared ? scale.data[d] * shares.data[d * n + i] : scale.data[d];
-        const double slope = harmonic ? -0.5 * s / (rho * rho) : -0.5 * c * c / s;
-        total -= (q - adjoint.data[j]) * (p - pressure.data[j]) * slope;
+// What a face of conductance c adds to a row's gradient but for the factor of `of_row`.
+auto of_face = [&](int i, int d, double c, double p_step, double q_step) -> double {
+    const double s = shared ? scale.data[d] * shares.data[d * n + i] : scale.data[d];
+    const double slope = harmonic ? s : c * c / s;
+    return c > 0.0 ? 0.5 * slope * p_step * q_step : 0.0;
+};
+// Harmonic faces have the factor 1 / rho^2, and all that leaves a cell through its open sides is 1 / rho of something.
+auto of_row = [&](int i, double faces) -> double {
+    const double rho = density.data[i] > 0.0 ? density.data[i] : 1.0;              // a solid cell's may be anything
+    return (harmonic ? faces / (rho * rho) : faces) + adjoint.data[i] * pressure.data[i] * leak.data[i] / rho;
+};
+#if defined(__CUDA_ARCH__)
+HP_SLOT_ROWS(b, leaves) {
+    const int i = b * L + l;
+    double total = 0.0;
+#pragma unroll
+    for (int d = 0; d < DIRECTIONS; ++d) {
+        const int j = across_face(b, i, x, y, z, d).cell;
+        const double p_step = pressure.data[i] - pressure.data[j], q_step = adjoint.data[i] - adjoint.data[j];
+        total += of_face(i, d, conductance.data[d * n + i], p_step, q_step);
     }
-    // In a cell without faces, solid or a region by itself, both pressures are zero, and the diagonal means nothing.
-    if (q * p != 0.0) total += q * p * through_open_sides / rho;
-    gradient.data[i] = total;
+    gradient.data[i] = of_row(i, total);
 }
+#else
+const int offset[6] = {-1, 1, -TZ, TZ, -STRIDE[0], STRIDE[0]};
+HP_SHARED double p_tile[TILE], q_tile[TILE];
+clear_tile(p_tile);
+clear_tile(q_tile);
+HP_SLOT(b, leaves) {
+    load_tile(p_tile, b, neighbor.data, used.data, [&](int i, int) { return pressure.data[i]; });
+    load_tile(q_tile, b, neighbor.data, used.data, [&](int i, int) { return adjoint.data[i]; });
+    HP_ROWS {
+        const int h = at(x, y, z), i = b * L + l;
+        double total[V] = {};
+        for (int d = 0; d < DIRECTIONS; ++d)
+            for (int v = 0; v < V; ++v) {
+                const double p_step = pressure.data[i + v] - p_tile[h + v + offset[d]];
+                const double q_step = adjoint.data[i + v] - q_tile[h + v + offset[d]];
+                total[v] += of_face(i + v, d, conductance.data[d * n + i + v], p_step, q_step);
+            }
+        for (int v = 0; v < V; ++v) gradient.data[i + v] = of_row(i + v, total[v]);
+    }
+}
+#endif

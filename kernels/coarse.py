@@ -15,7 +15,7 @@ from types import SimpleNamespace
 import warp as wp
 
 from .building import Shape, array, block_kernel, body, module_name
-from .leaves import fits, inverse_step, operator_arguments
+from .leaves import fits, operator_arguments
 
 DENSE_LIMIT = 4096
 """Rows of the largest dense coarse inverse, which holds the square of this many numbers."""
@@ -33,37 +33,31 @@ F64, I32 = array(wp.float64), array(wp.int32)
 
 
 @functools.cache
-def functions(shape: Shape, halfwidth: int, W: int, M: type, R: int) -> SimpleNamespace:
-    """From start functions to ``basis``, for changed leaves. Its parts are those that the form of the leaves needs:
+def functions(shape: Shape, halfwidth: int, W: int, M: type, R: int) -> wp.Kernel:
+    """From R - 1 start functions to ``basis``, for changed leaves: the inverse step, and all made orthonormal.
 
-    ``inverse_step``, banded, R > 1: raw functions, made by ``leaves.inverse_step`` from R - 1 start functions.
-    ``orthonormalize``, banded or R = 1: raw functions -> basis. Blocks: leaves.
-    ``make``, dense, R > 1: both for one leaf, nothing raw in memory. Blocks: groups of one.
+    ``start`` is fp32, [R - 1, L] for all leaves or, if ``own``, [leaves, R - 1, L]; ``factor`` is scratch, used on CUDA
+    by the banded form (W > 1) and by large leaves. ``pieces``, ``piece_count``: which cells a leaf's constants are on,
+    and how many there are. Blocks: groups.
     """
-    module = module_name("functions", shape, W, M, R)
-    pieces = {"pieces": array(wp.uint8), "piece_count": I32}
+    constants = {"BW": halfwidth, "W": W, "M": M, "R": R, "FUNCTIONS": R - 1, "CLOSED": True}
     if W == 1 and R > 1:
-        fitting = fits(shape.leaf_size, halfwidth)
-        constants = {"BW": halfwidth, "W": W, "FUNCTIONS": R - 1, "FITS": fitting, "CLOSED": True}
-        texts = ("leaves/rows", "leaves/eliminate", "leaves/inverse_steps", "coarse/orthonormal", "coarse/functions")
-        text = body(*texts, shape=shape, M=M, R=R, **constants)
-        ends = {"own": wp.int32, "start": array(wp.float32), "factor": F64, **pieces, "basis": array(M)}
-        return SimpleNamespace(make=block_kernel(module, "functions", text, **operator_arguments(), **ends))
-    orthonormalize = block_kernel(
-        module,
-        "orthonormalize",
-        body("coarse/orthonormal", "coarse/orthonormalize", shape=shape, W=W, M=M, R=R, WEIGHTED=False),
-        changed=I32,
-        places=I32,
-        **pieces,
-        weight=F64,
-        raw=F64,
+        texts = ["leaves/rows", "leaves/eliminate", "leaves/inverse_steps", "coarse/orthonormal", "coarse/functions"]
+        constants["FITS"] = fits(shape.leaf_size, halfwidth)
+    else:
+        texts = ["leaves/rows", "leaves/band", "leaves/substitute", "coarse/orthonormal", "coarse/functions_banded"]
+    return block_kernel(
+        module_name("functions", shape, W, M, R),
+        "functions",
+        body(*texts, shape=shape, **constants),
+        **operator_arguments(),
+        own=wp.int32,
+        start=array(wp.float32),
+        factor=F64,
+        pieces=array(wp.uint8),
+        piece_count=I32,
         basis=array(M),
     )
-    if R == 1:
-        return SimpleNamespace(orthonormalize=orthonormalize)
-    step = inverse_step(module, "inverse_step", "leaves/rows", shape, halfwidth, W, R - 1, operator_arguments())
-    return SimpleNamespace(inverse_step=step, orthonormalize=orthonormalize)
 
 
 @functools.cache

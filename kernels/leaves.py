@@ -16,7 +16,6 @@ the dense form a group is one leaf, W = 1.
 """
 
 import functools
-from types import SimpleNamespace
 
 import warp as wp
 
@@ -26,7 +25,7 @@ WARP = 32
 """Lanes that CUDA runs together."""
 
 GROUP_CPU, GROUP_CUDA = 8, WARP
-"""W: leaves factored together by one block; a SIMD vector on the CPU, a warp on CUDA."""
+"""W: leaves that one block takes together; a SIMD vector on the CPU, a warp on CUDA."""
 
 NO_COARSE, RESTRICT, PUSH, CYCLE = 0, 1, 2, 3
 """What a sweep leaves for the coarse space (``native/leaves/sweep.h``): nothing, Phi^T r, or the pushed residual, after
@@ -77,18 +76,38 @@ def changes(shape: Shape) -> wp.Kernel:
 
 
 @functools.cache
-def factorization(shape: Shape, halfwidth: int, W: int) -> SimpleNamespace:
-    """The banded form's setup, in double precision, of groups with changed leaves.
+def list_leaves(W: int) -> wp.Kernel:
+    """listed, groups * W or more: the leaves of ``members`` that changed or, if ``reach``, have a neighbour that did,
+    in groups; then -1. ``marked`` [leaves]: which leaves these are. So the CPU's kernels that take W leaves at once
+    take few that did not change. One block."""
+    return block_kernel(
+        module_name("list_leaves", W),
+        "list_leaves",
+        body("leaves/list", W=W),
+        leaves=wp.int32,
+        directions=wp.int32,
+        reach=wp.int32,
+        members=I32,
+        changed=I32,
+        neighbor=I32,
+        marked=I32,
+        listed=I32,
+    )
 
-    ``factor``, ``factor_closed``: L D L^T of the leaves, or of leaves closed as in ``leaves/rows.h``. Blocks: groups.
-    """
-    module = module_name("factorization", shape, W)
 
-    def factor(name: str, closed: bool) -> wp.Kernel:
-        text = body("leaves/rows", "leaves/factor", shape=shape, BW=halfwidth, W=W, CLOSED=closed)
-        return block_kernel(module, name, text, **operator_arguments(), factor=F64)
+@functools.cache
+def factorization(shape: Shape, halfwidth: int, W: int) -> wp.Kernel:
+    """The banded form's setup: ``factor``, L D L^T in fp64, of groups with changed leaves. Blocks: groups."""
+    text = body("leaves/rows", "leaves/band", "leaves/factor", shape=shape, BW=halfwidth, W=W, CLOSED=False)
+    return block_kernel(module_name("factorization", shape, W), "factor", text, **operator_arguments(), factor=F64)
 
-    return SimpleNamespace(factor=factor("factor", False), factor_closed=factor("factor_closed", True))
+
+@functools.cache
+def listed_factorization(shape: Shape, halfwidth: int, W: int) -> wp.Kernel:
+    """The same for the leaves of ``list_leaves``, each to be put in its own place. Blocks: groups."""
+    text = body("leaves/rows", "leaves/band", "leaves/factor_listed", shape=shape, BW=halfwidth, W=W, CLOSED=False)
+    arguments = {**operator_arguments(), "factor": F64, "places": I32, "listed": I32}
+    return block_kernel(module_name("listed_factorization", shape, W), "factor", text, **arguments)
 
 
 @functools.cache

@@ -11,7 +11,8 @@ ELIMINATED = 8
 """The most functions of a neighbour that are eliminated; eliminating all of them makes the choice no better."""
 
 TOGETHER = 8
-"""W: leaves that one block chooses for; a SIMD vector on the CPU. On CUDA 32 lanes share a leaf."""
+"""W: leaves that one block chooses for; a SIMD vector on the CPU, as in ``leaves.GROUP_CPU``, whose lists it takes. On
+CUDA 32 lanes share a leaf."""
 
 WORK = 4
 """Matrices [C, C] of scratch that ``select`` needs for each of its W leaves."""
@@ -27,7 +28,8 @@ def selection(shape: Shape, M: type, C: int, R: int) -> SimpleNamespace:
     """Kernels that choose R of C functions.
 
     ``select``: from the Galerkin matrix of all candidates, ``choice`` [leaves, C, C] and ``worth`` [leaves, C], best
-    first; the theory is in ``native/selection/select.h``. Blocks: ceil(leaves / TOGETHER).
+    first; the theory is in ``native/selection/select.h``. ``listed`` [blocks * TOGETHER]: the leaves of each block,
+    then -1. Blocks: ceil(leaves / TOGETHER).
     ``combine``: basis [leaves, R, L] from candidates [leaves, C, L] by the first R rows of each choice. Blocks: leaves.
     """
     module = module_name("selection", shape, M, C, R)
@@ -35,7 +37,7 @@ def selection(shape: Shape, M: type, C: int, R: int) -> SimpleNamespace:
         module,
         "select",
         body("selection/select", shape=shape, W=TOGETHER, C=C, ELIMINATED=min(C, ELIMINATED), MOST_HELD=HELD),
-        leaves=wp.int32,
+        listed=I32,
         changed=I32,
         neighbor=I32,
         constants=I32,

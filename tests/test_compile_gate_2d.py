@@ -25,8 +25,8 @@ def test_no_kernel_spills_registers_or_exceeds_shared_memory(artifacts):
     check_resources(artifacts)
 
 
-CPU_ONLY = {"substitute"}
-"""Kernels of the banded coarse solve, which a GPU replaces by ``multiply``."""
+CPU_ONLY = {"substitute", "list_leaves"}
+"""The banded coarse solve, which a GPU replaces by ``multiply``; and lists of changed leaves for vectors of leaves."""
 ELSEWHERE = {"program"}
 """Loops as one kernel have a gate of their own (``test_compile_gate_loops``)."""
 

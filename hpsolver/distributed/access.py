@@ -71,7 +71,6 @@ ACCESS = {
     # leaves
     "changes.find_changes": Access("leaves", ("seen", "changed")),
     "factorization.factor": Access("groups", ("factor",), everywhere=("changed",)),
-    "factorization.factor_closed": Access("groups", ("factor",), everywhere=("changed",)),
     "roots.root": Access("groups", ("factor", "inverse"), everywhere=("changed",)),
     "sweep.sweep": Access(
         "groups",
@@ -81,8 +80,6 @@ ACCESS = {
     ),
     "lines_remainder.remainder": Access("slots", ("left",), cells=("x_",)),
     # coarse functions
-    "functions.inverse_step": Access("groups", ("raw", "factor"), everywhere=("changed",)),
-    "functions.orthonormalize": Access("leaves", ("basis",)),
     "functions.functions": Access("groups", ("basis", "factor"), everywhere=("changed",)),
     "galerkin.galerkin": Access(
         "leaves",

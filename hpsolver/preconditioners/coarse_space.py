@@ -64,7 +64,7 @@ class CoarseSpace:
         dense: bool,
         brick_functions: int = FUNCTIONS,
     ):
-        bricks, by, M = system.bricks, leaves.by, system.preconditioner_type
+        bricks, M = system.bricks, system.preconditioner_type
         self._system, self._leaves, self._pushed, self.R, self.C = system, leaves, pushed, R, C
         self.nested = nested
         pieces, constants = Constants.of_leaves(system, R)
@@ -74,9 +74,6 @@ class CoarseSpace:
         self._constant_count = wp.array(count, dtype=wp.int32, device=system.device)
         self._pieces = wp.array(pieces, dtype=wp.uint8, device=system.device)
         self.start = wp.array(start, dtype=wp.float32, device=system.device)
-        self._at_once = leaves.dense and C > 1
-        raw = 1 if self._at_once else by.groups * max(C - 1, 1) * bricks.leaf_size * by.W
-        self._raw = system.zeros(raw, wp.float64)
         self.functions = system.zeros(system.leaves * R * bricks.leaf_size, M)
         self.selection = Selection(system, leaves, C, R, self._constant_count) if C > R else None
 
@@ -96,7 +93,7 @@ class CoarseSpace:
         else:
             self._inverse = ExactCoarse(system, self._matrix, dense)
 
-        self._functions = kernels.functions(system.shape, bricks.halfwidth, by.W, M, C)
+        self._functions = kernels.functions(system.shape, bricks.halfwidth, leaves.by.W, M, C)
         self._galerkin = kernels.galerkin(system.shape, M, R, local, self.nested, True)
         self._constants = leaf_constants(system.shape, R) if system.moving else None
         self._transfer = kernels.transfer(system.shape, system.krylov_type, M, R)
@@ -122,19 +119,13 @@ class CoarseSpace:
         self._inverse.update()
 
     def _update_functions(self) -> None:
-        system, leaves, by, C = self._system, self._leaves, self._leaves.by, self.C
+        system = self._system
         if self._constants is not None and system.moving is not None:
             found = [system.moving.pieces, system.moving.piece_count, self._pieces, self._constant_count]
             launch(self._constants, system.leaves, [*found, self._matrix.cells], system.device)
         target = self.functions if self.selection is None else self.selection.candidates
-        pieces = [self._pieces, self._constant_count]
-        if self._at_once:
-            leaves.make_functions(self._functions.make, C - 1, self.start, [*pieces, target])
-        else:
-            if C > 1:
-                leaves.inverse_step(self._functions.inverse_step, C - 1, self.start, self._raw)
-            inputs = [leaves.changed, by.places, *pieces, self._raw, self._raw, target]
-            launch(self._functions.orthonormalize, system.leaves, inputs, system.device)
+        ends = [self._pieces, self._constant_count, target]
+        self._leaves.make_functions(self._functions, self.C - 1, self.start, ends)
         if self.selection is not None:
             self.selection.update(self.functions)
 

@@ -62,6 +62,8 @@ class Leaves:
     Attributes:
         by: the leaves in groups.
         changed: [leaves] int32, 1 for leaves whose rows of A differ from the last frame's; others keep their factors.
+        lists: the CPU's kernels that make something of several leaves at once take them from a list of changed ones
+            (``kernels.list_leaves``), so that a frame in which few changed is short. Ranks and the dense form do not.
         pinned: [N] uint8, ``System.pinned`` on the device.
         y: [N] the last sweep's result, Krylov type.
     """
@@ -69,6 +71,7 @@ class Leaves:
     def __init__(self, system: System, colored: bool, mode: int, R: int, dense: bool | None):
         self.system = system
         self.dense = system.device.is_cuda if dense is None else dense
+        self.lists = not (self.dense or system.device.is_cuda or system.in_layers)
         bricks = system.bricks
         colors = bricks.colors if colored else (np.arange(bricks.leaves, dtype=np.int32),)
         self.by = Groups(colors, system.device, self.dense, system.leaf_fluid)
@@ -88,7 +91,9 @@ class Leaves:
         if self.dense:
             self._root = kernels.roots(system.shape, BW, M)
         else:
-            self._banded = kernels.factorization(system.shape, BW, self.by.W)
+            factorization = kernels.listed_factorization if self.lists else kernels.factorization
+            self._factorize, self._list = factorization(system.shape, BW, self.by.W), kernels.list_leaves(self.by.W)
+        self._due = self.list_for(self.by.W) if self.lists else self.by.members
         self._sweep = kernels.sweeping(system.shape, BW, self.by.W, T, M, R, mode, self.dense)
 
     @property
@@ -105,42 +110,45 @@ class Leaves:
         system = self.system
         inputs = [system.leaves, system.conductance, system.diagonal, self._seen, self.changed]
         launch(self._find_changes, system.leaves, inputs, system.device)
+        if self.lists:
+            self.list_changed(self._due, False, self.changed)
 
-    def inverse_step(self, kernel: wp.Kernel, functions: int, start: wp.array, raw: wp.array) -> None:
-        """Records, banded: raw [groups, functions, L, W], the start functions times the diagonal, solved for on the
-        leaves with closed faces. Must run before ``update``, which reuses its storage.
+    def list_for(self, W: int) -> wp.array:
+        """A list of leaves, for kernels that take W of them at once: all of them, until ``list_changed``."""
+        count = max(self.system.leaves, self.by.members.size if self.lists else 0)
+        listed = np.full(count + -count % W, -1, dtype=np.int32)
+        listed[: self.system.leaves] = np.arange(self.system.leaves)
+        return wp.array(listed, dtype=wp.int32, device=self.system.device)
 
-        Args:
-            kernel: ``inverse_step`` of ``kernels.coarse.functions``, for this number of functions.
-            start: fp32, [functions * L] shared by all leaves, or [leaves * functions * L].
-        """
-        system, by = self.system, self.by
-        launch(self._banded.factor_closed, by.groups, [*self._operator_arguments(), self._factor], system.device)
-        inputs = [self.changed, by.members, system.diagonal, self._are_own(start, functions), start, raw, self._factor]
-        launch(kernel, by.groups * functions, inputs, system.device)
+    def list_changed(self, listed: wp.array, reach: bool, marked: wp.array) -> None:
+        """Records: changed leaves, with ``reach`` also those next to one, into a list; ``marked`` [leaves]: which."""
+        system = self.system
+        which = [int(reach), self.by.members, self.changed, system.neighbor]
+        inputs = [system.leaves, system.bricks.directions, *which, marked, listed]
+        launch(self._list, 1, inputs, system.device)
 
     def make_functions(self, kernel: wp.Kernel, functions: int, start: wp.array, basis: list[object]) -> None:
-        """Records, dense: ``kernel``, which is ``make`` of ``kernels.coarse.functions``, with its last arguments."""
-        inputs = [*self._operator_arguments(), self._are_own(start, functions), start, self._factor, *basis]
-        launch(kernel, self.by.groups, inputs, self.system.device)
-
-    def _are_own(self, start: wp.array, functions: int) -> int:
-        return int(start.size > functions * self.system.bricks.leaf_size)
+        """Records: ``kernel`` of ``kernels.coarse.functions``, of so many start functions, with its last arguments.
+        Must run before ``update``, whose storage it may use."""
+        system, own = self.system, int(start.size > functions * self.system.bricks.leaf_size)
+        inputs = [*self._operator_arguments(self._due), own, start, self._factor, *basis]
+        launch(kernel, self.by.groups, inputs, system.device)
 
     def update(self) -> None:
         """Records: factors of the changed leaves."""
-        system, operator = self.system, self._operator_arguments()
+        system, by = self.system, self.by
+        operator = self._operator_arguments(by.members)
         if self.dense:
-            launch(self._root, self.by.groups, [*operator, self._factor, self._operator], system.device)
+            launch(self._root, by.groups, [*operator, self._factor, self._operator], system.device)
             return
-        launch(self._banded.factor, self.by.groups, [*operator, self._factor], system.device)
+        listed = [by.places, self._due] if self.lists else []
+        launch(self._factorize, by.groups, [*operator, self._factor, *listed], system.device)
         if self._operator is not self._factor:
             system.round(self._factor, self._operator)
 
-    def _operator_arguments(self) -> list[object]:
+    def _operator_arguments(self, members: wp.array) -> list[object]:
         system = self.system
-        rows = [system.used, self.pinned, system.conductance, system.diagonal]
-        return [system.leaves, self.changed, self.by.members, *rows]
+        return [system.leaves, self.changed, members, system.used, self.pinned, system.conductance, system.diagonal]
 
     def solve(self, r: wp.array, coarse: CoarseArrays) -> None:
         """Records: y = B r, one sweep or a symmetric one over the colours, and the coarse right-hand side."""

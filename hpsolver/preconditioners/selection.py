@@ -42,7 +42,8 @@ class Selection:
     def __init__(self, system: System, leaves: Leaves, C: int, R: int, constants: wp.array):
         bricks, M = system.bricks, system.preconditioner_type
         self._system, self._leaves, self._constants = system, leaves, constants
-        self._bundles = -(-system.leaves // kernels.TOGETHER)
+        self._listed = leaves.list_for(kernels.TOGETHER)
+        self._bundles = self._listed.size // kernels.TOGETHER
         faces = system.leaves * bricks.directions
         self.candidates = system.zeros(system.leaves * C * bricks.leaf_size, M)
         self.renewed = system.zeros(system.leaves, wp.int32)
@@ -64,7 +65,9 @@ class Selection:
         inputs = [system.leaves, leaves.changed, *graph, system.conductance, system.diagonal, leaves.pinned]
         inputs += [self.candidates, self._blocks, self._mass, self._scale, self._nothing, self._no_faces]
         launch(self._galerkin, system.leaves, inputs, system.device)
-        inputs = [system.leaves, leaves.changed, system.neighbor, self._constants, self._blocks, self._mass]
+        if leaves.lists:
+            leaves.list_changed(self._listed, True, self.renewed)
+        inputs = [self._listed, leaves.changed, system.neighbor, self._constants, self._blocks, self._mass]
         inputs += [self._work, self.renewed, self.worth, self._choice]
         launch(self._kernels.select, self._bundles, inputs, system.device)
         inputs = [self.renewed, self._choice, self.candidates, basis]

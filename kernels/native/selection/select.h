@@ -14,11 +14,13 @@ constexpr int SWEEPS = 12, CC = C * C;
 constexpr bool HELD = LANES > 1 && C <= MOST_HELD;
 HP_SHARED double held[HELD ? 4 * CC * W : 1];
 HP_SHARED double off[W], cosine[W], sine[W];
-const int begin = slot * W, count = leaves - begin < W ? leaves - begin : W;
-auto leaf = [&](int w) { return begin + (w < count ? w : 0); };             // an empty place repeats the first leaf
+const int* here = listed.data + slot * W;
+int count = 0;
+while (count < W && here[count] >= 0) ++count;
+auto leaf = [&](int w) { return here[w < count ? w : 0]; };                 // an empty place repeats the first leaf
 int stale = 0, most = 1;
 for (int w = 0; w < count; ++w) {
-    const int b = begin + w;
+    const int b = here[w];
     most = constants.data[b] > most ? constants.data[b] : most;
     int mine = changed.data[b];
     for (int d = 0; d < DIRECTIONS; ++d) mine |= changed.data[neighbor.data[b * DIRECTIONS + d]];
@@ -174,7 +176,7 @@ for (int k = C - 1; k >= 0; --k) {                                       // eige
 }
 each_strided(C, [&](int f, int w) {
     if (w >= count) return;
-    const int b = begin + w, kept = constants.data[b];
+    const int b = here[w], kept = constants.data[b];
     auto lambda_of = [&](int m) { const double own = p[at_(m, m) + w]; return m < kept || own > SHIFT ? own : SHIFT; };
     const double lambda = lambda_of(f);
     double length = 0.0;

@@ -12,7 +12,7 @@ numbered on the fibers: where a barrier is missing, one order catches a lane tha
 the other what a lower lane wrote. ``CASE`` is a name of ``CASES``, or ``all``; ``FORM`` is the beginning of a name of
 ``FORMS``. ``WITHOUT`` takes a barrier out: ``coarse/galerkin:3`` is the fourth of that fragment, ``program 0:3`` the
 one after the fourth phase of the first loop in one kernel. Prints a line of JSON for each case and preconditioner:
-iterations, status, residual, and the 2-norm of the pressure. ``mutate`` takes out every barrier in turn, and says
+iterations, status, residual, and the 2-norms of the pressure and of gradients. ``mutate`` takes out every barrier in turn, and says
 whether any of these lines changes.
 """
 
@@ -246,6 +246,14 @@ def mutate() -> None:
         print("missed " if missed else "SURVIVES", barrier, flush=True)
 
 
+def gradient(solver, density: np.ndarray) -> float:
+    """2-norm of dL/d(density) after a step, for dL/d(pressure) = cos(0), cos(1), .."""
+    adjoint = solver.adjoint
+    kept = adjoint.keep()
+    adjoint.solve(kept, density, np.cos(np.arange(density.size)).reshape(density.shape), "numpy")
+    return float(np.linalg.norm(adjoint.density_gradient(kept, "numpy").numpy()))
+
+
 def run(name: str, chosen: str = "") -> None:
     from hpsolver import Solver, preconditioners, programs, solver
     from hpsolver import frame as frame_module
@@ -304,6 +312,8 @@ def run(name: str, chosen: str = "") -> None:
             info = one.info[1] if worlds else one.info
             line = {"case": name, "form": form, "precision": precision, "iterations": info.iterations}
             line |= {"status": str(info.status), "residual": info.residual, "norm": float(np.linalg.norm(p))}
+            if form == "jacobi" and not worlds:
+                line["gradient"] = gradient(one, density)
             print(json.dumps(line), flush=True)
 
 

@@ -40,3 +40,4 @@ def test_lanes_in_either_order_give_the_answer_of_one_lane(order, cases, expecte
         assert abs(mine["iterations"] - theirs["iterations"]) <= int(may_differ), mine
         rough = mine["form"] == "none" or mine["status"] != "converged"  # htp_paper on frames it was not trained for
         assert mine["norm"] == pytest.approx(theirs["norm"], rel=1e-3 if rough else 1e-5)
+        assert mine.get("gradient", 0.0) == pytest.approx(theirs.get("gradient", 0.0), rel=1e-3)

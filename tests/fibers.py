@@ -12,8 +12,8 @@ numbered on the fibers: where a barrier is missing, one order catches a lane tha
 the other what a lower lane wrote. ``CASE`` is a name of ``CASES``, or ``all``; ``FORM`` is the beginning of a name of
 ``FORMS``. ``WITHOUT`` takes a barrier out: ``coarse/galerkin:3`` is the fourth of that fragment, ``program 0:3`` the
 one after the fourth phase of the first loop in one kernel. Prints a line of JSON for each case and preconditioner:
-iterations, status, residual, and the 2-norms of the pressure and of gradients. ``mutate`` takes out every barrier in turn, and says
-whether any of these lines changes.
+iterations, status, residual, and the 2-norms of the pressure and of gradients. ``mutate`` takes out every barrier in
+turn, and says whether any of these lines changes.
 """
 
 from __future__ import annotations

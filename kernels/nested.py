@@ -36,7 +36,7 @@ def nesting(
     ``find_changes``: bricks with changed rows; the diagonal in brick order. Blocks: bricks.
     ``factor``, ``factor_closed``, banded: L D L^T of the bricks' matrices, open and closed. Blocks: groups.
     ``root``, dense: roots of the inverses, as in ``kernels.leaves``. Blocks: groups of one.
-    ``inverse_step``: as in ``kernels.leaves``. ``orthonormalize``: as in ``kernels.coarse``. Blocks: bricks.
+    ``inverse_step``: as in ``kernels.leaves``. ``orthonormalize``: raw functions -> ``basis``. Blocks: bricks.
     ``galerkin``: blocks, scale and, if ``mass``, mass of the bricks, as nodes of the level above. Blocks: bricks.
     ``sweep``: one colour of the cycle. Blocks: groups of the colour (dense: its bricks, one each).
 
@@ -75,7 +75,7 @@ def nesting(
     orthonormalize = block_kernel(
         module,
         "orthonormalize_brick",
-        body("coarse/orthonormal", "coarse/orthonormalize", shape=shape, W=W, M=wp.float64, R=R2, WEIGHTED=True),
+        body("coarse/orthonormal", "coarse/orthonormalize", shape=shape, W=W, M=wp.float64, R=R2),
         changed=I32,
         places=I32,
         pieces=U8,

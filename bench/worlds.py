@@ -233,9 +233,11 @@ def markdown(found: dict) -> str:
     ]
     on_gpu = report.table(["shape", "preconditioner", *map(str, counts), "64 worlds over one"], modelled)
     text = [__doc__.split("\n\n", 1)[1].strip(), report.table(heads, lines), "Gradients, milliseconds:", of_backward]
-    text += ["On an H100, microseconds of an iteration of W worlds, modelled; not measured. The loop is one kernel, or"]
-    text[-1] += f" the launches of a `graph`. {model.FORMULA[0].upper()}{model.FORMULA[1:]}."
-    text.append(on_gpu)
+    text += [
+        "On an H100, microseconds of an iteration of W worlds, modelled; not measured. The loop is one kernel, or the "
+        f"launches of a `graph`. {model.FORMULA[0].upper()}{model.FORMULA[1:]}.",
+        on_gpu,
+    ]
     return "\n\n".join(["# Many worlds", report.preface(found), *text])
 
 

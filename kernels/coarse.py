@@ -45,7 +45,8 @@ def functions(shape: Shape, halfwidth: int, W: int, M: type, R: int) -> wp.Kerne
         texts = ["leaves/rows", "leaves/eliminate", "leaves/inverse_steps", "coarse/orthonormal", "coarse/functions"]
         constants["FITS"] = fits(shape.leaf_size, halfwidth)
     else:
-        texts = ["leaves/rows", "leaves/band", "leaves/substitute", "coarse/orthonormal", "coarse/functions_banded"]
+        texts = ["leaves/group_changed", "leaves/rows", "leaves/band", "leaves/substitute", "leaves/group_step"]
+        texts += ["coarse/orthonormal", "coarse/functions_banded"]
     return block_kernel(
         module_name("functions", shape, W, M, R),
         "functions",

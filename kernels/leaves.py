@@ -98,7 +98,16 @@ def list_leaves(W: int) -> wp.Kernel:
 @functools.cache
 def factorization(shape: Shape, halfwidth: int, W: int) -> wp.Kernel:
     """The banded form's setup: ``factor``, L D L^T in fp64, of groups with changed leaves. Blocks: groups."""
-    text = body("leaves/rows", "leaves/band", "leaves/factor", shape=shape, BW=halfwidth, W=W, CLOSED=False)
+    text = body(
+        "leaves/rows",
+        "leaves/group_changed",
+        "leaves/band",
+        "leaves/factor",
+        shape=shape,
+        BW=halfwidth,
+        W=W,
+        CLOSED=False,
+    )
     return block_kernel(module_name("factorization", shape, W), "factor", text, **operator_arguments(), factor=F64)
 
 
@@ -149,7 +158,14 @@ def inverse_step(
     ends = {"own": wp.int32, "start": array(wp.float32), "raw": F64, "factor": F64}
     constants = {"BW": halfwidth, "W": W, "FUNCTIONS": functions}
     if W > 1:
-        text = body("leaves/substitute", "leaves/inverse_step", shape=box, **constants)
+        text = body(
+            "leaves/group_changed",
+            "leaves/substitute",
+            "leaves/group_step",
+            "leaves/inverse_step",
+            shape=box,
+            **constants,
+        )
         return block_kernel(module, name, text, changed=I32, members=I32, diagonal=F64, **ends)
     constants |= {"FITS": fits(box.leaf_size, halfwidth), "CLOSED": True, **more}
     text = body(rows, "leaves/eliminate", "leaves/inverse_steps", "leaves/raw", shape=box, **constants)

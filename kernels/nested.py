@@ -52,7 +52,17 @@ def nesting(
     operator = {"changed": I32, "members": I32, **graph, "pinned": U8, **matrix}
 
     def factor(name: str, closed: bool) -> wp.Kernel:
-        text = body("nested/rows", "leaves/band", "leaves/factor", shape=shape, BW=halfwidth, W=W, R=R, CLOSED=closed)
+        text = body(
+            "nested/rows",
+            "leaves/group_changed",
+            "leaves/band",
+            "leaves/factor",
+            shape=shape,
+            BW=halfwidth,
+            W=W,
+            R=R,
+            CLOSED=closed,
+        )
         return block_kernel(module, name, text, **operator, factor=F64)
 
     find_changes = block_kernel(

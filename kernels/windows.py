@@ -37,7 +37,16 @@ def factorization(box: Shape, leaf_size: int, halfwidth: int, W: int, M: type) -
     operator = {"leaves": wp.int32, "changed": I32, "members": I32, "cells": I32}
     operator |= {"pinned": array(wp.uint8), "conductance": F64, "diagonal": F64}
     if W > 1:
-        text = body("windows/rows", "leaves/band", "leaves/factor", shape=box, LEAF=leaf_size, BW=halfwidth, W=W)
+        text = body(
+            "windows/rows",
+            "leaves/group_changed",
+            "leaves/band",
+            "leaves/factor",
+            shape=box,
+            LEAF=leaf_size,
+            BW=halfwidth,
+            W=W,
+        )
         factor = block_kernel(module, "factor_windows", text, **operator, factor=F64)
         return SimpleNamespace(find_touched=find_touched, factor=factor)
     made = root(module, "root_windows", "windows/rows", box, halfwidth, M, operator, LEAF=leaf_size)

@@ -93,7 +93,7 @@ class Leaves:
         else:
             factorization = kernels.listed_factorization if self.lists else kernels.factorization
             self._factorize, self._list = factorization(system.shape, BW, self.by.W), kernels.list_leaves(self.by.W)
-        self._due = self.list_for(self.by.W) if self.lists else self.by.members
+        self._due = wp.empty_like(self.by.members) if self.lists else self.by.members
         self._sweep = kernels.sweeping(system.shape, BW, self.by.W, T, M, R, mode, self.dense)
 
     @property
@@ -112,13 +112,6 @@ class Leaves:
         launch(self._find_changes, system.leaves, inputs, system.device)
         if self.lists:
             self.list_changed(self._due, False, self.changed)
-
-    def list_for(self, W: int) -> wp.array:
-        """A list of leaves, for kernels that take W of them at once: all of them, until ``list_changed``."""
-        count = max(self.system.leaves, self.by.members.size if self.lists else 0)
-        listed = np.full(count + -count % W, -1, dtype=np.int32)
-        listed[: self.system.leaves] = np.arange(self.system.leaves)
-        return wp.array(listed, dtype=wp.int32, device=self.system.device)
 
     def list_changed(self, listed: wp.array, reach: bool, marked: wp.array) -> None:
         """Records: changed leaves, with ``reach`` also those next to one, into a list; ``marked`` [leaves]: which."""

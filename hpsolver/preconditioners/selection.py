@@ -13,6 +13,7 @@ The constants of a leaf are always kept. Whatever is chosen, the preconditioner 
 
 from __future__ import annotations
 
+import numpy as np
 import warp as wp
 
 from hpsolver.kernels import selection as kernels
@@ -42,7 +43,12 @@ class Selection:
     def __init__(self, system: System, leaves: Leaves, C: int, R: int, constants: wp.array):
         bricks, M = system.bricks, system.preconditioner_type
         self._system, self._leaves, self._constants = system, leaves, constants
-        self._listed = leaves.list_for(kernels.TOGETHER)
+        if leaves.lists:
+            self._listed = wp.empty_like(leaves.by.members)
+        else:
+            numbers = np.arange(system.leaves, dtype=np.int32)
+            bundles = np.pad(numbers, (0, -len(numbers) % kernels.TOGETHER), constant_values=-1)
+            self._listed = wp.array(bundles, dtype=wp.int32, device=system.device)
         self._bundles = self._listed.size // kernels.TOGETHER
         faces = system.leaves * bricks.directions
         self.candidates = system.zeros(system.leaves * C * bricks.leaf_size, M)

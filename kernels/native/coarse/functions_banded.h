@@ -1,11 +1,8 @@
 // The bases of the changed leaves of one group: first the constants of a leaf's pieces, which carry the null space, then as
 // many functions from the inverse step as there is room for. The closed leaves are factored by leaves/band.h: on the CPU
 // into an array of this block's own, which stays in the cache, on CUDA into `factor` [groups, L, BW + 1, W].
-// Start functions are [FUNCTIONS, L] for all leaves (own = 0) or [leaves, FUNCTIONS, L] (own = 1).
 const int* group = members.data + slot * W;
-int stale = 0;
-for (int w = 0; w < W; ++w) stale |= group[w] >= 0 ? changed.data[group[w]] : 0;
-if (!stale) return;
+if (!group_changed(group)) return;
 auto each_leaf = [&](auto visit) {
     for (int w = 0; w < W; ++w)
         if (group[w] >= 0 && changed.data[group[w]]) visit(group[w], w);
@@ -22,13 +19,7 @@ double f[FUNCTIONS > 0 ? L * (BW + 1) * W : 1];
 HP_SHARED double x[L * W];
 if (FUNCTIONS > 0) factor_group(group, f);
 for (int j = 0; j < FUNCTIONS; ++j) {
-    HP_SCALAR
-    for (int i = 0; i < L; ++i) HP_PER_LANE(w, 0, W) {
-        const int leaf = group[w];
-        const float* from = start.data + (long long)((own ? leaf * FUNCTIONS : 0) + j) * L;
-        x[i * W + w] = leaf >= 0 ? double(from[i]) * diagonal.data[leaf * L + i] : 0.0;
-    }
-    substitute(f, x);
+    group_step(group, j, f, x);
     HP_SYNC;                                        // a lane solved for its leaf, all lanes add the function
     each_leaf([&](int leaf, int w) {
         const int function = piece_count.data[leaf] + j;

@@ -16,8 +16,10 @@ auto stays = [&](int first) -> bool {
     return stale > 0 && 2 * stale >= wet;
 };
 for (int first = 0; first < places; first += W)
-    for (int w = 0; stays(first) && w < W; ++w) listed.data[count++] = members.data[first + w];
+    if (stays(first))
+        for (int w = 0; w < W; ++w) listed.data[count++] = members.data[first + w];
 for (int first = 0; first < places; first += W)
-    for (int w = 0; !stays(first) && w < W; ++w)
-        if (due(first + w)) listed.data[count++] = members.data[first + w];
+    if (!stays(first))
+        for (int w = 0; w < W; ++w)
+            if (due(first + w)) listed.data[count++] = members.data[first + w];
 while (count < (int)listed.shape[0]) listed.data[count++] = -1;

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import csv
 import dataclasses
 import json
 import math
@@ -23,44 +22,20 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
-from hpsolver import Solver
 from hpsolver.network import weights
-from hpsolver.network.frames import FIRST_SEED, VALIDATION_SEED, FrameConfig, FrameSource
-from hpsolver.network.poisson import Operator
-from hpsolver.preconditioners import Preconditioner, weight_files
+from hpsolver.network.frames import FIRST_SEED
+from hpsolver.network.task import Task
+from hpsolver.network.validation import log, validate
+from hpsolver.preconditioners import weight_files
 
-VALIDATION_TOLERANCE = 1e-8
 SCATTER = 1.01
 """Means over a few frames scatter by a percent: of weights that differ by less, the later ones are kept."""
-COLUMNS = ("step", "seconds", "rate", "loss", "gradient", "iterations", "worst", "failed")
-
-
-class Task(Protocol):
-    """What the loop needs to know of what it trains (``hpsolver.network.paper_task``, ``basis_task``)."""
-
-    __dataclass_fields__: ClassVar[dict[str, Any]]
-
-    architecture: str
-    network: Any
-    frames: FrameConfig
-
-    def make_network(self) -> nn.Module: ...
-
-    def source(self, device: torch.device) -> FrameSource: ...
-
-    def predict(self, network: nn.Module, operator: Operator) -> Any: ...
-
-    def loss(self, prediction: Any, operator: Operator, generator: torch.Generator) -> torch.Tensor: ...
-
-    def preconditioner(self, network: nn.Module) -> Preconditioner: ...
-
-    def validation(self) -> list[tuple[str, tuple[int, ...], float | None]]: ...
 
 
 @dataclass(frozen=True)
@@ -183,14 +158,7 @@ class _Training:
         row = {"step": self.step, "seconds": round(self.seconds, 1), "rate": f"{self._rate():.3e}"}
         row |= {"loss": f"{loss:.6f}", "gradient": f"{gradient:.4f}", **found}
         self._keep(found)
-        log = self.out / "log.csv"
-        fresh = not log.exists()
-        with log.open("a", newline="") as file:
-            writer = csv.DictWriter(file, COLUMNS)
-            if fresh:
-                writer.writeheader()
-            writer.writerow(row)
-        _plot(log, self.out / "curve.png")
+        log(self.out, row)
         worst = f"worst {found['worst']}, failed {found['failed']}"
         self._say(f"loss {loss:.4f}, iterations {found['iterations']:.1f} ({worst})")
 
@@ -262,25 +230,6 @@ def read_state(last: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
         return json.loads(file.metadata()["state"]), {name: file.get_tensor(name) for name in file.keys()}
 
 
-def validate(task: Task, network: nn.Module, frames: int) -> dict[str, float]:
-    """PCG to 1e-8 on unseen frames: mean and worst iterations, and how many needed the fallback or did not converge."""
-    counts, failed = [], 0
-    for family, shape, contrast in task.validation():
-        solver = Solver(
-            shape,
-            preconditioner=task.preconditioner(network),
-            tolerance=VALIDATION_TOLERANCE,
-            max_iterations=3000,
-            device="cpu",
-        )
-        for seed in range(VALIDATION_SEED, VALIDATION_SEED + frames):
-            solver._let_it_begin()
-            solver.step(*task.frames.unseen(family, shape, seed, contrast))
-            counts.append(solver.info.iterations)
-            failed += solver.info.fallback or not solver.info.converged
-    return {"iterations": float(np.mean(counts)), "worst": max(counts), "failed": failed}
-
-
 @contextlib.contextmanager
 def _processes() -> Iterator[tuple[int, int]]:
     """(rank, count): those of torchrun, or one process."""
@@ -294,23 +243,3 @@ def _processes() -> Iterator[tuple[int, int]]:
         torch.distributed.barrier()
     finally:
         torch.distributed.destroy_process_group()
-
-
-def _plot(log: Path, picture: Path) -> None:
-    """Loss and iterations over steps; left out where matplotlib is missing."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        return
-    with log.open() as file:
-        rows = list(csv.DictReader(file))
-    steps = [int(row["step"]) for row in rows]
-    figure = Figure(figsize=(6, 3.6))
-    left = figure.subplots()
-    right = left.twinx()
-    left.plot(steps, [float(row["loss"]) for row in rows], "C0")
-    right.plot(steps, [float(row["iterations"]) for row in rows], "C1")
-    left.set(xlabel="step")
-    left.set_ylabel("loss", color="C0")
-    right.set_ylabel("iterations on unseen frames", color="C1")
-    figure.savefig(picture, dpi=110, bbox_inches="tight")

@@ -16,9 +16,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import warp as wp
 
-from .building import BUILT, array, body
+from .building import BUILT, array, body, table
 from .rewriting import as_function, place_of, write_kernel
 
 MOST_BLOCKS = 16
@@ -91,12 +92,12 @@ def all_launches(parts: "Sequence[Launch | Repeat]") -> list[Launch]:
 def program(repeat: Repeat, blocks: int) -> tuple[wp.Kernel, list[object]]:
     """The kernel that carries out ``repeat``, to be launched with ``blocks`` blocks, and its arguments.
 
-    Arrays that several launches share are one argument. Equal loops share one compiled kernel, since its module is
-    named after its text.
+    Arrays that several launches share are one argument. Loops of equal phases share one compiled kernel, since its
+    module is named after its text.
     """
     text = _Text(blocks)
-    text.repeat(repeat, "")
-    return text.kernel(), text.inputs
+    text.repeat(repeat)
+    return text.kernel(), [text.table(repeat.condition.device), *text.inputs]
 
 
 def forget(kernel: wp.Kernel) -> None:
@@ -104,41 +105,100 @@ def forget(kernel: wp.Kernel) -> None:
     BUILT.pop(f"{kernel.module.name}.program", None)
 
 
+COLUMNS = 16
+"""Numbers of a step."""
+
+END = -1
+"""The step after the last one."""
+
+STEP = [
+    "_step = int(0)",
+    f"while _step != {END}:",
+    f"    _row = _step * {COLUMNS}",
+    "    _operation = _table[_row]",
+    "    _step = _table[_row + 1]",
+]
+"""Where every lane finds what to do, and the next step."""
+
+
 class _Text:
-    """The text of a program, written line by line."""
+    """The text of a program, and the steps that it goes through.
+
+    A phase, which is a kernel with its arrays, is in the text once, however often a loop launches it: so the code stays
+    small, and grids with more levels share it. The steps are a table, a row for each. That of a phase: operation, next
+    step, blocks or threads, and the whole numbers that its kernel is given. That of the head of a loop: operation,
+    first step of the body, first step after the loop. Operations of phases count from 0 up, of heads from -1 down.
+    """
 
     def __init__(self, blocks: int):
         self.inputs: list[object] = []
         self._blocks = blocks
         self._names: dict[object, str] = {}
         self._types: dict[str, object] = {}
-        self._phases: dict[tuple[wp.Kernel, str], str] = {}
-        self._functions: dict[str, tuple[wp.Kernel, Sequence[object]]] = {}
+        self._functions: dict[tuple[wp.Kernel, str], str] = {}
+        self._typed: dict[str, tuple[wp.Kernel, Sequence[object]]] = {}
+        self._phases: dict[tuple[str, ...], int] = {}
+        self._heads: dict[str, int] = {}
         self._lines: list[str] = []
+        self._steps: list[list[int]] = []
+        self._ahead: list[tuple[int, int]] = []  # row and column of what leads to the step that is added next
 
-    def repeat(self, repeat: Repeat, indent: str) -> None:
-        self._lines.append(f"{indent}while {self._argument(array(wp.int32), repeat.condition)}[0] != 0:")
+    def repeat(self, repeat: Repeat) -> None:
+        head = self._head(repeat.condition)
         for part in repeat.body:
             if isinstance(part, Repeat):
-                self.repeat(part, indent + "    ")
+                self.repeat(part)
             else:
-                self._lines += [f"{indent}    {line}" for line in self._phase(part)]
+                self._phase(part)
+        self._lead_to(head)
+        self._ahead = [(head, 2)]
 
-    def _phase(self, launch: Launch) -> list[str]:
-        types = launch.types
-        name = self._phases.setdefault((launch.kernel, launch.overload), f"{launch.kernel.key}_{len(self._phases)}")
-        self._functions[name] = launch.kernel, types
-        given = ", ".join(map(self._argument, types, launch.inputs))
-        items, barrier = self._argument(wp.int32, launch.items), "_cluster_barrier()"
-        if self._blocks == 1:
-            barrier = "_block_barrier()"
+    def _head(self, condition: wp.array) -> int:
+        name = self._argument(array(wp.int32), condition)
+        if name not in self._heads:
+            self._heads[name] = -1 - len(self._heads)
+            self._lines += [f"if _operation == {self._heads[name]} and {name}[0] == 0:", "    _step = _table[_row + 2]"]
+        return self._add(self._heads[name], END)
+
+    def _phase(self, launch: Launch) -> None:
+        given, numbers = [], []
+        for kind, value in zip(launch.types, launch.inputs, strict=True):
+            if kind is wp.int32 and len(numbers) < COLUMNS - 3:
+                numbers.append(int(value))
+                given.append(f"_table[_row + {2 + len(numbers)}]")
+            else:
+                given.append(self._argument(kind, value))
+        phase = self._function(launch), *given
+        if phase not in self._phases:
+            self._phases[phase] = len(self._phases)
+            self._lines.append(f"if _operation == {self._phases[phase]}:")
+            self._lines += [f"    {line}" for line in self._text_of(launch, phase[0], given)]
+        self._add(self._phases[phase], launch.items, *numbers)
+
+    def _text_of(self, launch: Launch, function: str, given: Sequence[str]) -> list[str]:
+        first, lane, stride, items = "_block", "_lane, ", str(self._blocks), "_table[_row + 2]"
         if not launch.of_blocks:
-            each = f"for _at in range(_block * _lanes + _lane, {items}, {self._blocks} * _lanes):"
-            return [each, f"    {name}(_at, {given})", barrier]
-        # The barrier in the loop: one item's shared memory was read, the next one's is written. The barrier behind it:
-        # what this phase wrote, in any block, the next phases read.
-        each = f"for _at in range(_block, {items}, {self._blocks}):"
-        return [each, f"    {name}(_at, _lane, {given})", "    _block_barrier()", barrier]
+            first, lane, stride = "_block * _lanes + _lane", "", f"{self._blocks} * _lanes"
+        each = [f"for _at in range({first}, {items}, {stride}):", f"    {function}(_at, {lane}{', '.join(given)})"]
+        # The barrier in the loop: one item's shared memory was read, the next one's is written.
+        return [*each, "    _block_barrier()"] if launch.of_blocks else each
+
+    def _function(self, launch: Launch) -> str:
+        name = f"{launch.kernel.key}_{len(self._functions)}"
+        name = self._functions.setdefault((launch.kernel, launch.overload), name)
+        self._typed[name] = launch.kernel, launch.types
+        return name
+
+    def _add(self, operation: int, *numbers: int) -> int:
+        place = len(self._steps)
+        self._lead_to(place)
+        self._steps.append([operation, END, *numbers])
+        self._ahead = [(place, 1)]
+        return place
+
+    def _lead_to(self, place: int) -> None:
+        for row, column in self._ahead:
+            self._steps[row][column] = place
 
     def _argument(self, kind: object, value: object) -> str:
         """The name of an argument, a new one unless it is an array that is there already."""
@@ -149,15 +209,25 @@ class _Text:
             self.inputs.append(value)
         return self._names[key]
 
+    def table(self, device: wp.Device) -> wp.array:
+        """[steps * COLUMNS] the steps, row by row."""
+        rows = np.zeros((len(self._steps), COLUMNS), dtype=np.int32)
+        for row, step in zip(rows, self._steps, strict=True):
+            row[: len(step)] = step
+        return table(wp.array(rows.ravel(), dtype=wp.int32, device=device))
+
     def kernel(self) -> wp.Kernel:
-        arguments = [f"{name}: {name}_type" for name in self._names.values()]
-        origins = [f"# {name}: {kernel.module.name} {overload}" for (kernel, overload), name in self._phases.items()]
-        text = "\n".join([*origins, *arguments, *self._lines])
+        arguments = ["_table: _table_type", *(f"{name}: {name}_type" for name in self._names.values())]
+        # The barrier behind a phase: what it wrote, in any block, the next phases and heads read.
+        lines = [*STEP, *(f"    {line}" for line in self._lines), "    if _operation >= 0:", "        _barrier()"]
+        origins = [f"# {name}: {kernel.module.name} {overload}" for (kernel, overload), name in self._functions.items()]
+        text = "\n".join([f"# {self._blocks} blocks", *origins, *arguments, *lines])
         module = f"hpsolver.program_{hashlib.sha256(text.encode()).hexdigest()[:16]}"
         name = f"{module}.program"
         if name not in BUILT:
-            scope = {"_cluster_barrier": cluster_barrier, "_block_barrier": block_barrier, **self._types}
-            scope |= {phase: as_function(k, phase, module, types) for phase, (k, types) in self._functions.items()}
-            lines = [*PLACE, *self._lines]
-            BUILT[name] = write_kernel("program", module, arguments, lines, scope, self._blocks), "\n".join(lines)
+            barrier = block_barrier if self._blocks == 1 else cluster_barrier
+            scope = {"_barrier": barrier, "_block_barrier": block_barrier, "_table_type": array(wp.int32)}
+            scope |= {function: as_function(k, function, module, types) for function, (k, types) in self._typed.items()}
+            made = write_kernel("program", module, arguments, [*PLACE, *lines], scope | self._types, self._blocks)
+            BUILT[name] = made, "\n".join([*PLACE, *lines])
         return BUILT[name][0]

@@ -1,6 +1,6 @@
 """The CUDA form of every kernel body gives the answers of the CPU's: blocks of 256 lanes, as fibers (``fibers``).
 
-Every barrier was taken out in turn (``python tests/fibers.py mutate``, 2026-11-28). Where no result changed, a comment
+Every barrier was taken out in turn (``python tests/fiber_barriers.py``, 2026-11-28). Where no result changed, a comment
 beside the barrier or ``bench/FINDINGS.md`` says why it stays.
 """
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from hpsolver.kernels import state as S
-from test_htp import network
+from tiny_network import network
 
 from hpsolver import Solver, problems
 from hpsolver.preconditioners.htp import HTP

@@ -8,7 +8,7 @@ import torch
 import warp as wp
 from hpsolver.kernels import basis
 from hpsolver.kernels.building import launch
-from test_htp import TINY, network
+from tiny_network import TINY, network
 
 from hpsolver import Solver, problems
 from hpsolver.network import weights

@@ -22,11 +22,12 @@ from hpsolver.network.objectives import cosine_hutchinson, probes, sparse_approx
 from hpsolver.network.paper_task import PaperTask
 from hpsolver.network.presets import PRESETS, configured
 from hpsolver.network.transformer import HierarchicalTransformer, TransformerConfig
+from hpsolver.network.validation import validate
 from hpsolver.preconditioners import Multigrid, Patience
 from hpsolver.preconditioners.htp import HTP
 from hpsolver.preconditioners.htp_paper import HTPaper
 from hpsolver.preconditioners.paper_weights import ARCHITECTURE
-from hpsolver.training import Run, read_state, train, validate
+from hpsolver.training import Run, read_state, train
 
 pytestmark = pytest.mark.cpu
 

@@ -6,12 +6,13 @@ import dataclasses
 from collections.abc import Iterable
 from typing import Any
 
-from hpsolver.training import Run, Task
+from hpsolver.training import Run
 
 from .basis import BasisConfig
 from .basis_task import SPACE, BasisTask
 from .frames import FrameConfig
 from .paper_task import PaperTask
+from .task import Task
 from .transformer import TransformerConfig
 
 

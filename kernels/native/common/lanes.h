@@ -37,6 +37,8 @@
 #define HP_MINE(t) 0
 // Before a loop that jumps through memory: no vectors, their gathers and scatters are slower.
 #define HP_SCALAR
+// Before a loop of known length around others: unrolled, it would be compiled for long, and run no faster.
+#define HP_OUTER _Pragma("unroll 1")
 // First in a block: products and sums may be fused, as CUDA's compiler does.
 #define HP_CONTRACT
 constexpr int LANES = 256;                          // kernels.building.BLOCK
@@ -65,6 +67,7 @@ constexpr int lanes = LANES;
 #define HP_PRIVATE(count) (count)
 #define HP_MINE(t) t
 #define HP_SCALAR _Pragma("clang loop vectorize(disable)")
+#define HP_OUTER _Pragma("clang loop unroll(disable)")
 #define HP_CONTRACT _Pragma("clang fp contract(fast)")
 constexpr int LANES = 1;
 constexpr int STRIP = 16;

@@ -39,7 +39,7 @@ auto each = [&](int items, auto visit) {
 #if defined(__CUDA_ARCH__)
     for (int pair = lane; pair < items * W; pair += lanes) visit(pair / W, pair % W);
 #else
-    for (int t = 0; t < items; ++t)
+    HP_OUTER for (int t = 0; t < items; ++t)
         _Pragma("clang loop vectorize(assume_safety)") for (int w = 0; w < W; ++w) visit(t, w);
 #endif
 };
@@ -59,7 +59,7 @@ auto at_ = [](int i, int k) { return (i * C + k) * W; };
 // diagonal holds the other diagonal entries as they were.
 auto factorise = [&](double* a, int n) {
     each(n, [&](int k, int w) { if (k > 0) a[at_(0, k) + w] = a[at_(k, k) + w]; });
-    for (int k = 0; k < n; ++k) {
+    HP_OUTER for (int k = 0; k < n; ++k) {
         HP_SYNC;                                    // entries behind column k - 1 are updated; the pivot is read
         each(1, [&](int, int w) {
             const double left = a[at_(k, k) + w];
@@ -68,15 +68,15 @@ auto factorise = [&](double* a, int n) {
         HP_SYNC;                                    // the pivot is written; its column reads it
         each(n - k - 1, [&](int i, int w) { a[at_(k + 1 + i, k) + w] *= a[at_(k, k) + w]; });
         HP_SYNC;                                    // column k is scaled; updates read it
-        for (int i = k + 1; i < n; ++i)
+        HP_OUTER for (int i = k + 1; i < n; ++i)
             each(i - k, [&](int m, int w) { a[at_(i, k + 1 + m) + w] -= a[at_(i, k) + w] * a[at_(k + 1 + m, k) + w]; });
     }
     HP_SYNC;                                        // the factor is written
 };
 // The factor's inverse times C right-hand sides in place; entry k of the f-th at x[(k * entry + f * item) * W].
 auto forward = [&](const double* a, int n, double* x, int entry, int item) {
-    for (int k = 0; k < n; ++k) {
-        for (int m = 0; m < k; ++m)
+    HP_OUTER for (int k = 0; k < n; ++k) {
+        HP_OUTER for (int m = 0; m < k; ++m)
             each(C, [&](int f, int w) { x[(k * entry + f * item) * W + w] -= a[at_(k, m) + w] * x[(m * entry + f * item) * W + w]; });
         each(C, [&](int f, int w) { x[(k * entry + f * item) * W + w] *= a[at_(k, k) + w]; });
     }
@@ -84,8 +84,7 @@ auto forward = [&](const double* a, int n, double* x, int entry, int item) {
 };
 each_strided(CC, [&](int t, int w) { g[t * W + w] = p[t * W + w] = block_of(leaf(w), DIRECTIONS)[t]; });
 HP_SYNC;                                            // g and p are written; neighbours add to p
-#pragma unroll
-for (int d = 0; d < DIRECTIONS; ++d) {
+HP_OUTER for (int d = 0; d < DIRECTIONS; ++d) {
     each_strided(ELIMINATED * C, [&](int t, int w) {
         const int j = neighbor.data[leaf(w) * DIRECTIONS + d];
         double closed = (1.0 + SHIFT) * block_of(j, DIRECTIONS)[t];
@@ -103,7 +102,7 @@ for (int d = 0; d < DIRECTIONS; ++d) {
     HP_SYNC;                                        // s and e are written; the factorisation reads them
     factorise(s, ELIMINATED);
     forward(s, ELIMINATED, e, C, 1);
-    for (int f = 0; f < C; ++f)
+    HP_OUTER for (int f = 0; f < C; ++f)
         each(f + 1, [&](int k, int w) {
             double sum = p[at_(f, k) + w];
             for (int m = 0; m < ELIMINATED; ++m) sum -= e[at_(m, f) + w] * e[at_(m, k) + w];
@@ -114,17 +113,17 @@ for (int d = 0; d < DIRECTIONS; ++d) {
 factorise(g, C);
 forward(g, C, p, C, 1);
 forward(g, C, p, 1, C);
-for (int k = 0; k < most; ++k) {
+HP_OUTER for (int k = 0; k < most; ++k) {
     each(C, [&](int m, int w) {
         const double pivot = p[at_(k, k) + w] + SHIFT;
         u[m * W + w] = k < constants.data[leaf(w)] && m > k ? p[at_(k, m) + w] / pivot : 0.0;
     });
     HP_SYNC;                                        // u is written; all rows of p read it
-    for (int f = k + 1; f < C; ++f) each(C, [&](int m, int w) { if (m > k) p[at_(f, m) + w] -= p[at_(f, k) + w] * u[m * W + w]; });
+    HP_OUTER for (int f = k + 1; f < C; ++f) each(C, [&](int m, int w) { if (m > k) p[at_(f, m) + w] -= p[at_(f, k) + w] * u[m * W + w]; });
     HP_SYNC;                                        // p is updated; the next pivot is read
 }
 // The constants get entries that only keep them in front.
-for (int f = 0; f < C; ++f)
+HP_OUTER for (int f = 0; f < C; ++f)
     each(f + 1, [&](int k, int w) {
         const int kept = constants.data[leaf(w)];
         const bool lost = g[at_(f, f) + w] == 0.0 || g[at_(k, k) + w] == 0.0;   // depends on others: worth nothing
@@ -141,16 +140,16 @@ auto turn = [&](double* first, double* second, int w) {
     *first = cosine[w] * x - sine[w] * y;
     *second = sine[w] * x + cosine[w] * y;
 };
-for (int sweep = 0; sweep < SWEEPS; ++sweep) {
+HP_OUTER for (int sweep = 0; sweep < SWEEPS; ++sweep) {
     each(1, [&](int, int w) { off[w] = 0.0; });
-    for (int f = 2; f < C; ++f)
-        for (int k = 1; k < f; ++k) each(1, [&](int, int w) { off[w] += p[at_(f, k) + w] * p[at_(f, k) + w]; });
+    HP_OUTER for (int f = 2; f < C; ++f)
+        HP_OUTER for (int k = 1; k < f; ++k) each(1, [&](int, int w) { off[w] += p[at_(f, k) + w] * p[at_(f, k) + w]; });
     HP_SYNC;                                        // off is written; every lane asks all leaves
     bool done = true;
     for (int w = 0; w < W; ++w) done = done && off[w] < NEGLIGIBLE;
     if (done) break;
-    for (int f = 2; f < C; ++f)
-        for (int k = 1; k < f; ++k) {
+    HP_OUTER for (int f = 2; f < C; ++f)
+        HP_OUTER for (int k = 1; k < f; ++k) {
             HP_SYNC;                                // columns are turned; the next pair is read
             each(1, [&](int, int w) {
                 const double across = p[at_(f, k) + w], half = 0.5 * (p[at_(f, f) + w] - p[at_(k, k) + w]);
@@ -170,8 +169,8 @@ for (int sweep = 0; sweep < SWEEPS; ++sweep) {
         }
     HP_SYNC;                                        // p is turned; off is summed again
 }
-for (int k = C - 1; k >= 0; --k) {                                       // eigenvectors in the functions themselves
-    for (int m = k + 1; m < C; ++m) each(C, [&](int f, int w) { u[at_(f, k) + w] -= g[at_(m, k) + w] * u[at_(f, m) + w]; });
+HP_OUTER for (int k = C - 1; k >= 0; --k) {                              // eigenvectors in the functions themselves
+    HP_OUTER for (int m = k + 1; m < C; ++m) each(C, [&](int f, int w) { u[at_(f, k) + w] -= g[at_(m, k) + w] * u[at_(f, m) + w]; });
     each(C, [&](int f, int w) { u[at_(f, k) + w] *= g[at_(k, k) + w]; });
 }
 each_strided(C, [&](int f, int w) {

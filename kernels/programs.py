@@ -201,8 +201,8 @@ class _Text:
             self._steps[row][column] = place
 
     def _argument(self, kind: object, value: object) -> str:
-        """The name of an argument, a new one unless it is an array that is there already."""
-        key: object = (value.ptr, value.shape, value.dtype) if isinstance(value, wp.array) else len(self.inputs)
+        """The name of an argument, a new one unless its array or its value is there already."""
+        key: object = (value.ptr, value.shape, value.dtype) if isinstance(value, wp.array) else (kind, value)
         if key not in self._names:
             self._names[key] = f"_{len(self.inputs)}"
             self._types[f"{self._names[key]}_type"] = kind

@@ -10,8 +10,8 @@ Fibers run one after the other from barrier to barrier. ``ORDER`` is ``up`` or `
 numbered on the fibers: where a barrier is missing, one order catches a lane that reads what a higher lane wrote, and
 the other what a lower lane wrote; ``plain`` is the CPU's own form, for comparison. ``CASE`` is a name of
 ``fiber_frames.CASES``, or ``all``; ``FORM`` is the beginning of a name of ``FORMS`` there. ``WITHOUT`` takes a barrier
-out: ``coarse/galerkin:3`` is the fourth of that fragment, ``program 0:3`` the one after the fourth phase of the first
-loop in one kernel. Prints a line of JSON for each case and preconditioner: iterations, status, residual, and the
+out: ``coarse/galerkin:3`` is the fourth of that fragment, ``program 0:3`` the one behind step 3 of the first loop in
+one kernel. Prints a line of JSON for each case and preconditioner: iterations, status, residual, and the
 2-norms of the pressure and of gradients.
 """
 
@@ -128,14 +128,14 @@ def pretend(order: str, without: str) -> None:
 
     written = programs.write_kernel
     place = ["_none, _thread = wp.tid()", f"_block = {BLOCK[order]}", "_lane = _thread % 256", "_lanes = 256"]
-    programs.PLACE = [*place, "_cluster_barrier()"]  # for the blocks to fall behind each other from the beginning
+    programs.PLACE = [*place, "_barrier()"]  # for the blocks to fall behind each other from the beginning
     numbers = itertools.count()
 
     def write_kernel(name: str, module: str, arguments: list, lines: list, scope: dict, cluster_dim: int) -> wp.Kernel:
         kind, _, number = without.rpartition(":")
         if kind == f"program {next(numbers)}":
-            places = [place for place, line in enumerate(lines) if "_cluster_barrier" in line]
-            lines = [line for place, line in enumerate(lines) if place != places[int(number) + 1]]
+            row = programs.COLUMNS * int(number)
+            lines = [line.replace("_operation >= 0", f"_operation >= 0 and _row != {row}") for line in lines]
         return written(name, f"{module}.{tag}", arguments, lines, scope, cluster_dim)
 
     programs.write_kernel = write_kernel

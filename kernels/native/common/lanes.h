@@ -39,6 +39,8 @@
 #define HP_SCALAR
 // Before a loop of known length around others: unrolled, it would be compiled for long, and run no faster.
 #define HP_OUTER _Pragma("unroll 1")
+// Before such a loop whose number is an index of local arrays: unrolled on CUDA, where they are registers then.
+#define HP_INDEX _Pragma("unroll")
 // First in a block: products and sums may be fused, as CUDA's compiler does.
 #define HP_CONTRACT
 constexpr int LANES = 256;                          // kernels.building.BLOCK
@@ -68,6 +70,7 @@ constexpr int lanes = LANES;
 #define HP_MINE(t) t
 #define HP_SCALAR _Pragma("clang loop vectorize(disable)")
 #define HP_OUTER _Pragma("clang loop unroll(disable)")
+#define HP_INDEX HP_OUTER
 #define HP_CONTRACT _Pragma("clang fp contract(fast)")
 constexpr int LANES = 1;
 constexpr int STRIP = 16;

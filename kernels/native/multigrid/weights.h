@@ -19,7 +19,7 @@ auto smoother_factors = [&](const Level& f) {
             const int count = chunk(k1 - c0);
             M sum[GROUP][CHUNK], size[GROUP][CHUNK] = {}, c[GROUP][CHUNK];
             take(f.part(S) + row + c0, f.pitch, 1, rows, sum);
-            for (int code = -HALF; code <= HALF; ++code) {
+            HP_OUTER for (int code = -HALF; code <= HALF; ++code) {
                 if (code == 0) continue;
                 take(f.to(x, j, offset_of(code)) + c0, f.pitch, 1, rows, c);
                 for (int l = 0; l < rows; ++l)
@@ -38,7 +38,7 @@ auto smoother_factors = [&](const Level& f) {
 };
 auto weigh = [&](const Level& f, const Level& g, int phase) {
     if (phase == 0 && !f.finest) smoother_factors(f);
-    for (int odd = 0; odd < 1 << DIMS; ++odd) {                                // bit a: odd along axis a
+    HP_OUTER for (int odd = 0; odd < 1 << DIMS; ++odd) {                                // bit a: odd along axis a
         const int axes = (odd & 1) + (odd >> 1 & 1) + (odd >> 2 & 1);
         if (axes != phase) continue;
         int blocks[3], step[3];
@@ -63,7 +63,7 @@ auto weigh = [&](const Level& f, const Level& g, int phase) {
                 M sum[GROUP][CHUNK], rest[GROUP][CHUNK], share[1 << DIMS][GROUP][CHUNK] = {};
                 take(f.part(S) + f.row(i, j) + z0, pitch, stride, rows, sum);
                 take(f.part(S) + f.row(i, j) + z0, pitch, stride, rows, rest);
-                for (int code = -HALF; code <= HALF; ++code) {
+                HP_OUTER for (int code = -HALF; code <= HALF; ++code) {
                     const Offset d = offset_of(code);
                     if (axes == 0 && code != 0 && f.stored(d)) {                 // a coarse cell: whether its row is empty
                         M part[GROUP][CHUNK];
@@ -74,7 +74,7 @@ auto weigh = [&](const Level& f, const Level& g, int phase) {
                     if ((d.z && !own.z) || (d.y && !own.y) || (d.x && !own.x) || code == 0) continue;
                     M c[GROUP][CHUNK] = {}, part[GROUP][CHUNK];                 // c: collapsed onto the plane of O
                     bool any = false;
-                    for (int beside = -HALF; beside <= HALF; ++beside) {
+                    HP_OUTER for (int beside = -HALF; beside <= HALF; ++beside) {
                         const Offset t = offset_of(beside), e = {d.x + t.x, d.y + t.y, d.z + t.z};
                         if ((t.z && own.z) || (t.y && own.y) || (t.x && own.x) || !f.stored(e)) continue;
                         any = true;
@@ -91,8 +91,7 @@ auto weigh = [&](const Level& f, const Level& g, int phase) {
                     take(f.part(X) + f.row(i + d.x, j + d.y) + z0 + d.z, pitch, stride, rows, part);
                     for (int l = 0; l < rows; ++l)
                         HP_VECTOR for (int k = 0; k < CHUNK; ++k) rest[l][k] += c[l][k] * part[l][k];
-#pragma unroll
-                    for (int q = 0; q < 1 << DIMS; ++q) {                       // the coarse cells around, bit a: above
+                    HP_INDEX for (int q = 0; q < 1 << DIMS; ++q) {                       // the coarse cells around, bit a: above
                         if (q & ~odd) continue;
                         const Offset up = {q >> 2 & 1, q >> 1 & 1, q & 1};
                         // The neighbour's place, seen from that coarse cell.
@@ -113,8 +112,7 @@ auto weigh = [&](const Level& f, const Level& g, int phase) {
                     M* missing = f.part(X) + f.row(i, j) + l * pitch + z0;
                     for (int k = 0; k < count; ++k) missing[stride * k] = rest[l][k];
                 }
-#pragma unroll
-                for (int q = 0; q < 1 << DIMS; ++q) {
+                HP_INDEX for (int q = 0; q < 1 << DIMS; ++q) {
                     if (q & ~odd) continue;
                     const Offset up = {q >> 2 & 1, q >> 1 & 1, q & 1};
                     const Offset o = {own.x - 2 * up.x, own.y - 2 * up.y, own.z - 2 * up.z};
@@ -129,8 +127,7 @@ auto weigh = [&](const Level& f, const Level& g, int phase) {
             }
             for (int l = 0; l < rows; ++l) {
                 f.seam(f.part(X) + f.row(i, j) + l * pitch, stride * k0 + own.z, stride * (k1 - 1) + own.z + 1);
-#pragma unroll
-                for (int q = 0; q < 1 << DIMS; ++q) {
+                HP_INDEX for (int q = 0; q < 1 << DIMS; ++q) {
                     if (q & ~odd) continue;
                     const Offset up = {q >> 2 & 1, q >> 1 & 1, q & 1};
                     const Offset o = {own.x - 2 * up.x, own.y - 2 * up.y, own.z - 2 * up.z};

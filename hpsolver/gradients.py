@@ -189,14 +189,15 @@ class Adjoint:
     def density_gradient(self, kept: Kept, kind: str) -> wp.array:
         """[N] dL/d(density) of the frame whose adjoint was solved last."""
         system = self._solver.system
-        harmonic = int(system.grid.face_average == "harmonic")
-        operator = [system.density, system.conductance, system.leak, self._scale, system.assembled_from[2]]
-        inputs = [system.slots, system.leaves, harmonic, system.neighbor, system.used, *operator]
+        shares = system.assembled_from[2]
+        operator = [system.density, system.conductance, system.leak, self._scale, shares]
+        inputs = [system.slots, system.leaves, system.neighbor, system.used, *operator]
         place = len(inputs)
         inputs += [kept.pressure, self.pressure, self._gradient]
         with arrays.caller_stream(kind, system.device), off_tape(), everywhere(self._solver.many):
             if self._by_density is None:
-                self._by_density = record(kernels.by_density(system.shape), system.slots, inputs, system.device)
+                kernel = kernels.by_density(system.shape, system.grid.face_average == "harmonic", shares.size > 1)
+                self._by_density = record(kernel, system.slots, inputs, system.device)
             self._by_density.launch({place: kept.pressure})
         return self._gradient
 

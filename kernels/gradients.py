@@ -21,16 +21,22 @@ ONE, TWO = wp.constant(wp.float64(1.0)), wp.constant(wp.float64(2.0))
 
 
 @functools.cache
-def by_density(shape: Shape) -> wp.Kernel:
+def by_density(shape: Shape, harmonic: bool, shares: bool) -> wp.Kernel:
     """gradient [N] = dL/d(density). ``leak`` [N]: what leaves a cell through open sides and surfaces; ``scale``
-    [directions]: 1 / h^2; ``shares`` [directions, N], or a dummy. Blocks: slots."""
+    [directions]: 1 / h^2; ``shares`` [directions, N], or a dummy. Blocks: slots.
+
+    Args:
+        harmonic: densities of faces are harmonic means, else arithmetic ones.
+        shares: conductances were multiplied by ``shares``.
+    """
+    options = "_".join(["harmonic" if harmonic else "arithmetic", *["shares"] * shares])
+    texts = ("common/halo", "common/slot_rows", "common/across", "gradients/by_density")
     return block_kernel(
-        module_name("gradients", shape),
+        module_name("gradients", shape, options),
         "by_density",
-        body("common/halo", "common/slot_rows", "common/across", "gradients/by_density", shape=shape),
+        body(*texts, shape=shape, HARMONIC=harmonic, SHARES=shares),
         slots=wp.int32,
         leaves=wp.int32,
-        harmonic=wp.int32,
         neighbor=I32,
         used=I32,
         density=F64,

@@ -120,7 +120,9 @@ def configured(dimension: int, T: type, M: type) -> list[wp.Kernel]:
     if T is wp.float64:
         groups += [connectivity.connectivity(shape), connectivity.means(shape), constants.enclosed(shape)]
         singles += [constants.leaf_constants(shape, 4), constants.brick_constants(dimension, 4, 16)]
-        singles += [assembly.assembly(shape, True), assembly.assembly(shape, False), gradients.by_density(shape)]
+        for harmonic in (True, False):
+            singles.append(assembly.assembly(shape, harmonic))
+            singles += [gradients.by_density(shape, harmonic, shares) for shares in (False, True)]
     forms = {leaves.PUSH: False, leaves.RESTRICT: True, leaves.CYCLE: False}
     spaces = [(shape, 4, forms)]
     if T is wp.float64:

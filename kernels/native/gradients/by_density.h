@@ -2,17 +2,17 @@
 // loops are vectors; on CUDA a lane reads the cells across itself.
 constexpr int V = HP_ROW_LENGTH;
 const int n = leaves * L;
-const bool shared = shares.shape[0] > 1;
 // What a face of conductance c adds to a row's gradient but for the factor of `of_row`.
 auto of_face = [&](int i, int d, double c, double p_step, double q_step) -> double {
-    const double s = shared ? scale.data[d] * shares.data[d * n + i] : scale.data[d];
-    const double slope = harmonic ? s : c * c / s;
+    const double s = SHARES ? scale.data[d] * shares.data[d * n + i] : scale.data[d];
+    const double slope = HARMONIC ? s : c * c / s;
     return c > 0.0 ? 0.5 * slope * p_step * q_step : 0.0;
 };
 // Harmonic faces have the factor 1 / rho^2, and all that leaves a cell through its open sides is 1 / rho of something.
 auto of_row = [&](int i, double faces) -> double {
-    const double rho = density.data[i] > 0.0 ? density.data[i] : 1.0;              // a solid cell's may be anything
-    return (harmonic ? faces / (rho * rho) : faces) + adjoint.data[i] * pressure.data[i] * leak.data[i] / rho;
+    const double over = 1.0 / (density.data[i] > 0.0 ? density.data[i] : 1.0);     // a solid cell's may be anything
+    const double through_sides = adjoint.data[i] * pressure.data[i] * leak.data[i] * over;
+    return HARMONIC ? faces * over * over + through_sides : faces + through_sides;
 };
 #if defined(__CUDA_ARCH__)
 HP_SLOT_ROWS(b, leaves) {

@@ -15,10 +15,10 @@ $(ENV): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install -c constraints.txt -e ".[dev,bench]"
 	touch $@
 
-# Tests of one file stay in one worker, so that two workers seldom compile the same kernels; in the order of their names, so
-# that the compile gates, few tests and long, do not come last.
+# A worker for each processor, with 1 GB each. Tests of one file stay in one worker, so that workers seldom compile the same
+# kernels; in the order of their names, so that the compile gates, few tests and long, do not come last.
 test: env
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(BIN)/python -m pytest -n logical --maxprocesses 16 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 demo: env
 	$(BIN)/python -m hpsolver demo $(ARGS)

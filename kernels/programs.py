@@ -3,7 +3,8 @@
 In a graph each launch costs about a microsecond before it does anything, and each pass of a loop five; a barrier of a
 cluster costs half a microsecond. ``program`` writes the kernel around the bodies of the kernels that the loop would
 launch, so what a phase computes is, bit for bit, what the launch computes. The blocks of the cluster share out the
-items of each phase, and meet at a barrier before the next. Loops may be nested.
+items of each phase, and meet at a barrier before the next. Loops may be nested. Each phase is in the text once; the
+order of the steps, and the numbers that a phase is given in each, are a table that every lane walks through.
 
 A cluster is scheduled as a whole, so its barrier cannot deadlock if every block passes the same ones. They do: they
 leave a loop by its condition, one number that all read after a barrier, and that nobody writes before the next one. So

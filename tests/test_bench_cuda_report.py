@@ -6,6 +6,7 @@ import pytest
 import warp as wp
 
 from bench import cuda_report
+from bench.harness import cuda_tables
 
 pytestmark = pytest.mark.cpu
 
@@ -43,16 +44,16 @@ def test_worlds_are_compared_with_solvers_of_their_own():
     assert found["failed"] is None, found
     assert [row["worlds"] for row in found["rows"]] == [None, 2, 9]
     assert all(row["same"] and row["converged"] and row["ms"] > 0 for row in found["rows"])
-    text = cuda_report._worlds([found | {"label": "worlds"}])
+    text = cuda_tables._worlds([found | {"label": "worlds"}])
     assert "schwarz 16x8 | 9 |" in text and "yes" in text and "NO" not in text
 
 
 def test_ranks_say_what_the_example_says():
     part = {"label": "2 ranks of jacobi", "failed": None, "passed": True, "says": ["10 iterations", "check passed"]}
-    text = cuda_report._ranks([part, {"label": "2 ranks of htp", "failed": "stopped after 9 s"}])
+    text = cuda_tables._ranks([part, {"label": "2 ranks of htp", "failed": "stopped after 9 s"}])
     assert "| 2 ranks of jacobi | passed | 10 iterations; check passed |" in text
     assert "| 2 ranks of htp | stopped after 9 s |" in text
-    assert "FAILED" in cuda_report._ranks([part | {"passed": False}])
+    assert "FAILED" in cuda_tables._ranks([part | {"passed": False}])
 
 
 def test_a_part_that_fails_says_why():
@@ -95,7 +96,7 @@ def test_failures_are_shown_and_who_answered_wrong_takes_no_part():
         "formula": "f",
         "parts": [wrong | {"cases": [case, refused]}, lost],
     }
-    text = cuda_report.markdown(found)
+    text = cuda_tables.markdown(found)
     assert "FAILED: stagnated" in text
     assert "90 (10) DIFFERS" in text
     assert "| yes | NO | yes |" in text

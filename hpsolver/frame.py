@@ -8,10 +8,11 @@ from collections.abc import Callable
 import warp as wp
 
 from .capture import capture_frame
+from .compiling import load
 from .pcg import ConjugateGradients, Loop
 from .preconditioners import Preconditioner
-from .spreading import Carrier, everywhere, kernels_of, load, noted_with_loops
-from .stopwatch import Stopwatch
+from .spreading import Carrier, everywhere, kernels_of, noted, noted_with_loops
+from .stopwatch import Stopwatch, set_mark
 from .system import System
 
 
@@ -42,13 +43,16 @@ class Frame:
         self._system, self._preconditioner, self._fallback = system, preconditioner, fallback
         self._pcg, self._pressure, self._stopwatch, self._warm_start = pcg, pressure, stopwatch, warm_start
         self._carrier, self._renews = carrier, renews
+        self._compiled = not renews  # the solver's own frame has been here
         self.graph: Callable[[], None] | None = None
 
     def run(self) -> None:
         """Solves the frame that is in the system's buffers."""
         if self.graph is None:
+            self.compile()
             if self._renews:
-                self._load()
+                with everywhere(self._carrier):
+                    self._rehearse()
             self.record(wp.capture_while)  # runs at once: a capture alone solves nothing
             self.graph = self.capture()
         else:
@@ -96,30 +100,41 @@ class Frame:
         device = self._system.device
         return self._carrier.capture(part) if self._carrier else capture_frame(part, device)
 
-    def _load(self) -> None:
-        """Compiles and loads every kernel that a frame may need, before it is captured."""
+    def compile(self, copies: Callable[[], None] = lambda: None) -> None:
+        """Compiles and loads every kernel that a frame may need, before the first one is launched.
+
+        Args:
+            copies: launches what brings the frame's arrays in and its pressure out.
+        """
+        if self._compiled:
+            return
         pcg, launched = self._pcg, self._carrier.kernel if self._carrier else lambda kernel: kernel
         try:
-            self._compile()
+            self._compile(copies)
         except Exception:
             if not pcg.parts_in_one_kernel():
                 raise
             pcg.keep_programs(lambda program: False)  # one may be too large for the device
-            self._compile()
+            self._compile(copies)
         written = pcg.parts_in_one_kernel()
         pcg.keep_programs(lambda program: program.fits(launched(program.kernel)))
         if pcg.parts_in_one_kernel() != written:
-            self._compile()  # the loops that stay
-        with everywhere(self._carrier):
+            self._compile(copies)  # the loops that stay
+        self._compiled = True
+
+    def _compile(self, copies: Callable[[], None]) -> None:
+        def outside_of_loops() -> None:
+            copies()
             self._rehearse()
 
-    def _compile(self) -> None:
         if self._carrier:
-            self._carrier.compile(self._rehearse)
+            self._carrier.compile(outside_of_loops)
         else:
-            load(kernels_of(noted_with_loops(self._begin_and_finish)), self._system.device)
+            launches = noted(outside_of_loops) + noted_with_loops(self._begin_and_finish)
+            load([set_mark, *kernels_of(launches)], self._system.device)
 
     def _rehearse(self) -> None:
+        """Launches, once, what a capture needs loaded, on whatever data is there."""
         self._system.assemble()
         if self._preconditioner.graph_safe or self._carrier:
             self._pcg.load(self._preconditioner)
@@ -150,5 +165,6 @@ class Frame:
         mark(2)
 
     def _mark(self, which: int) -> None:
-        if self._carrier is None or self._carrier.first_thread:
+        noting = not self._compiled
+        if not noting and (self._carrier is None or self._carrier.first_thread):
             self._stopwatch.mark(which)

@@ -223,6 +223,7 @@ class Solver:
         if not follows:
             options.check_moves(self.preconditioner)
             self._prepare_anew(lambda: self.system.move(bool(given.faces)))
+        self._frame.compile(lambda: self._copy(given, target))
         with arrays.caller_stream(kind, self.device), everywhere(self.carrier):
             self._stopwatch.start()
             self.staging.bring(given)
@@ -319,4 +320,9 @@ class Solver:
         self._recorded += [array.owner for array in (*given.arrays, target)]
         self.staging.bring(given, once=True)
         self._frame.record(wp.capture_while)
+        self.staging.unpack(target, self.last_pressure, once=True)
+
+    def _copy(self, given: Given, target: arrays.Adopted) -> None:
+        """Brings a frame's arrays in, and the pressure out, by launches alone."""
+        self.staging.bring(given, once=True)
         self.staging.unpack(target, self.last_pressure, once=True)

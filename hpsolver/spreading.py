@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import warp as wp
 
-from .kernels.building import BLOCK, SPREAD, Recorded, Spread, Threads
+from .kernels.building import SPREAD, Recorded, Spread, Threads
 from .kernels.programs import Launch, Repeat, all_launches
 
 if TYPE_CHECKING:
@@ -83,12 +82,6 @@ def noted_with_loops(run: Callable[[Loop], None]) -> list[Launch]:
 def kernels_of(launches: Sequence[Launch]) -> list[wp.Kernel]:
     """The kernels of launches, to be loaded; the types of a generic one come with each launch."""
     return [launch.kernel for launch in launches if not launch.kernel.is_generic]
-
-
-def load(kernels: Sequence[wp.Kernel], device: wp.Device) -> None:
-    """Compiles and loads kernels, by as many threads as there are processors."""
-    modules = dict.fromkeys(kernel.module for kernel in kernels)
-    wp.force_load(device, modules=list(modules), block_dim=BLOCK, max_workers=os.cpu_count())
 
 
 class Notes:

@@ -23,9 +23,10 @@ from hpsolver.kernels.building import BLOCK, Recorded, Threads
 
 from .arrays import Address
 from .capture import capture_frame
+from .compiling import load
 from .pcg import Loop
 from .spans import Span, pool, spans
-from .spreading import kernels_of, load, noted, spread_to
+from .spreading import kernels_of, noted, spread_to
 
 ROW = 64
 """Rows of storage begin at multiples of this many bytes."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 import multiprocessing
+import os
 import tempfile
 from collections.abc import Callable
 from multiprocessing.connection import Connection
@@ -61,6 +62,7 @@ def _serve(rank: int, size: int, store: str, timeout: datetime.timedelta, pipe: 
 
     wp.config.log_level = wp.LOG_WARNING
     torch.set_num_threads(1)
+    os.environ["LOCAL_WORLD_SIZE"] = str(size)  # as torchrun says
     dist.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=size, timeout=TIMEOUT)
     pairs = [(n, spare) for n in range(1, size + 1) for spare in (False, True)]
     groups = {(n, spare): dist.new_group(list(range(n)), timeout=timeout) for n, spare in pairs}

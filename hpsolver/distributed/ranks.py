@@ -19,10 +19,11 @@ import numpy as np
 import warp as wp
 
 from hpsolver.capture import CHUNK, Pieces
+from hpsolver.compiling import load
 from hpsolver.kernels.building import Recorded, Threads, launch, launch_threads, record
 from hpsolver.kernels.parts import over_part, own_of
 from hpsolver.pcg import Loop
-from hpsolver.spreading import kernels_of, load, noted, spread_to
+from hpsolver.spreading import kernels_of, noted, spread_to
 from hpsolver.system import System
 
 from .access import ACCESS, rows_of

@@ -20,6 +20,9 @@ OVERHANG = 128
 DIRECT_CELLS = 64
 """Cells of the largest level that is solved exactly."""
 
+BRICKS = {"slots": wp.int32, "leaves": wp.int32, "used": array(wp.int32), "origin": array(wp.int32)}
+"""Arguments of kernels that know vectors in brick order."""
+
 
 def arrays(dimension: int, finest: bool) -> int:
     """Arrays of a level in ``numbers``: four, couplings, and on coarser levels interpolation and a right-hand side."""
@@ -38,68 +41,72 @@ def first_sweep_and_rhs(dimension: int) -> tuple[int, int]:
 
 
 @functools.cache
-def setup(shape: Shape, M: type) -> SimpleNamespace:
-    """From A to the levels' operators, interpolation and the coarsest inverse, once per frame.
-
-    ``fine``: the finest level's operator. Blocks: slots.
-    ``rest``: all phases (see ``phase``) from level ``first`` on, and ``inverse`` [n, n] of the coarsest level, of n
-    cells; ``work`` [n, n] is scratch. Blocks: 1.
-    """
-    module = module_name("multigrid_setup", shape, M)
-    F64, I32 = array(wp.float64), array(wp.int32)
-    bricks = {"slots": wp.int32, "leaves": wp.int32, "used": I32, "origin": I32}
+def fine(shape: Shape, M: type) -> wp.Kernel:
+    """From A to the finest level's operator, once per frame. Blocks: slots."""
+    F64 = array(wp.float64)
     assembled = {"conductance": F64, "leak": F64, "diagonal": F64}
-    rest = {"slots": wp.int32, "first": wp.int32, "levels": wp.int32, "work": F64, "inverse": array(M)}
-    types = {"M": M}
-    return SimpleNamespace(
-        fine=_kernel(module, "fine", ("fine",), shape, types, **bricks, **assembled),
-        rest=_kernel(module, "setup_rest", ("weights", "galerkin", "inverse", "setup_rest"), shape, types, **rest),
-    )
+    return _kernel(module_name("multigrid_setup", shape, M), "fine", ("fine",), shape, {"M": M}, **BRICKS, **assembled)
 
 
 @functools.cache
-def phase(shape: Shape, M: type) -> wp.Kernel:
+def setup_rest(dimension: int, M: type) -> wp.Kernel:
+    """All phases (see ``phase``) from level ``first`` on, and ``inverse`` [n, n] of the coarsest level, of n cells;
+    ``work`` [n, n] is scratch. Blocks: 1."""
+    rest = {"slots": wp.int32, "first": wp.int32, "levels": wp.int32, "work": array(wp.float64), "inverse": array(M)}
+    return _of_levels("setup_rest", ("weights", "galerkin", "inverse", "setup_rest"), dimension, M, **rest)
+
+
+@functools.cache
+def phase(dimension: int, M: type) -> wp.Kernel:
     """One ``phase`` of the setup of a large ``level``: 0 to dimension interpolation, then the next level's operator.
     Blocks: slots."""
-    module, numbers = module_name("multigrid_setup_phase", shape, M), ("slots", "level", "phase")
-    texts = ("weights", "galerkin", "phase")
-    return _kernel(module, "phase", texts, shape, {"M": M}, **dict.fromkeys(numbers, wp.int32))
+    numbers = dict.fromkeys(("slots", "level", "phase"), wp.int32)
+    return _of_levels("setup_phase", ("weights", "galerkin", "phase"), dimension, M, name="phase", **numbers)
 
 
 @functools.cache
-def cycle(shape: Shape, T: type, M: type) -> SimpleNamespace:
-    """A V-cycle, in the levels' type M.
+def copies(shape: Shape, T: type, M: type) -> SimpleNamespace:
+    """Between vectors of type T in brick order and levels of type M.
 
-    ``pack``: r, type T, in brick order -> the finest level. Blocks: slots.
-    ``rest``: the whole cycle on levels ``first`` and coarser. Blocks: 1.
-    ``unpack``: the finest level -> z, type T, in brick order, and r.z. Blocks: slots.
+    ``pack``: r -> the finest level. Blocks: slots.
+    ``unpack``: the finest level -> z, and r.z. Blocks: slots.
     """
-    module = module_name("multigrid", shape, T, M)
-    I32, VEC = array(wp.int32), array(T)
-    bricks = {"slots": wp.int32, "leaves": wp.int32, "used": I32, "origin": I32}
-    rest = {"slots": wp.int32, "first": wp.int32, "levels": wp.int32, "inverse": array(M)}
+    module, types, VEC = module_name("multigrid", shape, T, M), {"T": T, "M": M}, array(T)
     result = {"r": VEC, "z_": VEC, "rz_slots": array(wp.float64)}
-    types = {"T": T, "M": M}
     return SimpleNamespace(
-        pack=_kernel(module, "pack", ("bricks", "pack"), shape, types, **bricks, r=VEC),
-        rest=_kernel(module, "rest", ("passes", "coarsest", "rest"), shape, types, **rest),
-        unpack=_kernel(module, "unpack", ("bricks", "unpack"), shape, types, **bricks, **result),
+        pack=_kernel(module, "pack", ("bricks", "pack"), shape, types, **BRICKS, r=VEC),
+        unpack=_kernel(module, "unpack", ("bricks", "unpack"), shape, types, **BRICKS, **result),
     )
 
 
 @functools.cache
-def passes(shape: Shape, M: type) -> SimpleNamespace:
+def rest(dimension: int, M: type) -> wp.Kernel:
+    """A V-cycle on levels ``first`` and coarser. Blocks: 1."""
+    numbers = {"slots": wp.int32, "first": wp.int32, "levels": wp.int32, "inverse": array(M)}
+    return _of_levels("rest", ("passes", "coarsest", "rest"), dimension, M, **numbers)
+
+
+@functools.cache
+def passes(dimension: int, M: type) -> SimpleNamespace:
     """``down``, ``up``: the two passes of a cycle over a large ``level``. Blocks: slots."""
-    module, numbers = module_name("multigrid_passes", shape, M), dict.fromkeys(("slots", "level"), wp.int32)
+    numbers = dict.fromkeys(("slots", "level"), wp.int32)
     return SimpleNamespace(
-        **{name: _kernel(module, name, ("passes", name), shape, {"M": M}, **numbers) for name in ("down", "up")}
+        **{name: _of_levels("passes", ("passes", name), dimension, M, name=name, **numbers) for name in ("down", "up")}
     )
+
+
+def _of_levels(
+    group: str, texts: tuple[str, ...], dimension: int, M: type, name: str = "", **arguments: object
+) -> wp.Kernel:
+    """A kernel that knows nothing of bricks: grids with leaves of any shape share it."""
+    module, no_brick = module_name(f"multigrid_{group}", f"{dimension}d", M), Shape(dimension, (1, 1, 1))
+    return _kernel(module, name or group, texts, no_brick, {"M": M}, **arguments)
 
 
 def _kernel(
     module: str, name: str, texts: tuple[str, ...], shape: Shape, types: dict[str, type], **arguments: object
 ) -> wp.Kernel:
-    """A kernel over the levels. What only large levels need has modules of its own: a CPU compiles none of it."""
+    """What only large levels need has modules of its own: a CPU compiles none of it."""
     texts = ("common/slot_rows", "multigrid/levels", *(f"multigrid/{text}" for text in texts))
     text = body(*texts, shape=shape, **types, DIRECT_CELLS=DIRECT_CELLS)
     return block_kernel(module, name, text, **arguments, table=array(wp.int32), numbers=array(types["M"]))

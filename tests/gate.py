@@ -189,8 +189,8 @@ def engine(shape: building.Shape, T: type) -> list:
 
 def black_box(shape: building.Shape, T: type, M: type) -> list:
     """Kernels of the cycle with operators of 9 or 27 points, the default in 2D."""
-    levels = [multigrid.phase(shape, M), multigrid.passes(shape, M)]
-    return [multigrid.setup(shape, M), multigrid.cycle(shape, T, M), *levels]
+    of_levels = (multigrid.setup_rest, multigrid.phase, multigrid.rest, multigrid.passes)
+    return [multigrid.fine(shape, M), multigrid.copies(shape, T, M), *(made(shape.dimension, M) for made in of_levels)]
 
 
 def seven_points(shape: building.Shape, T: type, M: type) -> list:

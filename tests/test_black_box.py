@@ -153,7 +153,7 @@ def test_what_a_gpu_does_cell_by_cell_is_the_same_cycle(name, monkeypatch):
     expected, _ = applied(solver)
     monkeypatch.setattr(kernels, "body", by_lane)
     monkeypatch.setattr(kernels, "module_name", lambda *names: building.module_name("by_lane", *names))
-    for made in ("setup", "phase", "cycle", "passes"):
+    for made in ("fine", "setup_rest", "phase", "copies", "rest", "passes"):
         monkeypatch.setattr(kernels, made, getattr(kernels, made).__wrapped__)
     solver, _ = solve(*GRIDS[name])
     M, _ = applied(solver)

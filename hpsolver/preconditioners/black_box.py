@@ -52,9 +52,11 @@ class BlackBox:
         self._numbers = system.zeros(total, M)
         self._inverse = system.zeros(coarsest**2, M)
         self._work = system.zeros(coarsest**2, wp.float64)
-        self._setup, self._cycle = kernels.setup(system.shape, M), kernels.cycle(system.shape, T, M)
+        dimension = system.grid.dimension
+        self._fine, self._setup_rest = kernels.fine(system.shape, M), kernels.setup_rest(dimension, M)
+        self._copies, self._rest = kernels.copies(system.shape, T, M), kernels.rest(dimension, M)
         if self._big:
-            self._phase, self._passes = kernels.phase(system.shape, M), kernels.passes(system.shape, M)
+            self._phase, self._passes = kernels.phase(dimension, M), kernels.passes(dimension, M)
 
     @property
     def launches(self) -> int:
@@ -64,22 +66,22 @@ class BlackBox:
         system = self.system
         bricks = [system.slots, system.leaves, system.used, system.origin]
         assembled = [system.conductance, system.leak, system.diagonal]
-        self._launch(self._setup.fine, system.slots, *bricks, *assembled)
+        self._launch(self._fine, system.slots, *bricks, *assembled)
         for level in range(self._big):
             for phase in range(system.grid.dimension + 2):
                 self._launch(self._phase, system.slots, system.slots, level, phase)
-        self._launch(self._setup.rest, 1, 1, self._big, self._levels, self._work, self._inverse)
+        self._launch(self._setup_rest, 1, 1, self._big, self._levels, self._work, self._inverse)
 
     def apply(self, r: wp.array, z: wp.array, rz: wp.array) -> None:
         slots = self.system.slots
         bricks = [slots, self.system.leaves, self.system.used, self.system.origin]
-        self._launch(self._cycle.pack, slots, *bricks, r)
+        self._launch(self._copies.pack, slots, *bricks, r)
         for level in range(self._big):
             self._launch(self._passes.down, slots, slots, level)
-        self._launch(self._cycle.rest, 1, 1, self._big, self._levels, self._inverse)
+        self._launch(self._rest, 1, 1, self._big, self._levels, self._inverse)
         for level in reversed(range(self._big)):
             self._launch(self._passes.up, slots, slots, level)
-        self._launch(self._cycle.unpack, slots, *bricks, r, z, rz)
+        self._launch(self._copies.unpack, slots, *bricks, r, z, rz)
 
     def _launch(self, kernel: wp.Kernel, blocks: int, *inputs: object) -> None:
         launch(kernel, blocks, [*inputs, self._table, self._numbers], self.system.device)

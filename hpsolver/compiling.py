@@ -51,10 +51,7 @@ def _processors() -> int:
 @contextlib.contextmanager
 def _alone(name: str, patience: float) -> Iterator[bool]:
     """Holds a module's lock; whether that was possible within so many seconds. Where there are no locks, it is."""
-    with contextlib.ExitStack() as held:
-        file = _lock_file(name)
-        if file:
-            held.enter_context(file)  # closing it gives the lock back, and so does the end of the process
+    with _lock_file(name) or contextlib.nullcontext() as file:  # its end, or that of the process, gives the lock back
         yield file is None or _locked(file, time.monotonic() + patience)
 
 

@@ -165,6 +165,7 @@ class Frame:
         mark(2)
 
     def _mark(self, which: int) -> None:
-        noting = not self._compiled
-        if not noting and (self._carrier is None or self._carrier.first_thread):
+        if not self._compiled:  # launches are only noted
+            return
+        if self._carrier is None or self._carrier.first_thread:
             self._stopwatch.mark(which)

@@ -38,7 +38,7 @@ auto smoother_factors = [&](const Level& f) {
 };
 auto weigh = [&](const Level& f, const Level& g, int phase) {
     if (phase == 0 && !f.finest) smoother_factors(f);
-    HP_OUTER for (int odd = 0; odd < 1 << DIMS; ++odd) {                                // bit a: odd along axis a
+    HP_OUTER for (int odd = 0; odd < 1 << DIMS; ++odd) {                       // bit a: odd along axis a
         const int axes = (odd & 1) + (odd >> 1 & 1) + (odd >> 2 & 1);
         if (axes != phase) continue;
         int blocks[3], step[3];
@@ -91,7 +91,7 @@ auto weigh = [&](const Level& f, const Level& g, int phase) {
                     take(f.part(X) + f.row(i + d.x, j + d.y) + z0 + d.z, pitch, stride, rows, part);
                     for (int l = 0; l < rows; ++l)
                         HP_VECTOR for (int k = 0; k < CHUNK; ++k) rest[l][k] += c[l][k] * part[l][k];
-                    HP_INDEX for (int q = 0; q < 1 << DIMS; ++q) {                       // the coarse cells around, bit a: above
+                    HP_INDEX for (int q = 0; q < 1 << DIMS; ++q) {              // the coarse cells around, bit a: above
                         if (q & ~odd) continue;
                         const Offset up = {q >> 2 & 1, q >> 1 & 1, q & 1};
                         // The neighbour's place, seen from that coarse cell.

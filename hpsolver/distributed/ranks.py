@@ -89,9 +89,8 @@ class Ranks:
     def compile(self, run: Callable[[], None]) -> None:
         """Compiles and loads what ``run`` launches; runs nothing."""
         kernels = kernels_of(noted(run))
-        load(kernels, self._device)
         shared = [k for k in kernels if kernel_name(k) in ACCESS or kernel_name(k).split(".")[0] in self._cycles]
-        load([over_part(kernel) for kernel in shared], self._device)
+        load([*kernels, *map(over_part, shared)], self._device)
 
     def kernel(self, kernel: wp.Kernel) -> wp.Kernel:
         """The kernel itself; what ranks share is launched in pieces."""

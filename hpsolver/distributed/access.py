@@ -87,7 +87,7 @@ ACCESS = {
         leaves=("basis", "changed"),
     ),
     "selection.select": Access(
-        "bundles", ("work", "renewed", "worth", "choice"), leaves=("blocks", "mass"), everywhere=("changed",)
+        "bundles", ("work", "renewed", "choice"), leaves=("blocks", "mass"), everywhere=("changed",)
     ),
     "selection.combine": Access("leaves", ("basis",)),
     "transfer.restrict": Access("leaves", ("coarse",)),

@@ -1,12 +1,12 @@
 """Which coarse functions a leaf needs most, chosen frame by frame among candidates.
 
 A coarse space must hold the slow modes, those that a leaf's neighbours do not hold in place. To find them, the
-neighbours are eliminated from the leaf's matrix in its C candidate functions, and the leaf keeps the eigenvectors of
-lowest energy. Each neighbour is eliminated alone, represented by its own candidates, with its faces to all other leaves
-closed (``kernels/native/selection/select.h``). Eliminating all other leaves would give the best possible choice,
-measured by the trace of what deflation leaves (``hpsolver.network.oracle``). The neighbours alone give nearly the same
-choice (``bench/FINDINGS.md``), for one message from each of them. GenEO (Spillane et al. 2014) closes the leaf's faces
-instead of eliminating neighbours.
+neighbours are eliminated from the leaf's matrix in its C candidate functions, and the leaf keeps what spans, nearly,
+the eigenvectors of lowest energy. Each neighbour is eliminated alone, represented by its own candidates, with its faces
+to all other leaves closed (``kernels/native/selection/select.h``). Eliminating all other leaves would give the best
+possible choice, measured by the trace of what deflation leaves (``hpsolver.network.oracle``). The neighbours alone give
+nearly the same choice (``bench/FINDINGS.md``), for one message from each of them. GenEO (Spillane et al. 2014) closes
+the leaf's faces instead of eliminating neighbours.
 
 The constants of a leaf are always kept. Whatever is chosen, the preconditioner is symmetric positive definite.
 """
@@ -53,13 +53,12 @@ class Selection:
         faces = system.leaves * bricks.directions
         self.candidates = system.zeros(system.leaves * C * bricks.leaf_size, M)
         self.renewed = system.zeros(system.leaves, wp.int32)
-        self.worth = system.zeros(system.leaves * C, wp.float64)
         self._blocks = system.zeros((faces + system.leaves) * C * C, wp.float64)
         self._mass = system.zeros(faces * C * C, wp.float64)
         self._scale = system.zeros(system.leaves * C, wp.float64)
         held = system.device.is_cuda and kernels.HELD >= C
         self._work = system.zeros(1 if held else self._bundles * kernels.TOGETHER * kernels.WORK * C * C, wp.float64)
-        self._choice = system.zeros(system.leaves * C * C, wp.float64)
+        self._choice = system.zeros(system.leaves * R * C, wp.float64)
         self._nothing, self._no_faces = system.zeros(1, wp.float64), system.zeros(1, M)
         self._galerkin = galerkin(system.shape, M, C, False, True, False)
         self._kernels = kernels.selection(system.shape, M, C, R)
@@ -74,7 +73,7 @@ class Selection:
         if leaves.lists:
             leaves.list_changed(self._listed, True, self.renewed)
         inputs = [self._listed, leaves.changed, system.neighbor, self._constants, self._blocks, self._mass]
-        inputs += [self._work, self.renewed, self.worth, self._choice]
+        inputs += [self._work, self.renewed, self._choice]
         launch(self._kernels.select, self._bundles, inputs, system.device)
         inputs = [self.renewed, self._choice, self.candidates, basis]
         launch(self._kernels.combine, system.leaves, inputs, system.device)

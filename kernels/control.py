@@ -80,6 +80,7 @@ def begin(
         counter[S.LIMIT] = counter[S.FIRST_LIMIT]
         state[S.START] = LIMIT
         state[S.BEST] = LIMIT
+        state[S.SPOILED] = ZERO
         state[S.NORM] = LIMIT
         state[S.RR] = ZERO
         state[S.RHS_NORM] = wp.sqrt(bb)
@@ -221,7 +222,8 @@ def step(
         # Rounding has taken over when r.r, once small, grows a millionfold or falls no further: a check is due.
         waited = counter[S.ITERATION] - counter[S.LOWEST_AT]
         adrift = rr > GROWN * state[S.LOWEST] or waited > wp.max(PATIENCE, counter[S.ITERATION] / 2)
-        lost = adrift and (state[S.LOWEST] < DEEP * state[S.START] or near_floor(state))
+        spoiled = counter[S.FALLBACK] != 0 and state[S.SPOILED] * state[S.RHS_MEASURE] > state[S.TOLERANCE]
+        lost = adrift and (state[S.LOWEST] < DEEP * state[S.START] or near_floor(state) or spoiled)
         if hopeless(state, counter):
             counter[S.LIMIT] = counter[S.ITERATION]
         if not finite(pq) or not finite(rr) or not finite(rz):

@@ -63,9 +63,12 @@ def arm_fallback(
             failed = True
         if failed and counter[S.ITERATION] < counter[S.MAX_ITERATIONS]:
             rescue[0] = 1
+            state[S.SPOILED] = state[S.LAST_FLOOR]
             if remembers != 0:
                 counter[S.LAST_PAUSE] = wp.min(wp.max(2 * counter[S.LAST_PAUSE], FIRST_PAUSE), LONGEST_PAUSE)
                 counter[S.PAUSE] = counter[S.LAST_PAUSE]
+        elif status == S.ITERATION_LIMIT and counter[S.ITERATION] < counter[S.MAX_ITERATIONS]:
+            counter[S.STATUS] = S.STAGNATED  # more iterations would not help
         elif counter[S.ITERATION] > 0 and status == S.CONVERGED:
             counter[S.LAST_PAUSE] = 0
 

@@ -23,7 +23,8 @@ NORM = 15  # square of the norm that counts, of the best iterate
 RHS_MEASURE = 16  # square of the same norm of b
 LAST_FLOOR = 17  # r.r that rounding alone leaves at the iterate that was judged last
 WAY = 18  # share of the digits asked that the chosen preconditioner has to win in EARLY iterations
-STATE_SIZE = 19
+SPOILED = 19  # r.r that rounding alone left at the chosen preconditioner's last iterate, if it gave way in this frame
+STATE_SIZE = 20
 
 STATUS = 0
 ITERATION = 1  # of the last frame, until ``begin`` of the next; NOT_A_FRAME after a run that only loads kernels

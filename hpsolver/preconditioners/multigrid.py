@@ -9,6 +9,7 @@ from hpsolver.grid import Grid
 from .base import Patience, Preconditioner
 from .black_box import STRONG, BlackBox
 from .geometric import Geometric
+from .nested import band_work
 from .options import check_at_least
 from .schwarz import FUNCTIONS, Schwarz, functions_needed
 
@@ -17,18 +18,17 @@ BLOCK_CELLS = 1024
 an H100 the levels of up to 4,096 cells took 59 us an iteration in one block, and a pass over a larger level in a kernel
 of its own took 2.8 us. That a smaller limit is faster follows from these figures, but has not been measured."""
 
-SMALL = 16_000
-"""Cells of a 2D grid up to which leaves of 64 cells are fastest for the fallback. Only hard frames come to it, so
-leaves of 128, with functions to choose from, pay earlier than for ``schwarz`` itself."""
+SMALL = 10_000
+"""Cells of a 2D grid up to which, on a CPU, the fallback is fastest with 8 functions on leaves of 64 cells."""
 
-SMALL_SPACE = 33_000
-"""Cells of a 3D grid up to which, on a CPU, the fallback is fastest with 8 functions a leaf: films come to it, which
-need them, and the coarse problem is still solved exactly."""
+EXACT_WORK = 16_000
+"""rows * width^2, per cell of a 3D grid, of the largest band with which, on a CPU, the fallback has 8 functions a leaf
+and solves its coarse problem exactly: thin films come to it, which need both."""
 
-PATIENCE = {2: Patience(50, 20, 0.2), 3: Patience(100, 40, 0.2)}
+PATIENCE = {2: Patience(50, 16, 0.25), 3: Patience(100, 20, 0.2)}
 """By dimension. Nearly all frames of the gallery that come nowhere so early would use up all of it."""
 
-LITTLE_PATIENCE = Patience(40, 16, 0.3)
+LITTLE_PATIENCE = Patience(40, 10, 0.2)
 """In 3D up to ``LITTLE_SPACE`` cells on a CPU, where a frame of ``schwarz`` is short."""
 
 LITTLE_SPACE = 20_000
@@ -47,8 +47,8 @@ class Multigrid(Preconditioner):
     figures.
 
     Multigrid is slow on walls thinner than a coarse cell, islands of single cells and torn thin films: a frame that
-    uses up its ``PATIENCE``, or has come nowhere after two fifths of it, goes on with ``schwarz``, which then begins
-    the next frames too. Where solids reach many leaves (``DOUBTFUL``), ``schwarz`` begins at once.
+    uses up its ``PATIENCE``, or has come nowhere after the first part of it, goes on with ``schwarz``, which then
+    begins the next frames too. Where solids reach many leaves (``DOUBTFUL``), ``schwarz`` begins at once.
 
     Args:
         block_cells: cells of the largest level that one block takes over, with all coarser ones, in one kernel. None:
@@ -89,13 +89,18 @@ class Multigrid(Preconditioner):
             self.one_kernel = ()
 
     def choose_fallback(self) -> str | Preconditioner | None:
-        """Where solids ask for more functions, and in a fluid that moves, ``schwarz`` decides on them itself."""
-        system = self.system
-        small = system.grid.dimension == 3 and system.grid.cells <= SMALL_SPACE and not system.device.is_cuda
+        """On a CPU a stronger ``schwarz`` than by default, since only hard frames come to it. Where solids ask for more
+        functions, and in a fluid that moves, it decides on them itself."""
+        system, grid = self.system, self.system.grid
         whole = system.moving is None and functions_needed(system) == FUNCTIONS
-        if self.fallback == Schwarz.name and small and whole:
-            return Schwarz(2 * FUNCTIONS, candidates=4 * FUNCTIONS)
-        return self.fallback
+        if self.fallback != Schwarz.name or system.device.is_cuda or not whole:
+            return self.fallback
+        R = 2 * FUNCTIONS
+        if system.bricks.leaf_size == 64:
+            return Schwarz(R, candidates=R)
+        if grid.dimension == 3 and band_work(system.bricks, R) <= EXACT_WORK * grid.cells:
+            return Schwarz(R, candidates=3 * R, levels=2)
+        return Schwarz(FUNCTIONS, candidates=4 * FUNCTIONS)
 
     def _patience(self) -> Patience:
         grid = self.system.grid

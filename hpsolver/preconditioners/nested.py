@@ -76,9 +76,13 @@ def nests(
         return False
     if levels is not None:
         return levels > 2
-    rows, width = lattice.leaves * R, (lattice.leaf_reach + 1) * R
     work = TORN_WORK if functions != FUNCTIONS else BAND_WORK * R if isinstance(lattice, Bricks) else BRICK_WORK
-    return rows > EXACT_ROWS if dense else rows * width**2 > work * size
+    return lattice.leaves * R > EXACT_ROWS if dense else band_work(lattice, R) > work * size
+
+
+def band_work(lattice: Bricks | NodeBricks, R: int) -> int:
+    """rows * width^2 of the band of these nodes' coarse matrix."""
+    return lattice.leaves * R * ((lattice.leaf_reach + 1) * R) ** 2
 
 
 class NestedCoarse:

@@ -54,8 +54,8 @@ class Solver:
         face_average: density of a face, ``harmonic`` or ``arithmetic``.
         preconditioner: a name (``hpsolver.preconditioners.NAMES``), a ``Preconditioner``, or ``auto``, the fastest in
             most cases: ``multigrid``, or ``schwarz`` on tiny 2D, flat and stretched grids. One that fails or is slow
-            gives way to its fallback within the frame. A fallback to ``schwarz`` also begins the next 8 frames, twice
-            as many each time it is needed again, at most 256, until the chosen one solves a frame.
+            gives way to its fallback within the frame. A fallback to ``schwarz`` also begins the next frames, one for
+            four iterations in vain and twice as many each time again, at most 256, until the chosen one solves one.
         tolerance: on the TRUE residual, ||b - A p|| <= tolerance ||b||, in (0, 1); 0 with an ``absolute_tolerance``.
         max_iterations: >= 0. If 200 or more, a preconditioner whose fallback is ``schwarz`` may use half of them,
             ``multigrid`` 40 to 100, or 10 to 20 if it has come nowhere; then ``schwarz`` goes on from the best

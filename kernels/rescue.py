@@ -5,7 +5,8 @@ import warp as wp
 from . import state as S
 from .control import LIMIT, ZERO, near_floor
 
-FIRST_PAUSE = wp.constant(8)
+WASTED = wp.constant(4)
+"""Iterations in vain for which the chosen preconditioner pauses one frame."""
 LONGEST_PAUSE = wp.constant(256)
 HEALTHY = wp.constant(10)
 """Iterations without a breakdown that only a working preconditioner reaches."""
@@ -65,7 +66,8 @@ def arm_fallback(
             rescue[0] = 1
             state[S.SPOILED] = state[S.LAST_FLOOR]
             if remembers != 0:
-                counter[S.LAST_PAUSE] = wp.min(wp.max(2 * counter[S.LAST_PAUSE], FIRST_PAUSE), LONGEST_PAUSE)
+                first_pause = wp.max(counter[S.ITERATION] / WASTED, 1)
+                counter[S.LAST_PAUSE] = wp.min(wp.max(2 * counter[S.LAST_PAUSE], first_pause), LONGEST_PAUSE)
                 counter[S.PAUSE] = counter[S.LAST_PAUSE]
         elif status == S.ITERATION_LIMIT and counter[S.ITERATION] < counter[S.MAX_ITERATIONS]:
             counter[S.STATUS] = S.STAGNATED  # more iterations would not help

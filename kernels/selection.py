@@ -7,9 +7,6 @@ import warp as wp
 
 from .building import Shape, array, block_kernel, body, module_name
 
-ELIMINATED = 16
-"""The most functions of a neighbour that are eliminated. With 8, films at 1e5:1 take up to twice the iterations."""
-
 TOGETHER = 8
 """W: leaves that one block chooses for; a SIMD vector on the CPU, as in ``leaves.GROUP_CPU``, whose lists it takes. On
 CUDA 32 lanes share a leaf."""
@@ -21,6 +18,12 @@ HELD = 8
 """The most candidates whose scratch is in shared memory, on a GPU."""
 
 F64, I32 = array(wp.float64), array(wp.int32)
+
+
+def eliminated(C: int, R: int) -> int:
+    """How many of a neighbour's C candidates are eliminated. With 8 where R is 8, thin films at 1e5:1 take up to twice
+    the iterations; more than that makes the choice no better."""
+    return min(C, max(8, 2 * R))
 
 
 @functools.cache
@@ -36,7 +39,7 @@ def selection(shape: Shape, M: type, C: int, R: int) -> SimpleNamespace:
     select = block_kernel(
         module,
         "select",
-        body("selection/select", shape=shape, W=TOGETHER, C=C, R=R, ELIMINATED=min(C, ELIMINATED), MOST_HELD=HELD),
+        body("selection/select", shape=shape, W=TOGETHER, C=C, R=R, ELIMINATED=eliminated(C, R), MOST_HELD=HELD),
         listed=I32,
         changed=I32,
         neighbor=I32,

@@ -10,7 +10,6 @@ from hpsolver import Solver, problems
 from hpsolver.preconditioners import Schwarz
 
 SHIFT = 1e-6  # of kernels/native/selection/select.h
-ELIMINATED = 16
 
 
 def torn(shape: tuple[int, ...]) -> np.ndarray:
@@ -65,7 +64,7 @@ def split(A: np.ndarray, shape: tuple[int, ...], own: np.ndarray) -> tuple[np.nd
 
 
 def eliminated(
-    A: np.ndarray, shape: tuple[int, ...], leaves: list[np.ndarray], phi: list[np.ndarray], i: int
+    A: np.ndarray, shape: tuple[int, ...], leaves: list[np.ndarray], phi: list[np.ndarray], i: int, count: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """(P, G) of leaf i: energies of its functions, P with its neighbours eliminated and G without. A neighbour is
     eliminated with its faces to all other leaves closed."""
@@ -76,7 +75,7 @@ def eliminated(
         across = A[np.ix_(own, other)]
         if j == i or not across.any():
             continue
-        few = phi[j][other][:, :ELIMINATED]
+        few = phi[j][other][:, :count]
         rest = np.setdiff1d(np.arange(len(A)), np.concatenate([own, other]))
         inside, itself = split(A, shape, other)
         closed = inside + np.diag(A[np.ix_(other, rest)].sum(axis=1) + itself.sum(axis=1))
@@ -102,7 +101,7 @@ def test_chosen_functions_are_the_lowest_of_the_leaf_with_its_neighbours_elimina
     for i, own in enumerate(leaves):
         real = np.flatnonzero(candidates[i].any(axis=0))
         k, R = min(kept[i], len(real)), min(chosen[i].shape[1], len(real))
-        P, G = (matrix[np.ix_(real, real)] for matrix in eliminated(A, solver.grid.shape, leaves, candidates, i))
+        P, G = (matrix[np.ix_(real, real)] for matrix in eliminated(A, solver.grid.shape, leaves, candidates, i, 8))
         rest = np.eye(len(real))[:, k:]
         rest[:k] = -np.linalg.pinv(G[:k, :k], hermitian=True) @ G[:k, k:]
         P -= P[:, :k] @ np.linalg.pinv(P[:k, :k] + SHIFT * G[:k, :k], hermitian=True) @ P[:k]

@@ -21,6 +21,9 @@ of its own took 2.8 us. That a smaller limit is faster follows from these figure
 SMALL = 10_000
 """Cells of a 2D grid up to which, on a CPU, the fallback is fastest with 8 functions on leaves of 64 cells."""
 
+SMALL_SPACE = 8_000
+"""Cells of a 3D grid up to which 16 candidates are enough for those functions."""
+
 EXACT_WORK = 16_000
 """rows * width^2, per cell of a 3D grid, of the largest band with which, on a CPU, the fallback has 8 functions a leaf
 and solves its coarse problem exactly: thin films come to it, which need both."""
@@ -99,7 +102,7 @@ class Multigrid(Preconditioner):
         if system.bricks.leaf_size == 64:
             return Schwarz(R, candidates=R)
         if grid.dimension == 3 and band_work(system.bricks, R) <= EXACT_WORK * grid.cells:
-            return Schwarz(R, candidates=3 * R, levels=2)
+            return Schwarz(R, candidates=(3 if grid.cells > SMALL_SPACE else 2) * R, levels=2)
         return Schwarz(FUNCTIONS, candidates=4 * FUNCTIONS)
 
     def _patience(self) -> Patience:

@@ -89,11 +89,11 @@ auto each_sum = [&](int items, int from, int to, auto first, auto term, auto put
 };
 auto block_of = [&](int b, int d) { return blocks.data + ((long long)b * (DIRECTIONS + 1) + d) * CC; };
 auto zero = [](int, int) { return Number{}; };
-// Cholesky factor of a [n, n] in place, below the diagonal; reciprocals on it, 0 for a lost pivot.
+// Cholesky factor of a [n, n] in place, below the diagonal; reciprocals on it, 0 for a lost pivot. Its last barrier, behind
+// the last pivot, is the end.
 auto factorise = [&](double* a, int n) {
     HP_OUTER for (int k = 0; k < n; ++k) {
-        HP_SYNC;                                    // column k - 1 is written; it is read
-        each_sum(1, 0, k,
+        each_sum(1, 0, k,                           // column k - 1 of row k is the lane's own
                  [&](int, int w) { return entry(a, k, k, w); },
                  [&](int m, int, int w) { return -entry(a, k, m, w) * entry(a, k, m, w); },
                  [&](int, int w, Number sum) { entry(scale, 0, 0, w) = sum; });
@@ -104,7 +104,6 @@ auto factorise = [&](double* a, int n) {
                  [&](int m, int i, int w) { return -entry(a, k + 1 + i, m, w) * entry(a, k, m, w); },
                  [&](int i, int w, Number sum) { entry(a, k + 1 + i, k, w) = sum * entry(a, k, k, w); });
     }
-    HP_SYNC;                                        // the factor is written
 };
 // The factor's inverse times C right-hand sides in place, the columns or the rows of x.
 auto forward = [&](double* a, int n, double* x, bool rows) {
@@ -154,7 +153,6 @@ HP_OUTER for (int k = 0; k < most; ++k) {
         const double own = p[at_(k, k) + w] + SHIFT;
         e[m * W + w] = k < constants.data[leaf(w)] && m > k ? p[at_(k, m) + w] / own : 0.0;
     });
-    HP_SYNC;                                        // e is written; all rows of p read it
     HP_OUTER for (int f = k + 1; f < C; ++f) each(C, [&](int m, int w) { if (m > k) p[at_(f, m) + w] -= p[at_(f, k) + w] * e[m * W + w]; });
     HP_SYNC;                                        // p is updated; the next pivot is read
 }
@@ -175,7 +173,6 @@ HP_OUTER for (int f = 0; f < C; ++f)                                     // s = 
     each_sum(f + 1, f, C, zero,
              [&](int m, int k, int w) { return entry(e, m, f, w) * entry(e, m, k, w); },
              [&](int k, int w, Number sum) { entry(s, f, k, w) = entry(s, k, f, w) = sum; });
-HP_SYNC;                                            // s is written; e and p are read no more
 // x [R, C]: the constants, then columns of s's Cholesky factor.
 double* x = e;
 double* y = p;

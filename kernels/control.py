@@ -46,6 +46,12 @@ def near_floor(state: wp.array[wp.float64]) -> bool:
 
 
 @wp.func
+def above_tolerance(rr: wp.float64, state: wp.array[wp.float64]) -> bool:
+    """Such a squared residual, relative to b in the 2-norm, is more than the tolerance allows."""
+    return rr * state[S.RHS_MEASURE] > state[S.TOLERANCE]
+
+
+@wp.func
 def hopeless(state: wp.array[wp.float64], counter: wp.array[wp.int32]) -> bool:
     """The first cycle has come less than ``state.WAY``, counted in digits, when it should have (``state.EARLY``)."""
     if counter[S.ITERATION] != counter[S.EARLY] or counter[S.CYCLE] > 1 or counter[S.FALLBACK] != 0:
@@ -222,7 +228,7 @@ def step(
         # Rounding has taken over when r.r, once small, grows a millionfold or falls no further: a check is due.
         waited = counter[S.ITERATION] - counter[S.LOWEST_AT]
         adrift = rr > GROWN * state[S.LOWEST] or waited > wp.max(PATIENCE, counter[S.ITERATION] / 2)
-        spoiled = counter[S.FALLBACK] != 0 and state[S.SPOILED] * state[S.RHS_MEASURE] > state[S.TOLERANCE]
+        spoiled = counter[S.FALLBACK] != 0 and above_tolerance(state[S.SPOILED], state)
         lost = adrift and (state[S.LOWEST] < DEEP * state[S.START] or near_floor(state) or spoiled)
         if hopeless(state, counter):
             counter[S.LIMIT] = counter[S.ITERATION]

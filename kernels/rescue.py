@@ -3,7 +3,7 @@
 import warp as wp
 
 from . import state as S
-from .control import LIMIT, ZERO, near_floor
+from .control import LIMIT, ZERO, above_tolerance, near_floor
 
 WASTED = wp.constant(4)
 """Iterations in vain for which the chosen preconditioner pauses one frame."""
@@ -21,7 +21,7 @@ def spoiled(state: wp.array[wp.float64], counter: wp.array[wp.int32]) -> bool:
         left = state[S.FLOOR]
     if counter[S.STATUS] == S.BREAKDOWN_OPERATOR and counter[S.ITERATION] >= HEALTHY:
         left = state[S.LAST_FLOOR]
-    return left * state[S.RHS_MEASURE] > state[S.TOLERANCE]
+    return above_tolerance(left, state)
 
 
 @wp.kernel(enable_backward=False)

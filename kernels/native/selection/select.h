@@ -57,7 +57,7 @@ auto each_strided = [&](int items, auto visit) {
 #if defined(__CUDA_ARCH__)
 typedef double Number;
 #else
-typedef double Number __attribute__((vector_size(W * sizeof(double)), aligned(sizeof(double))));
+typedef double Number __attribute__((ext_vector_type(W), aligned(sizeof(double))));
 #endif
 auto at_ = [](int i, int k) { return (i * C + k) * W; };
 auto entry = [&](double* a, int i, int k, int w) -> Number& { return *(Number*)(a + at_(i, k) + w); };

@@ -18,8 +18,11 @@ BLOCK_CELLS = 1024
 an H100 the levels of up to 4,096 cells took 59 us an iteration in one block, and a pass over a larger level in a kernel
 of its own took 2.8 us. That a smaller limit is faster follows from these figures, but has not been measured."""
 
-SMALL = 10_000
-"""Cells of a 2D grid up to which, on a CPU, the fallback is fastest with 8 functions on leaves of 64 cells."""
+SMALL_LEAVES = 40_000
+"""Cells of a 2D grid up to which, on a CPU, the fallback is fastest on leaves of 64 cells."""
+
+FEW_CANDIDATES = 10_000
+"""Cells of a 2D grid up to which 8 candidates are enough for its functions."""
 
 SMALL_SPACE = 8_000
 """Cells of a 3D grid up to which 16 candidates are enough for those functions."""
@@ -28,10 +31,10 @@ EXACT_WORK = 16_000
 """rows * width^2, per cell of a 3D grid, of the largest band with which, on a CPU, the fallback has 8 functions a leaf
 and solves its coarse problem exactly: thin films come to it, which need both."""
 
-PATIENCE = {2: Patience(50, 16, 0.25), 3: Patience(100, 20, 0.2)}
+PATIENCE = {2: Patience(40, 10, 0.18), 3: Patience(100, 20, 0.2)}
 """By dimension. Nearly all frames of the gallery that come nowhere so early would use up all of it."""
 
-LITTLE_PATIENCE = Patience(40, 10, 0.2)
+LITTLE_PATIENCE = Patience(40, 10, 0.22)
 """In 3D up to ``LITTLE_SPACE`` cells on a CPU, where a frame of ``schwarz`` is short."""
 
 LITTLE_SPACE = 20_000
@@ -71,7 +74,7 @@ class Multigrid(Preconditioner):
         self.block_cells = block_cells
 
     def leaf_cells(self, grid: Grid) -> int:
-        return 64 if grid.dimension == 2 and grid.cells <= SMALL else 128  # only the fallback's speed depends on leaves
+        return 64 if grid.dimension == 2 and grid.cells <= SMALL_LEAVES else 128  # for the fallback; the cycle has none
 
     def shapes_leaves(self, grid: Grid) -> bool:
         return Schwarz().shapes_leaves(grid)
@@ -99,11 +102,10 @@ class Multigrid(Preconditioner):
         if self.fallback != Schwarz.name or system.device.is_cuda or not whole:
             return self.fallback
         R = 2 * FUNCTIONS
-        if system.bricks.leaf_size == 64:
-            return Schwarz(R, candidates=R)
         if grid.dimension == 3 and band_work(system.bricks, R) <= EXACT_WORK * grid.cells:
             return Schwarz(R, candidates=(3 if grid.cells > SMALL_SPACE else 2) * R, levels=2)
-        return Schwarz(FUNCTIONS, candidates=4 * FUNCTIONS)
+        few = grid.dimension == 2 and grid.cells <= FEW_CANDIDATES
+        return Schwarz(FUNCTIONS, candidates=(2 if few else 4) * FUNCTIONS)
 
     def _patience(self) -> Patience:
         grid = self.system.grid

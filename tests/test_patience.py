@@ -26,7 +26,7 @@ def hopeful(monkeypatch):
 
 
 def test_a_preconditioner_that_is_too_slow_gives_way_to_its_fallback(hopeful):
-    """Multigrid does not solve a long channel in 1,000 iterations; ``schwarz`` takes over after the first 10, which
+    """Multigrid does not solve a long channel in 1,000 iterations; ``schwarz`` takes over after the first 20, which
     brought nothing."""
     n = 129
     solver = Solver((n, n), preconditioner="multigrid", max_iterations=1000)
@@ -35,7 +35,7 @@ def test_a_preconditioner_that_is_too_slow_gives_way_to_its_fallback(hopeful):
     pressure = solver.step(np.ones((n, n)), rhs)
     assert solver.info.status is Status.CONVERGED and solver.info.fallback
     assert solver.info.preconditioner == "schwarz"
-    assert 10 < solver.info.iterations < 30
+    assert 20 < solver.info.iterations < 50
     alone = Solver((n, n), preconditioner="schwarz", tolerance=1e-10)
     alone.set_solid(serpentine(n))
     expected = alone.step(np.ones((n, n)), rhs)
@@ -43,7 +43,7 @@ def test_a_preconditioner_that_is_too_slow_gives_way_to_its_fallback(hopeful):
 
 
 def test_a_fallback_that_was_needed_begins_the_next_frames(hopeful):
-    """It begins a frame for four iterations in vain (multigrid gives way after 10 here), then twice as many, and so on,
+    """It begins a frame for four iterations in vain (multigrid gives way after 16 here), then twice as many, and so on,
     until the solids change or the chosen one solves a frame."""
     n = 65
     rhs = np.random.default_rng(3).standard_normal((n, n))
@@ -56,21 +56,21 @@ def test_a_fallback_that_was_needed_begins_the_next_frames(hopeful):
         assert info.converged and (info.preconditioner == "schwarz") == info.fallback
         A = oracle.assemble(np.ones((n, n)), solid=solver_solid)
         assert oracle.residual(A, p, rhs, solver_solid) <= 1.001e-6
-        return "multigrid" if info.iterations > 10 or not info.fallback else "schwarz"
+        return "multigrid" if info.iterations > 20 or not info.fallback else "schwarz"
 
     solver_solid = serpentine(n)
-    expected = ["multigrid"] + 2 * ["schwarz"] + ["multigrid"] + 4 * ["schwarz"] + ["multigrid"] + 8 * ["schwarz"]
+    expected = ["multigrid"] + 4 * ["schwarz"] + ["multigrid"] + 8 * ["schwarz"] + ["multigrid"] + 3 * ["schwarz"]
     assert [begins() for _ in expected] == expected
     solver_solid = np.zeros((n, n), bool)
     solver.set_solid(None)
     assert begins() == "multigrid" and not solver.info.fallback
     solver_solid = serpentine(n)
     solver.set_solid(solver_solid)
-    assert [begins() for _ in range(4)] == ["multigrid"] + 2 * ["schwarz"] + ["multigrid"]
+    assert [begins() for _ in range(6)] == ["multigrid"] + 4 * ["schwarz"] + ["multigrid"]
 
 
 def test_easy_frames_shorten_the_next_pause():
-    """If frames are easy when the chosen preconditioner is tried again, a later hard frame costs two frames again."""
+    """If frames are easy when the chosen preconditioner is tried again, a later hard frame costs four frames again."""
     shape = (64, 64)
     hard, easy = (problems.frame("film", shape, seed=0, contrast=1e5), problems.frame("panel", shape, seed=0))
     solver = Solver(shape, preconditioner="multigrid")
@@ -83,10 +83,10 @@ def test_easy_frames_shorten_the_next_pause():
             result.append(solver.info.fallback)
         return result
 
-    assert fallbacks(hard, 6) == 6 * [True]  # the fourth tried the chosen one in vain, so four follow
-    assert fallbacks(easy, 4) == 2 * [True] + 2 * [False]
+    assert fallbacks(hard, 10) == 10 * [True]  # the sixth tried the chosen one in vain, so eight follow
+    assert fallbacks(easy, 6) == 4 * [True] + 2 * [False]
     assert fallbacks(hard, 1) == [True]
-    assert fallbacks(easy, 3) == 2 * [True] + [False]
+    assert fallbacks(easy, 5) == 4 * [True] + [False]
 
 
 def test_a_pause_is_the_same_in_a_frame_cut_in_pieces():
@@ -134,10 +134,10 @@ def test_multigrid_that_comes_nowhere_gives_way_before_its_patience_ends(shape, 
 
 
 def test_multigrid_that_comes_on_slowly_keeps_its_whole_patience(hopeful):
-    """Water behind a dam with a quarter of its cells solid: alone, multigrid would take 73 iterations."""
+    """Water behind a dam with a quarter of its cells solid: alone, multigrid would take 84 iterations."""
     shape = (64, 64)
     solver = Solver(shape, preconditioner="multigrid")
     solver.set_solid(np.random.default_rng(5).random(shape) < 0.25)
-    solver.step(*problems.frame("dam", shape, seed=3, contrast=1e3))
+    solver.step(*problems.frame("dam", shape, seed=3, contrast=1e5))
     assert solver.info.converged and solver.info.fallback
-    assert 40 < solver.info.iterations < 60
+    assert 50 < solver.info.iterations < 80

@@ -33,22 +33,24 @@ F64, I32 = array(wp.float64), array(wp.int32)
 
 
 @functools.cache
-def functions(shape: Shape, halfwidth: int, W: int, M: type, R: int) -> wp.Kernel:
+def functions(shape: Shape, halfwidth: int, W: int, M: type, R: int, loose: int) -> wp.Kernel:
     """From R - 1 start functions to ``basis``, for changed leaves: the inverse step, and all made orthonormal.
 
-    ``start`` is fp32, [R - 1, L] for all leaves or, if ``own``, [leaves, R - 1, L]; ``factor`` is scratch, used on CUDA
-    by the banded form (W > 1) and by large leaves. ``pieces``, ``piece_count``: which cells a leaf's constants are on,
-    and how many there are. Blocks: groups.
+    ``start`` is fp32, [R - 1, L] for all leaves or, if ``own``, [leaves, R - 1, L]; up to ``loose`` of a leaf's last
+    ones give way to functions on its loose cells (``native/leaves/loose.h``). ``factor`` is scratch, used on CUDA by
+    the banded form (W > 1) and by large leaves. ``pieces``, ``piece_count``: which cells a leaf's constants are on, and
+    how many there are. Blocks: groups.
     """
-    constants = {"BW": halfwidth, "W": W, "M": M, "R": R, "FUNCTIONS": R - 1, "CLOSED": True}
+    constants = {"BW": halfwidth, "W": W, "M": M, "R": R, "FUNCTIONS": R - 1, "CLOSED": True, "LOOSE": loose}
     if W == 1 and R > 1:
-        texts = ["leaves/rows", "leaves/eliminate", "leaves/inverse_steps", "coarse/orthonormal", "coarse/functions"]
+        texts = ["leaves/rows", "leaves/start", "leaves/loose", "leaves/eliminate", "leaves/inverse_steps"]
+        texts += ["coarse/orthonormal", "coarse/functions"]
         constants["FITS"] = fits(shape.leaf_size, halfwidth)
     else:
-        texts = ["leaves/group_changed", "leaves/rows", "leaves/band", "leaves/substitute", "leaves/group_step"]
-        texts += ["coarse/orthonormal", "coarse/functions_banded"]
+        texts = ["leaves/group_changed", "leaves/rows", "leaves/start", "leaves/loose", "leaves/band"]
+        texts += ["leaves/substitute", "leaves/group_step", "coarse/orthonormal", "coarse/functions_banded"]
     return block_kernel(
-        module_name("functions", shape, W, M, R),
+        module_name("functions", shape, W, M, R, loose),
         "functions",
         body(*texts, shape=shape, **constants),
         **operator_arguments(),

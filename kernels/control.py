@@ -23,6 +23,7 @@ DEEP = wp.constant(wp.float64(1.0e-8))
 GROWN = wp.constant(wp.float64(1.0e6))
 STILL = wp.constant(wp.float64(2.0**-40))
 PATIENCE = wp.constant(50)
+SUNK = wp.constant(10)
 ZERO = wp.constant(wp.float64(0.0))
 
 
@@ -230,6 +231,8 @@ def step(
         adrift = rr > GROWN * state[S.LOWEST] or waited > wp.max(PATIENCE, counter[S.ITERATION] / 2)
         spoiled = counter[S.FALLBACK] != 0 and above_tolerance(state[S.SPOILED], state)
         lost = adrift and (state[S.LOWEST] < DEEP * state[S.START] or near_floor(state) or spoiled)
+        # Below what rounding leaves of the true residual the recurrence means nothing, unless it still falls.
+        sunk = state[S.LOWEST] <= state[S.LAST_FLOOR] and waited > SUNK
         if hopeless(state, counter):
             counter[S.LIMIT] = counter[S.ITERATION]
         if not finite(pq) or not finite(rr) or not finite(rz):
@@ -239,7 +242,7 @@ def step(
         elif rr > state[S.TARGET]:
             if rz <= ZERO:
                 counter[S.STATUS] = S.BREAKDOWN_PRECONDITIONER
-            elif counter[S.ITERATION] < counter[S.LIMIT] and not lost and not still:
+            elif counter[S.ITERATION] < counter[S.LIMIT] and not lost and not sunk and not still:
                 state[S.BETA] = rz / state[S.RZ]
                 state[S.RZ] = rz
                 inner[0] = 1

@@ -161,6 +161,7 @@ def inverse_step(
         text = body(
             "leaves/group_changed",
             "leaves/substitute",
+            "leaves/start",
             "leaves/group_step",
             "leaves/inverse_step",
             shape=box,
@@ -168,7 +169,7 @@ def inverse_step(
         )
         return block_kernel(module, name, text, changed=I32, members=I32, diagonal=F64, **ends)
     constants |= {"FITS": fits(box.leaf_size, halfwidth), "CLOSED": True, **more}
-    text = body(rows, "leaves/eliminate", "leaves/inverse_steps", "leaves/raw", shape=box, **constants)
+    text = body(rows, "leaves/start", "leaves/eliminate", "leaves/inverse_steps", "leaves/raw", shape=box, **constants)
     return block_kernel(module, name, text, **operator, **ends)
 
 

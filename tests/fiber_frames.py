@@ -19,6 +19,7 @@ FORMS = (
     ("schwarz", "Schwarz", {}),
     ("schwarz 8 of 16", "Schwarz", {"coarse_size": 8, "candidates": 16}),
     ("schwarz dense", "Schwarz", {"dense": True}),
+    ("schwarz 4 of 8 dense", "Schwarz", {"coarse_size": 4, "candidates": 8, "dense": True}),
     ("schwarz dense nested", "Schwarz", {"dense": True, "levels": 3}),
     ("schwarz nested", "Schwarz", {"levels": 3}),
     ("schwarz additive dense", "Schwarz", {"sweep": "additive", "dense": True}),

@@ -47,6 +47,7 @@ from hpsolver.kernels import (
 )
 
 from hpsolver.bricks import EXTENTS
+from hpsolver.preconditioners.coarse_space import loose_functions
 from hpsolver.preconditioners.htp_paper import HTPaper
 from hpsolver.preconditioners.spai import CHANNELS
 from hpsolver.stopwatch import set_mark
@@ -140,7 +141,7 @@ def configured(dimension: int, T: type, M: type) -> list[wp.Kernel]:
         singles += [leaves.changes(leaf), leaves.roots(leaf, BW, M)]
         groups.append(coarse.transfer(leaf, T, M, functions))
         for mode in modes:
-            groups.append(coarse.functions(leaf, BW, W, M, functions))
+            groups.append(coarse.functions(leaf, BW, W, M, functions, 0))
             groups.append(coarse.galerkin(leaf, M, functions, forms[mode], mode == leaves.CYCLE, True))
             groups.append(coarse.exact_solution(dimension, functions, not forms[mode], forms[mode]))
             singles.append(leaves.sweeping(leaf, BW, 1, T, M, functions, mode, True))
@@ -179,7 +180,8 @@ def published_network(shape: building.Shape) -> list:
 
 def candidates(leaf: building.Shape, halfwidth: int, W: int, M: type, C: int) -> list:
     """Kernels that make C functions of a leaf to choose from."""
-    return [coarse.functions(leaf, halfwidth, W, M, C), coarse.galerkin(leaf, M, C, False, True, False)]
+    loose = loose_functions(leaf.dimension, 0, C)
+    return [coarse.functions(leaf, halfwidth, W, M, C, loose), coarse.galerkin(leaf, M, C, False, True, False)]
 
 
 def engine(shape: building.Shape, T: type) -> list:
@@ -213,7 +215,7 @@ def variants(dimension: int) -> list[wp.Kernel]:
         surfaces += [leaves.changes(longest), leaves.roots(longest, 1, wp.float32)]
         surfaces.append(leaves.sweeping(longest, 1, 1, wp.float64, wp.float32, 4, leaves.PUSH, True))
     banded = [leaves.factorization(shape, HALFWIDTH[dimension], leaves.GROUP_CUDA)]  # dense=False
-    banded.append(coarse.functions(shape, HALFWIDTH[dimension], leaves.GROUP_CUDA, wp.float32, 8))
+    banded.append(coarse.functions(shape, HALFWIDTH[dimension], leaves.GROUP_CUDA, wp.float32, 8, 4))
     box, halfwidth = windowed(shape, 1)
     banded.append(windows.factorization(box, shape.leaf_size, halfwidth, leaves.GROUP_CUDA, wp.float32))
     surfaces += [coarse.band_rows(dimension, 4), *itertools.chain.from_iterable(map(kernels_of, banded))]

@@ -174,8 +174,9 @@ def test_preconditioner_is_its_formula_with_the_chosen_functions(variant):
 
 
 @pytest.mark.parametrize("family", ["panel", "film", "noise"])
-def test_choice_leaves_little_more_than_the_best_choice_would(family):
-    """What is left of the trace of S^-1; S is A on all candidates after deflation (``hpsolver.network.oracle``)."""
+def test_choice_wins_nearly_what_the_best_choice_would(family):
+    """What is left of the trace of S^-1, over the first functions; S is A on all candidates after deflation
+    (``hpsolver.network.oracle``)."""
     shape = (64, 32)
     density = problems.density(family, shape, seed=3, contrast=1e3)
     A = oracle.assemble(density, boundary="open").toarray()
@@ -199,7 +200,8 @@ def test_choice_leaves_little_more_than_the_best_choice_would(family):
             Y, _ = np.linalg.qr(columns)
             left[name] += np.trace(gain) - np.trace(Y.T @ gain @ Y) - 4.0
         left["best"] += inner[:-3].sum() - 4.0
-    assert left["best"] <= left["chosen"] <= 1.05 * left["best"] < left["first"]
+    won, most = left["first"] - left["chosen"], left["first"] - left["best"]
+    assert 0.0 < 0.8 * most <= won <= most
 
 
 @pytest.mark.parametrize("options", [{"coarse_size": 4}, {"coarse_size": 2}, {"coarse_size": 8}], ids=str)

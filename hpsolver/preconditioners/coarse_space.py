@@ -1,10 +1,12 @@
 """The coarse space of the grid's leaves: a few functions on each, their Galerkin matrix, and its inverse.
 
 Phi [leaves, R, L] holds R orthonormal functions of each leaf, and E = Phi^T A Phi is their Galerkin matrix. They are
-made from *start functions*: Haar functions of the leaf's sub-bricks, or what a network predicts. Start functions go
-through one inverse step (A_ii^N + 1e-3 D_i)^-1 D_i, where A_ii^N is the leaf's matrix with closed faces and D_i is A's
-diagonal; the constants of the leaf's pieces of fluid are put first, and all are orthonormalised. This gives C
-candidates. If C > R, the leaf keeps the R that it needs most (``selection``).
+made from *start functions*: Haar functions of the leaf's sub-bricks, or what a network predicts. Where there is a
+choice, the last ones give way to functions on the leaf's *loose* cells, which only other leaves hold fast
+(``kernels/native/leaves/loose.h``). Start functions go through one inverse step (A_ii^N + 1e-3 D_i)^-1 D_i, where
+A_ii^N is the leaf's matrix with closed faces and D_i is A's diagonal; the constants of the leaf's pieces of fluid are
+put first, and all are orthonormalised. This gives C candidates. If C > R, the leaf keeps the R that it needs most
+(``selection``).
 """
 
 from __future__ import annotations
@@ -23,6 +25,9 @@ from .constants import Constants
 from .leaves import CoarseArrays, Leaves
 from .nested import FUNCTIONS, NestedCoarse
 from .selection import Selection
+
+FEW = 8
+"""Candidates of a leaf in 3D that are too few to spare some for loose cells."""
 
 
 class CoarseSpace:
@@ -93,7 +98,8 @@ class CoarseSpace:
         else:
             self._inverse = ExactCoarse(system, self._matrix, dense)
 
-        self._functions = kernels.functions(system.shape, bricks.halfwidth, leaves.by.W, M, C)
+        loose = loose_functions(system.grid.dimension, R, C)
+        self._functions = kernels.functions(system.shape, bricks.halfwidth, leaves.by.W, M, C, loose)
         self._galerkin = kernels.galerkin(system.shape, M, R, local, self.nested, True)
         self._constants = leaf_constants(system.shape, R) if system.moving else None
         self._transfer = kernels.transfer(system.shape, system.krylov_type, M, R)
@@ -152,3 +158,8 @@ class CoarseSpace:
         """Records: x += Phi correction, fp64."""
         inputs = [self.functions, self.correction, x]
         launch(self._transfer.prolong_add, self._system.leaves, inputs, self._system.device)
+
+
+def loose_functions(dimension: int, R: int, C: int) -> int:
+    """How many of C candidates, R of which a leaf keeps, may be functions on loose cells."""
+    return C // 2 if C > R and (C > FEW or dimension == 2) else 0

@@ -21,21 +21,14 @@ of its own took 2.8 us. That a smaller limit is faster follows from these figure
 SMALL_LEAVES = 40_000
 """Cells of a 2D grid up to which, on a CPU, the fallback is fastest on leaves of 64 cells."""
 
-FEW_CANDIDATES = 10_000
-"""Cells of a 2D grid up to which 8 candidates are enough for its functions; and on any where it begins because of solids,
-whose frames may be easy."""
-
-SMALL_SPACE = 8_000
-"""Cells of a 3D grid up to which 16 candidates are enough for those functions."""
-
-EXACT_WORK = 16_000
+EXACT_WORK = 17_000
 """rows * width^2, per cell of a 3D grid, of the largest band with which, on a CPU, the fallback has 8 functions a leaf
 and solves its coarse problem exactly: thin films come to it, which need both."""
 
 PATIENCE = {2: Patience(50, 16, 0.25), 3: Patience(100, 20, 0.2)}
 """By dimension. Nearly all frames of the gallery that come nowhere so early would use up all of it."""
 
-LITTLE_PATIENCE = Patience(40, 10, 0.22)
+LITTLE_PATIENCE = Patience(40, 10, 0.2)
 """In 3D up to ``LITTLE_SPACE`` cells on a CPU, where a frame of ``schwarz`` is short."""
 
 LITTLE_SPACE = 20_000
@@ -104,8 +97,8 @@ class Multigrid(Preconditioner):
             return self.fallback
         R = 2 * FUNCTIONS
         if grid.dimension == 3 and band_work(system.bricks, R) <= EXACT_WORK * grid.cells:
-            return Schwarz(R, candidates=(3 if grid.cells > SMALL_SPACE else 2) * R, levels=2)
-        few = grid.dimension == 2 and (self.doubtful or grid.cells <= FEW_CANDIDATES)
+            return Schwarz(R, candidates=3 * R, levels=2)
+        few = self.doubtful or system.bricks.leaf_size == 64
         return Schwarz(FUNCTIONS, candidates=(2 if few else 4) * FUNCTIONS)
 
     def _patience(self) -> Patience:

@@ -3,4 +3,5 @@
 const int number = slot / FUNCTIONS;
 const int* group = members.data + number * W;
 if (!group_changed(group)) return;
-group_step(group, slot % FUNCTIONS, factor.data + number * (L * (BW + 1) * W), raw.data + slot * (L * W));
+auto given = [&](int leaf, int, int i) { return given_start(leaf, slot % FUNCTIONS, i); };
+group_step(group, factor.data + number * (L * (BW + 1) * W), raw.data + slot * (L * W), given);

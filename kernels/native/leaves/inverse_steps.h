@@ -1,13 +1,12 @@
 // The inverse step for up to TOGETHER functions of one leaf: the closed matrix (leaves/eliminate.h) solved with start
 // functions `first` to first + count - 1 times the diagonal, into x [L, TOGETHER]; the caller's lanes have read x before.
-// Start functions are [FUNCTIONS, L] for all leaves (own = 0) or [leaves, FUNCTIONS, L] (own = 1).
+// start_of(function, i): their values.
 // Longest chain: 2 L steps of a product, one function a lane.
 constexpr int TOGETHER = 8;
 HP_SHARED double x[L * TOGETHER];
-auto inverse_steps = [&](int first, int count) {
-    const float* from = start.data + (long long)((own ? leaf * FUNCTIONS : 0) + first) * L;
+auto inverse_steps = [&](int first, int count, auto start_of) {
     for (int t = lane; t < count * L; t += lanes)
-        x[t % L * TOGETHER + t / L] = double(from[t]) * diagonal.data[leaf * L + t % L];
+        x[t % L * TOGETHER + t / L] = start_of(first + t / L, t % L) * diagonal.data[leaf * L + t % L];
     HP_SYNC;                                        // x is written; a lane solves with all of its function
     HP_PER_LANE(t, 0, count) {
         double next[BW] = {};

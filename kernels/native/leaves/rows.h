@@ -6,20 +6,27 @@
 constexpr double SHIFT = 1e-3;
 constexpr int STRIDES[3] = {1, BZ, BY * BZ};
 const int n = leaves * L;
+auto position_of = [](int i, int axis) -> int {                           // last axis first, like the directions
+    return axis == 0 ? i % BZ : axis == 1 ? i / BZ % BY : i / (BY * BZ);
+};
+// The conductance of cell i to other leaves.
+auto leaving = [&](int i, int leaf) -> double {
+    double sum = 0.0;
+    for (int axis = 0; axis < DIMS; ++axis) {
+        const int at = position_of(i, axis), end = used.data[3 * leaf + 2 - axis] - 1;
+        if (at == 0) sum += conductance.data[2 * axis * n + leaf * L + i];
+        if (at == end) sum += conductance.data[(2 * axis + 1) * n + leaf * L + i];
+    }
+    return sum;
+};
 auto assemble_row_by = [&](int i, int leaf, double* row, int step) -> double {
     if (leaf < 0) return 1.0;
-    const int position[3] = {i % BZ, i / BZ % BY, i / (BY * BZ)};   // last axis first, like the directions
     const int c = leaf * L + i;
     const double whole = diagonal.data[c];
-    double value = whole;
-    for (int axis = 0; axis < DIMS; ++axis) {
-        const int end = used.data[3 * leaf + 2 - axis] - 1;
-        if (position[axis] > 0) row[STRIDES[axis] * step] = -conductance.data[2 * axis * n + c];
-        if (CLOSED && position[axis] == 0) value -= conductance.data[2 * axis * n + c];
-        if (CLOSED && position[axis] == end) value -= conductance.data[(2 * axis + 1) * n + c];
-    }
-    if (CLOSED) return value + SHIFT * whole;
-    return pinned.data[c] ? value + whole : value;
+    for (int axis = 0; axis < DIMS; ++axis)
+        if (position_of(i, axis) > 0) row[STRIDES[axis] * step] = -conductance.data[2 * axis * n + c];
+    if (CLOSED) return whole - leaving(i, leaf) + SHIFT * whole;
+    return pinned.data[c] ? whole + whole : whole;
 };
 auto assemble_row = [&](int i, int leaf, double* row) -> double { return assemble_row_by(i, leaf, row, W); };
-(void)assemble_row;
+(void)assemble_row; (void)leaving;

@@ -136,7 +136,9 @@ def configured(dimension: int, T: type, M: type) -> list[wp.Kernel]:
             groups += [lines.lines(small, T, axis) for axis in (0, 1)]
             spaces += [(small, 4, (leaves.PUSH, leaves.CYCLE)), (small, R, (leaves.PUSH,))]
             singles.append(lines.remainder(small, T))
-            groups += [selection.selection(small, M, 2 * R, R), *candidates(small, BW, W, M, 2 * R)]
+            for functions in (4, R):
+                groups.append(selection.selection(small, M, 2 * functions, functions))
+                groups += candidates(small, BW, W, M, 2 * functions)
     for leaf, functions, modes in spaces:
         singles += [leaves.changes(leaf), leaves.roots(leaf, BW, M)]
         groups.append(coarse.transfer(leaf, T, M, functions))

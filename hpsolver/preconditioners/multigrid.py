@@ -21,6 +21,9 @@ of its own took 2.8 us. That a smaller limit is faster follows from these figure
 SMALL_LEAVES = 40_000
 """Cells of a 2D grid up to which, on a CPU, the fallback is fastest on leaves of 64 cells."""
 
+SMALL_SPACE = 8_000
+"""Cells of a 3D grid up to which 16 candidates are enough for 8 functions."""
+
 EXACT_WORK = 17_000
 """rows * width^2, per cell of a 3D grid, of the largest band with which, on a CPU, the fallback has 8 functions a leaf
 and solves its coarse problem exactly: thin films come to it, which need both."""
@@ -89,17 +92,21 @@ class Multigrid(Preconditioner):
             self.one_kernel = ()
 
     def choose_fallback(self) -> str | Preconditioner | None:
-        """On a CPU a stronger ``schwarz`` than by default, since only hard frames come to it. Where solids ask for more
-        functions, and in a fluid that moves, it decides on them itself."""
+        """A stronger ``schwarz`` than by default, since only hard frames come to it; on a GPU, where none was measured,
+        only on small leaves. Where solids ask for more functions, and in a fluid that moves, it decides on them
+        itself."""
         system, grid = self.system, self.system.grid
         whole = system.moving is None and functions_needed(system) == FUNCTIONS
-        if self.fallback != Schwarz.name or system.device.is_cuda or not whole:
+        if self.fallback != Schwarz.name or not whole:
             return self.fallback
         R = 2 * FUNCTIONS
+        if system.bricks.leaf_size == 64:
+            return Schwarz(FUNCTIONS, candidates=R)
+        if system.device.is_cuda:
+            return self.fallback
         if grid.dimension == 3 and band_work(system.bricks, R) <= EXACT_WORK * grid.cells:
-            return Schwarz(R, candidates=3 * R, levels=2)
-        few = self.doubtful or system.bricks.leaf_size == 64
-        return Schwarz(FUNCTIONS, candidates=(2 if few else 4) * FUNCTIONS)
+            return Schwarz(R, candidates=(3 if grid.cells > SMALL_SPACE else 2) * R, levels=2)
+        return Schwarz(FUNCTIONS, candidates=R if self.doubtful else 2 * R)
 
     def _patience(self) -> Patience:
         grid = self.system.grid

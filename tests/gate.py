@@ -182,7 +182,7 @@ def published_network(shape: building.Shape) -> list:
 
 def candidates(leaf: building.Shape, halfwidth: int, W: int, M: type, C: int) -> list:
     """Kernels that make C functions of a leaf to choose from."""
-    loose = loose_functions(leaf.dimension, 0, C)
+    loose = loose_functions(leaf.dimension, 0, C, False)
     return [coarse.functions(leaf, halfwidth, W, M, C, loose), coarse.galerkin(leaf, M, C, False, True, False)]
 
 

@@ -27,7 +27,7 @@ from .nested import FUNCTIONS, NestedCoarse
 from .selection import Selection
 
 FEW = 8
-"""Candidates of a leaf in 3D that are too few to spare some for loose cells."""
+"""Candidates of a leaf that are too few to spare some for loose cells, in 3D or if a network made them."""
 
 
 class CoarseSpace:
@@ -98,7 +98,8 @@ class CoarseSpace:
         else:
             self._inverse = ExactCoarse(system, self._matrix, dense)
 
-        loose = loose_functions(system.grid.dimension, R, C)
+        learned = start.size > (C - 1) * bricks.leaf_size
+        loose = loose_functions(system.grid.dimension, R, C, learned)
         self._functions = kernels.functions(system.shape, bricks.halfwidth, leaves.by.W, M, C, loose)
         self._galerkin = kernels.galerkin(system.shape, M, R, local, self.nested, True)
         self._constants = leaf_constants(system.shape, R) if system.moving else None
@@ -160,6 +161,7 @@ class CoarseSpace:
         launch(self._transfer.prolong_add, self._system.leaves, inputs, self._system.device)
 
 
-def loose_functions(dimension: int, R: int, C: int) -> int:
+def loose_functions(dimension: int, R: int, C: int, learned: bool) -> int:
     """How many of C candidates, R of which a leaf keeps, may be functions on loose cells."""
-    return C // 2 if C > R and (C > FEW or dimension == 2) else 0
+    few = C <= FEW and (dimension == 3 or learned)
+    return C // 2 if C > R and not few else 0

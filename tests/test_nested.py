@@ -240,7 +240,7 @@ def test_learned_functions_go_through_the_same_levels():
     density, rhs = problems.frame("film", (96, 72), seed=3)
     classical, learned = (
         Solver((96, 72), preconditioner=p, precision="float64", tolerance=1e-9)
-        for p in (Schwarz(4, candidates=8, levels=3), HTP.of_network(network, coarse_size=4, levels=3))
+        for p in (Schwarz(8, candidates=16, levels=3), HTP.of_network(network, coarse_size=8, levels=3))
     )
     pressure = classical.step(density, rhs)
     assert np.allclose(learned.step(density, rhs), pressure, atol=1e-9 * abs(pressure).max())

@@ -11,7 +11,7 @@ import warp as wp
 
 from .building import Shape, array, block_kernel, body, module_name
 
-FIELDS, ALIGN, GHOSTS = 5, 16, 2
+FIELDS, ALIGN, GHOSTS = 5, 16, 3
 """Entries of a level in ``table``; a divisor of the length of every array; ghost cells at either end of a row."""
 
 OVERHANG = 128
@@ -30,9 +30,11 @@ def arrays(dimension: int, finest: bool) -> int:
     return 4 + (dimension if finest else block // 2 + block + 1)
 
 
-def tile_planes(dimension: int, cuda: bool) -> int:
+def tile_planes(dimension: int, M: type, cuda: bool) -> int:
     """Coarse cells of a tile along the grid's first axis (``native/multigrid/passes.h``)."""
-    return 4 if dimension == 3 else 8 if cuda else 16
+    if dimension == 2:
+        return 8 if cuda else 16
+    return 2 if cuda and M is wp.float64 else 4
 
 
 def first_sweep_and_rhs(dimension: int) -> tuple[int, int]:
@@ -83,7 +85,7 @@ def copies(shape: Shape, T: type, M: type) -> SimpleNamespace:
 def rest(dimension: int, M: type) -> wp.Kernel:
     """A V-cycle on levels ``first`` and coarser. Blocks: 1."""
     numbers = {"slots": wp.int32, "first": wp.int32, "levels": wp.int32, "inverse": array(M)}
-    return _of_levels("rest", ("passes", "coarsest", "rest"), dimension, M, **numbers)
+    return _of_levels("rest", ("rows", "passes", "coarsest", "rest"), dimension, M, **numbers)
 
 
 @functools.cache
@@ -91,7 +93,7 @@ def passes(dimension: int, M: type) -> SimpleNamespace:
     """``down``, ``up``: the two passes of a cycle over a large ``level``. Blocks: slots."""
     numbers = dict.fromkeys(("slots", "level"), wp.int32)
     return SimpleNamespace(
-        **{name: _of_levels("passes", ("passes", name), dimension, M, name=name, **numbers) for name in ("down", "up")}
+        **{name: _of_levels("passes", ("rows", "passes", name), dimension, M, name=name, **numbers) for name in ("down", "up")}
     )
 
 

@@ -13,7 +13,8 @@ from scipy.sparse.csgraph import connected_components
 from hpsolver import Solver, Status
 from hpsolver.preconditioners import Multigrid
 
-DAMPING, DIRECT, STRONG = 0.8, 64, 1.5
+DIRECT, STRONG = 64, 1.5
+FIRST, SECOND = (1 / (1.2 + sign * 0.8 * np.sqrt(0.5)) for sign in (1, -1))
 FLAT = (1.0, 2.5, 8.0)
 GRIDS = {  # shape, sides, solids, spacing
     "walls": ((20, 11), "wall", False, (0.5, 0.6)),
@@ -116,14 +117,19 @@ def v_cycle(A, shape, spacing, finest=True):
         return exact(A)
     axes = tuple(a for a in long if spacing[a] <= STRONG * min(spacing[b] for b in long))
     scale = np.maximum(np.diag(A), 0.5 * abs(A).sum(axis=1))
-    d = np.divide(DAMPING, scale, out=np.full(len(A), DAMPING if finest else 0.0), where=scale > 1e-13 * scale.max())
-    d = d[:, None]
+    empty = scale <= 1e-13 * scale.max()
+    inverse = np.divide(1.0, scale, out=np.full(len(A), 1.0 if finest else 0.0), where=~empty)[:, None]
+    swept = A + np.diag(empty * 1.0) if finest else A  # A has a diagonal of 1 where there is no fluid
     P, coarse = interpolation(A, shape, axes)
     M = v_cycle(P.T @ A @ P, coarse, [h * (2 if a in axes else 1) for a, h in enumerate(spacing)], finest=False)
     b = np.eye(len(A))
-    z = d * b
+    z = np.zeros_like(b)
+    for factor in (FIRST, SECOND):
+        z = z + factor * inverse * (b - swept @ z)
     z = z + P @ M @ P.T @ (b - A @ z)
-    return z + d * (b - A @ z)
+    for factor in (SECOND, FIRST):
+        z = z + factor * inverse * (b - swept @ z)
+    return z
 
 
 # Flat grids have bricks of their own, which every precision would compile: they take the one that shows most.

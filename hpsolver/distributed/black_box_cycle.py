@@ -36,7 +36,7 @@ class BlackBoxCycle:
         self._planes, self._axis = Planes(system, slabs), 3 - system.grid.dimension
         self._table = levels(system.grid)[0]
         self._stride = 1 + (int(self._table[0, 3]) >> (5 - self._axis) & 1)
-        self._tile = kernels.tile_planes(system.grid.dimension, system.device.is_cuda)
+        self._tile = kernels.tile_planes(system.grid.dimension, system.preconditioner_type, system.device.is_cuda)
         self.shared = self._planes.thick(FARTHEST)
 
     def owner(self) -> np.ndarray:

@@ -10,7 +10,7 @@ HP_SLOT_ROWS(b, leaves) {
     M *s = g.part(S) + row, *d = g.part(D) + row;
     auto copy = [&](int v) {
         s[v] = M(leak.data[i + v]);
-        d[v] = M(DAMPING / diagonal.data[i + v]);
+        d[v] = M(FIRST / diagonal.data[i + v]);
         for (int axis = 0; axis < DIMS; ++axis) g.part(C + axis)[row + v] = M(conductance.data[(2 * axis + 1) * n + i + v]);
     };
     if (count == V) {

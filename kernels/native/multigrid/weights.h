@@ -25,12 +25,12 @@ auto smoother_factors = [&](const Level& f) {
                 for (int l = 0; l < rows; ++l)
                     HP_VECTOR for (int k = 0; k < CHUNK; ++k) sum[l][k] += c[l][k], size[l][k] += c[l][k] < M(0) ? -c[l][k] : c[l][k];
             }
-            // So no eigenvalue of D A exceeds 2 * DAMPING, whatever the signs of the couplings.
+            // So no eigenvalue of D A exceeds 2 * FIRST, whatever the signs of the couplings.
             M* to = f.part(D) + row + c0;
             for (int l = 0; l < rows; ++l)
                 for (int k = 0; k < count; ++k) {
                     const M most = M(0.5) * (sum[l][k] + size[l][k]), scale = sum[l][k] > most ? sum[l][k] : most;
-                    to[l * f.pitch + k] = scale > M(0) ? M(DAMPING) / scale : M(0);
+                    to[l * f.pitch + k] = scale > M(0) ? M(FIRST) / scale : M(0);
                 }
         }
         for (int l = 0; l < rows; ++l) f.seam(f.part(D) + f.row(x, j + l), k0, k1);

@@ -126,8 +126,12 @@ class ConjugateGradients:
         launch(iterate.prepare, system.slots, inputs, system.device)
         if warm_start:
             system.project_pressure(self.x)  # the solid mask may have changed
-        self._residual()
-        self._check()
+            self._residual()
+            self._check()
+            return
+        sums = [self._rr, self._terms]
+        launch(self._kernels.from_zero, system.slots, [system.slots, system.leaves, system.rhs, self.r, *sums], system.device)
+        self._judge()
 
     def renew(self, preconditioner: Preconditioner, fallback: Preconditioner | None, loop: Loop) -> None:
         """Records, before ``begin``: the preconditioner's update, unless it pauses and the fallback begins."""
@@ -252,9 +256,13 @@ class ConjugateGradients:
 
     def _check(self) -> None:
         system = self.system
+        self._judge()
+        inputs = [system.slots, system.size, self.counter, self.x, self.x_best]
+        launch(iterate.keep_best, system.slots, inputs, system.device)
+
+    def _judge(self) -> None:
+        system = self.system
         self._measure(self.r)
         sums = [self._rr, self._terms, self._largest, self._by_largest]
         inputs = [*sums, system.slots, self.state, self.counter, self.outer]
         launch(control.check, 1, inputs, system.device)
-        inputs = [system.slots, system.size, self.counter, self.x, self.x_best]
-        launch(iterate.keep_best, system.slots, inputs, system.device)

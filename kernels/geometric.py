@@ -12,9 +12,11 @@ import warp as wp
 
 from .building import Shape, array, block_kernel, body, module_name
 
-BLACK, RESIDUAL, PROLONG, POST_BLACK, POST_RED = range(1, 6)
-RESTRICT = 0
-"""Values of ``step``: the steps of the cycle on one level (``native/geometric/step.h``)."""
+RESTRICT, FIRST_BLACK, RED, BLACK_BEFORE, RESIDUAL, PROLONG, BLACK, LAST_RED = range(8)
+"""Values of ``step`` (``native/geometric/step.h``)."""
+
+DOWN, UP = (RESTRICT, FIRST_BLACK, RED, BLACK_BEFORE, RESIDUAL), (PROLONG, BLACK, RED, BLACK, LAST_RED)
+"""The steps of a cycle on one level; the finest has no ``RESTRICT``."""
 
 RHS_3D, FACES_3D, LEAK_3D = 11, 22, 28
 """Roles R, FACES and LEAK of a level in ``numbers``, in 3D (``native/geometric/levels.h``)."""

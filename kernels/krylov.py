@@ -27,6 +27,7 @@ def krylov(shape: Shape, T: type) -> SimpleNamespace:
     ``advance``: x += alpha p, r -= alpha q, r.r; a no-op unless ``active`` and alpha > 0.
     ``advance_scaled``: ``advance`` and ``scale`` in one pass over the residual.
     ``residual``: r = b - A x in double precision, r.r, and the squared size of the terms that r is made of.
+    ``from_zero``: the same for x = 0.
     ``scale``: z = r * weight, r.z (Jacobi and the identity).
     ``dot``: u.v.
     ``largest``: the largest |u|, one per slot.
@@ -92,6 +93,17 @@ def krylov(shape: Shape, T: type) -> SimpleNamespace:
         rr_slots=F64,
         terms_slots=F64,
     )
+    from_zero = block_kernel(
+        module,
+        "from_zero",
+        body("krylov/from_zero", shape=shape, T=T),
+        slots=wp.int32,
+        leaves=wp.int32,
+        rhs=F64,
+        r=VEC,
+        rr_slots=F64,
+        terms_slots=F64,
+    )
     scale = block_kernel(
         module,
         "scale",
@@ -127,6 +139,7 @@ def krylov(shape: Shape, T: type) -> SimpleNamespace:
         advance=advance,
         advance_scaled=advance_scaled,
         residual=residual,
+        from_zero=from_zero,
         scale=scale,
         dot=dot,
         largest=largest,

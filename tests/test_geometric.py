@@ -188,13 +188,13 @@ def v_cycle(level: Level, r, finest=True):
     A[d == 0, d == 0] = 1.0 if finest else 0.0
     inverse = np.divide(1.0, np.diag(A), out=np.zeros_like(d), where=np.diag(A) > 0)[:, None]
     z = np.zeros_like(r)
-    for color in (level.red, ~level.red):
+    for color in (level.red, ~level.red) * 2:
         z[color] += (inverse * (r - A @ z))[color]
     if max(level.real) > 1:
         coarse = Level(level.coarser()[0], level.periodic, level.coarser()[1])
         P = level.prolongation(coarse)
         z += P @ v_cycle(coarse, P.T @ (r - A @ z), finest=False)
-    for color in (~level.red, level.red):
+    for color in (~level.red, level.red) * 2:
         z[color] += (inverse * (r - A @ z))[color]
     return z[real]
 

@@ -64,6 +64,7 @@ ACCESS = {
     "krylov.advance": Access("slots", ("x_", "r", "rr_slots"), everywhere=("pq_slots",)),
     "krylov.advance_scaled": Access("slots", ("x_", "r", "rr_slots", "z_", "rz_slots"), everywhere=("pq_slots",)),
     "krylov.residual": Access("slots", ("r", "rr_slots", "terms_slots"), cells=("x_",)),
+    "krylov.from_zero": Access("slots", ("r", "rr_slots", "terms_slots")),
     "krylov.scale": Access("slots", ("z_", "rz_slots")),
     "krylov.dot": Access("slots", ("uv_slots",)),
     "krylov.largest": Access("slots", ("largest_slots",)),

@@ -23,17 +23,19 @@ from .slabs import Slabs
 from .transport import Rows
 
 REACH = {
-    kernels.BLACK: 2,
+    kernels.FIRST_BLACK: 5,
+    kernels.RED: 4,
+    kernels.BLACK_BEFORE: 2,
     kernels.RESIDUAL: 1,
-    kernels.PROLONG: 2,
-    kernels.POST_BLACK: 1,
-    kernels.POST_RED: 0,
+    kernels.PROLONG: 4,
+    kernels.BLACK: 3,
+    kernels.LAST_RED: 0,
 }
-"""Planes beyond its own for which a rank does each step: one more than for the step that reads the result."""
+"""Planes beyond its own for which a rank does each step: one more than for the farthest step that reads the result."""
 
-COEFFICIENTS = 3
+COEFFICIENTS = 6
 """The same for the level's coefficients, which depend on faces up to ``FARTHEST`` planes away."""
-FARTHEST = 5
+FARTHEST = 8
 
 
 class GeometricCycle:

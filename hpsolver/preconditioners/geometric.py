@@ -14,7 +14,7 @@ from hpsolver.system import System
 
 
 class Geometric:
-    """M = one V-cycle, with one red-black Gauss-Seidel sweep before and one black-red after the coarse correction.
+    """M = one V-cycle, with two red-black Gauss-Seidel sweeps before and two black-red after the coarse correction.
 
     The method of McAdams, Sifakis and Teran, "A parallel multigrid Poisson solver for fluids simulation on large
     grids", SCA 2010 (MGPCG), for a density that jumps; background: Trottenberg, Oosterlee and Schueller, Multigrid,
@@ -43,7 +43,7 @@ class Geometric:
     Args:
         system: the assembled problem.
         block_cells: cells of the largest level that one block takes over, with all coarser ones, in one kernel; larger
-            levels are six kernels each.
+            levels are ten kernels each.
     """
 
     def __init__(self, system: System, block_cells: int):
@@ -66,7 +66,7 @@ class Geometric:
 
     @property
     def launches(self) -> int:
-        return 3 + 6 * self._big - (self._big > 0)
+        return 3 + (len(kernels.DOWN) + len(kernels.UP)) * self._big - (self._big > 0)
 
     def update(self) -> None:
         system = self.system
@@ -86,13 +86,11 @@ class Geometric:
         bricks = [system.slots, system.leaves, system.used, system.origin]
         self._launch(self._cycle.pack, system.slots, *bricks, r)
         for level in range(self._big):
-            if level > 0:
-                self._step(level, kernels.RESTRICT)
-            self._step(level, kernels.BLACK)
-            self._step(level, kernels.RESIDUAL)
+            for step in kernels.DOWN[level == 0 :]:
+                self._step(level, step)
         self._launch(self._cycle.coarse, 1, 1, self._big, self._levels)
         for level in reversed(range(self._big)):
-            for step in (kernels.PROLONG, kernels.POST_BLACK, kernels.POST_RED):
+            for step in kernels.UP:
                 self._step(level, step)
         self._launch(self._cycle.unpack, system.slots, *bricks, r, z, rz)
 

@@ -28,7 +28,7 @@ EXACT_WORK = 17_000
 """rows * width^2, per cell of a 3D grid, of the largest band with which, on a CPU, the fallback has 8 functions a leaf
 and solves its coarse problem exactly: thin films come to it, which need both."""
 
-PATIENCE = {2: Patience(50, 16, 0.25), 3: Patience(100, 20, 0.2)}
+PATIENCE = {2: Patience(40, 12, 0.22), 3: Patience(100, 20, 0.2)}
 """By dimension. Nearly all frames of the gallery that come nowhere so early would use up all of it."""
 
 LITTLE_PATIENCE = Patience(40, 10, 0.2)

@@ -41,7 +41,7 @@
 #define HP_OUTER _Pragma("unroll 1")
 // Before such a loop whose number is an index of local arrays: unrolled on CUDA, where they are registers then.
 #define HP_INDEX _Pragma("unroll")
-// First in a block: products and sums may be fused, as CUDA's compiler does.
+// First in a block: a product and a sum in one statement are one operation, as CUDA's compiler makes them.
 #define HP_CONTRACT
 constexpr int LANES = 256;                          // kernels.building.BLOCK
 constexpr int STRIP = 1;                            // cells that a loop over a leaf takes at a time
@@ -71,7 +71,7 @@ constexpr int lanes = LANES;
 #define HP_SCALAR _Pragma("clang loop vectorize(disable)")
 #define HP_OUTER _Pragma("clang loop unroll(disable)")
 #define HP_INDEX HP_OUTER
-#define HP_CONTRACT _Pragma("clang fp contract(fast)")
+#define HP_CONTRACT _Pragma("clang fp contract(on)")
 constexpr int LANES = 1;
 constexpr int STRIP = 16;
 constexpr int ACCUMULATORS = 8;                     // independent sums, so that a serial loop becomes a vector

@@ -7,13 +7,17 @@ for (int l = first; l < levels; ++l) {
         HP_SYNC;                                    // the right-hand side is written; the first sweep reads it
     }
     in_turn(
-        g, [&](int x, int y, int k0, int k1) { pre_black(g, x, y, k0, k1); },
-        [&](int x, int y, int k0, int k1) { residual_red(g, x, y, k0, k1); }, [](int, int, int, int) {});
+        g, [&](int x, int y, int k0, int k1) { first_black(g, x, y, k0, k1); },
+        [&](int x, int y, int k0, int k1) { red(g, x, y, k0, k1); },
+        [&](int x, int y, int k0, int k1) { black(g, x, y, k0, k1, Z); },
+        [&](int x, int y, int k0, int k1) { residual_red(g, x, y, k0, k1); });
 }
 for (int l = levels - 1; l >= first; --l) {
     const Level g = level_at(l), coarse = level_at(l + 1 < levels ? l + 1 : l);
     in_turn(
         g, [&](int x, int y, int k0, int k1) { if (l + 1 < levels) prolong_red(g, coarse, x, y, k0, k1); },
-        [&](int x, int y, int k0, int k1) { post_black(g, x, y, k0, k1); },
-        [&](int x, int y, int k0, int k1) { post_red(g, x, y, k0, k1); });
+        [&](int x, int y, int k0, int k1) { black(g, x, y, k0, k1, Y); },
+        [&](int x, int y, int k0, int k1) { red(g, x, y, k0, k1); },
+        [&](int x, int y, int k0, int k1) { black(g, x, y, k0, k1, Y); },
+        [&](int x, int y, int k0, int k1) { last_red(g, x, y, k0, k1); });
 }

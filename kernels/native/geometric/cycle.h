@@ -1,7 +1,7 @@
-// A V-cycle's steps, for cells k0 to k1 - 1 of row (x, y): from x = 0 a red and a black half-sweep, the coarse
-// correction, a black and a red half-sweep. So the smoother around the correction is symmetric Gauss-Seidel.
+// A V-cycle's steps, for cells k0 to k1 - 1 of row (x, y): from x = 0 half-sweeps over red, black, red and black cells, the
+// coarse correction, and black, red, black, red. So the smoother around the correction is symmetric Gauss-Seidel.
 //
-// The first red half-sweep is r / diagonal and formed where it is read. After the black half-sweep black residuals are
+// The first red half-sweep is r / diagonal and formed where it is read. After a black half-sweep black residuals are
 // zero, and the next one computes black cells from red ones: so only red cells are restricted from and prolonged to.
 
 struct Faces {                                        // conductances of a row's cells of one colour, by direction
@@ -31,8 +31,13 @@ auto black_faces = [&](const Level& g, int x, int y) -> Faces {
             DIMS == 3 ? c + (2 * DIMS - 1) * n + g.row(x - 1, y) : c, DIMS == 3 ? c + (2 * DIMS - 2) * n + g.row(x + 1, y) : c};
 };
 auto sum_over = [](const Faces& c, const Places& p, int k, auto value) -> M {
-    M sum = c.z0[k] * value(p.z0 + k) + c.z1[k] * value(p.z1 + k) + c.y0[k] * value(p.y0 + k) + c.y1[k] * value(p.y1 + k);
-    if (DIMS == 3) sum += c.x0[k] * value(p.x0 + k) + c.x1[k] * value(p.x1 + k);
+    HP_CONTRACT
+    M sum = c.z0[k] * value(p.z0 + k);
+    sum += c.z1[k] * value(p.z1 + k);
+    sum += c.y0[k] * value(p.y0 + k);
+    sum += c.y1[k] * value(p.y1 + k);
+    if (DIMS == 3) sum += c.x0[k] * value(p.x0 + k);
+    if (DIMS == 3) sum += c.x1[k] * value(p.x1 + k);
     return sum;
 };
 auto least = [](int a, int b) { return a < b ? a : b; };
@@ -64,26 +69,50 @@ auto restrict_to = [&](const Level& f, const Level& g, int x, int y, int k0, int
         if (color == 0) g.seam(r, q, k0, k1);
     }
 };
-auto pre_black = [&](const Level& g, int x, int y, int k0, int k1) {
+auto first_black = [&](const Level& g, int x, int y, int k0, int k1) {
+    HP_CONTRACT
     const int q = 1 - ((x + y) & 1), row = g.row(x, y), end = least(k1, g.cells(q));
     const Faces c = black_faces(g, x, y);
     const Places across = places(g, x, y, q);
     const M *r = g.part(R + 1) + row, *inverse = g.part(INVERSE + 1) + row, *r_red = g.part(R), *inverse_red = g.part(INVERSE);
-    M* to = g.part(X + 1) + row;
+    M* to = g.part(Y) + row;
     HP_VECTOR for (int k = k0; k < end; ++k)
         to[k] = inverse[k] * (r[k] + sum_over(c, across, k, [=](int i) { return inverse_red[i] * r_red[i]; }));
     g.seam(to, q, k0, k1);
 };
-auto residual_red = [&](const Level& g, int x, int y, int k0, int k1) {
+auto red = [&](const Level& g, int x, int y, int k0, int k1) { // X from Y
+    HP_CONTRACT
     const int q = (x + y) & 1, row = g.row(x, y), end = least(k1, g.cells(q));
     const Faces c = red_faces(g, x, y);
     const Places across = places(g, x, y, q);
-    const M* black = g.part(X + 1);
+    const M *r = g.part(R) + row, *inverse = g.part(INVERSE) + row, *black = g.part(Y);
+    M* to = g.part(X) + row;
+    HP_VECTOR for (int k = k0; k < end; ++k)
+        to[k] = inverse[k] * (r[k] + sum_over(c, across, k, [=](int i) { return black[i]; }));
+    g.seam(to, q, k0, k1);
+};
+auto black = [&](const Level& g, int x, int y, int k0, int k1, int role) { // `role`, Y or Z, from X
+    HP_CONTRACT
+    const int q = 1 - ((x + y) & 1), row = g.row(x, y), end = least(k1, g.cells(q));
+    const Faces c = black_faces(g, x, y);
+    const Places across = places(g, x, y, q);
+    const M *r = g.part(R + 1) + row, *inverse = g.part(INVERSE + 1) + row, *red = g.part(X);
+    M* to = g.part(role) + row;
+    HP_VECTOR for (int k = k0; k < end; ++k)
+        to[k] = inverse[k] * (r[k] + sum_over(c, across, k, [=](int i) { return red[i]; }));
+    g.seam(to, q, k0, k1);
+};
+auto residual_red = [&](const Level& g, int x, int y, int k0, int k1) { // zero before the last black half-sweep
+    HP_CONTRACT
+    const int q = (x + y) & 1, row = g.row(x, y), end = least(k1, g.cells(q));
+    const Faces c = red_faces(g, x, y);
+    const Places across = places(g, x, y, q);
+    const M *now = g.part(Z), *before = g.part(Y);
     const M *weight_z = g.part(WEIGHT) + row, *weight_y = g.part(WEIGHT + 1) + row, *weight_x = g.part(WEIGHT + DIMS - 1) + row;
     M *own = g.part(OWN) + row, *share_z = g.part(SHARE) + row, *share_y = g.part(SHARE + 1) + row;
     M* share_x = g.part(SHARE + DIMS - 1) + row;
     HP_VECTOR for (int k = k0; k < end; ++k) {
-        const M sum = sum_over(c, across, k, [=](int i) { return black[i]; });
+        const M sum = sum_over(c, across, k, [=](int i) { return now[i] - before[i]; });
         const M to_z = weight_z[k] * sum, to_y = weight_y[k] * sum, to_x = DIMS == 3 ? weight_x[k] * sum : M(0);
         share_z[k] = to_z;
         share_y[k] = to_y;
@@ -93,6 +122,7 @@ auto residual_red = [&](const Level& g, int x, int y, int k0, int k1) {
     g.seam(share_z, q, k0, k1);
 };
 auto prolong_red = [&](const Level& f, const Level& g, int x, int y, int k0, int k1) {
+    HP_CONTRACT
     const M* e = g.plain(E);
     const int q = (x + y) & 1, row = f.row(x, y), end = least(k1, f.cells(q)), up = x / 2, left = y / 2;
     // The coarse cells across, by the fine level's seam: extra coarse cells have no children.
@@ -101,26 +131,16 @@ auto prolong_red = [&](const Level& f, const Level& g, int x, int y, int k0, int
     const M *at = e + 2 * g.row(up, left), *at_z = at + (q ? 1 : -1);
     const M *at_y = e + 2 * g.row(up, beside_y), *at_x = e + 2 * g.row(beside_x, left);
     const M *weight_z = f.part(WEIGHT) + row, *weight_y = f.part(WEIGHT + 1) + row, *weight_x = f.part(WEIGHT + DIMS - 1) + row;
-    const M *r = f.part(R) + row, *inverse = f.part(INVERSE) + row;
     M* to = f.part(X) + row;
     HP_VECTOR for (int k = k0; k < end; ++k) {
         M sum = at[k] + weight_z[k] * (at_z[k] - at[k]) + weight_y[k] * (at_y[k] - at[k]);
         if (DIMS == 3) sum += weight_x[k] * (at_x[k] - at[k]);
-        to[k] = inverse[k] * r[k] + sum;
+        to[k] += sum;
     }
     f.seam(to, q, k0, k1);
 };
-auto post_black = [&](const Level& g, int x, int y, int k0, int k1) {
-    const int q = 1 - ((x + y) & 1), row = g.row(x, y), end = least(k1, g.cells(q));
-    const Faces c = black_faces(g, x, y);
-    const Places across = places(g, x, y, q);
-    const M *r = g.part(R + 1) + row, *inverse = g.part(INVERSE + 1) + row, *red = g.part(X);
-    M* to = g.part(Y) + row;
-    HP_VECTOR for (int k = k0; k < end; ++k)
-        to[k] = inverse[k] * (r[k] + sum_over(c, across, k, [=](int i) { return red[i]; }));
-    g.seam(to, q, k0, k1);
-};
-auto post_red = [&](const Level& g, int x, int y, int k0, int k1) {      // also writes both colours to the result
+auto last_red = [&](const Level& g, int x, int y, int k0, int k1) { // also writes both colours to the result
+    HP_CONTRACT
     const int z_end = g.z - g.extra(0);
     if (x >= g.x - g.extra(2) || y >= g.y - g.extra(1)) return;
     const int q = (x + y) & 1, row = g.row(x, y), reds = least(k1, (z_end + 1 - q) / 2), blacks = least(k1, (z_end + q) / 2);
@@ -134,27 +154,31 @@ auto post_red = [&](const Level& g, int x, int y, int k0, int k1) {      // also
     if (g.wraps(0) && k0 == 0) to[z_end] = to[0];
     if (g.wraps(0) && k0 <= (z_end - 1) / 2 && (z_end - 1) / 2 < k1) to[-1] = to[z_end - 1];
 };
-// Three steps over a level's rows. Each step needs the one before it done in its own row and in the rows beside it. A
-// block takes the steps in turn. A single lane runs them side by side, `lag` rows apart, the distance of rows beside
-// each other, so that memory they share is read once; rows that may lie beside others across a seam come last.
-auto in_turn = [&](const Level& g, auto first, auto second, auto third) {
+// Steps over a level's rows. Each step needs the one before it done in its own row and in the rows beside it. A block
+// takes the steps in turn. A single lane runs them side by side, each `lag` rows behind the one before, the distance of
+// rows beside each other, so that memory they share is read once; rows that may lie beside others across a seam come last.
+auto in_turn = [&](const Level& g, auto... steps) {
 #if defined(__CUDA_ARCH__)
-    EACH_ROW(g) first(x, y, k0, k1);
-    HP_SYNC;                                        // first is done in all rows; second reads rows across
-    EACH_ROW(g) second(x, y, k0, k1);
-    HP_SYNC;                                        // the same for third
-    EACH_ROW(g) third(x, y, k0, k1);
-    HP_SYNC;                                        // and for whatever comes after
+    auto take = [&](auto step) {
+        EACH_ROW(g) step(x, y, k0, k1);
+        HP_SYNC;                                    // the step is done in all rows; the next one reads rows across
+    };
+    (take(steps), ...);
 #else
     const int n = g.x * g.y, lag = DIMS == 3 ? g.y : 1;
-    auto row = [&](auto step, int t) { step(DIMS == 3 ? t / g.y : 0, DIMS == 3 ? t % g.y : t, 0, g.half); };
+    auto side_by_side = [&](int number, int t) { return number == 0 ? t < n : t >= number * lag && t < n - (number - 1) * lag; };
+    auto take = [&](auto step, int number, int t) {
+        if (side_by_side(number, t)) step(DIMS == 3 ? t / g.y : 0, DIMS == 3 ? t % g.y : t, 0, g.half);
+    };
+    auto take_last = [&](auto step, int number) {
+        for (int t = 0; t < n; ++t)
+            if (!side_by_side(number, t)) step(DIMS == 3 ? t / g.y : 0, DIMS == 3 ? t % g.y : t, 0, g.half);
+    };
     for (int t = 0; t < n + lag; ++t) {
-        if (t < n) row(first, t);
-        if (t - lag >= lag) row(second, t - lag);
-        if (t - 2 * lag >= 2 * lag && t - 2 * lag < n - lag) row(third, t - 2 * lag);
+        int number = 0;
+        ((take(steps, number, t - number * lag), ++number), ...);
     }
-    for (int t = 0; t < lag; ++t) row(second, t);
-    for (int t = 0; t < n; ++t)
-        if (t < 2 * lag || t >= n - lag) row(third, t);
+    int number = 0;
+    (take_last(steps, number++), ...);
 #endif
 };

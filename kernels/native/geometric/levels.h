@@ -14,11 +14,11 @@
 // it has extra cells), first number. `numbers` holds all arrays of all levels, [ROLES, total]; "plain" ones take two
 // roles and are in natural order, cell z at 2 * row + z.
 constexpr int HX = DIMS == 3 ? 1 : 0;
-constexpr int C = 0, INVERSE = C + 2 * DIMS, WEIGHT = INVERSE + 2, R = WEIGHT + DIMS, X = R + 2, Y = X + 2,
-              OWN = Y + 1, SHARE = OWN + 1, E = SHARE + DIMS, FACES = E + 2, LEAK = FACES + 2 * DIMS;
+constexpr int C = 0, INVERSE = C + 2 * DIMS, WEIGHT = INVERSE + 2, R = WEIGHT + DIMS, X = R + 2, Z = X + 1,
+              Y = Z + 1, OWN = Y + 1, SHARE = OWN + 1, E = SHARE + DIMS, FACES = E + 2, LEAK = FACES + 2 * DIMS;
 // C: conductance of a red cell's faces, by direction. INVERSE: 1 / diagonal, red, black. WEIGHT: share of the coarse
-// cell across axis a in a red cell. R: right-hand side. X: iterate before (black) and after (red) the coarse
-// correction. Y: black cells after it. E: the result, plain. OWN, SHARE: parts of red residuals for the parent and for
+// cell across axis a in a red cell. R: right-hand side. X: red cells of the iterate. Y: its black cells, Z:
+// those of the last half-sweep before the coarse correction. E: the result, plain. OWN, SHARE: parts of red residuals for the parent and for
 // the coarse cell across axis a. FACES: plain, for each axis the face between a cell and the one before it. LEAK (if
 // SURFACE): plain, to p = 0.
 struct Level {

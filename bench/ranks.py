@@ -43,7 +43,7 @@ EDGE = 128
 """Cells along each axis of one GPU's part, in the model."""
 LINKS = {8: ("NVLink", 10e-6, 300e9), 64: ("400 Gb/s", 20e-6, 40e9)}
 """By number of GPUs: the link between them, seconds of a small message, bytes a second."""
-ON_GPU = {"jacobi": "jacobi", "schwarz": Schwarz(dense=True), "multigrid": Multigrid(block_cells=BLOCK_CELLS)}
+ON_GPU = {"jacobi": "jacobi", "schwarz": Schwarz(dense=True), "multigrid": Multigrid(block_cells=BLOCK_CELLS, sweeps=1)}
 FORMULA = (
     "modelled time of an iteration on P GPUs of 128^3 cells each = 4.3 us x graph nodes + (bytes of what ranks share + "
     "P x bytes of what every rank does) / 3 TB/s + messages x latency + bytes sent / bandwidth. All bytes are counted "

@@ -129,8 +129,8 @@ class ConjugateGradients:
             self._residual()
             self._check()
             return
-        sums = [self._rr, self._terms]
-        launch(self._kernels.from_zero, system.slots, [system.slots, system.leaves, system.rhs, self.r, *sums], system.device)
+        inputs = [system.slots, system.leaves, system.rhs, self.r, self._rr, self._terms]
+        launch(self._kernels.from_zero, system.slots, inputs, system.device)
         self._judge()
 
     def renew(self, preconditioner: Preconditioner, fallback: Preconditioner | None, loop: Loop) -> None:

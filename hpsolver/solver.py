@@ -58,7 +58,7 @@ class Solver:
             four iterations in vain and twice as many each time again, at most 256, until the chosen one solves one.
         tolerance: on the TRUE residual, ||b - A p|| <= tolerance ||b||, in (0, 1); 0 with an ``absolute_tolerance``.
         max_iterations: >= 0. If 200 or more, a preconditioner whose fallback is ``schwarz`` may use half of them,
-            ``multigrid`` 40 to 100, or 10 to 20 if it has come nowhere; then ``schwarz`` goes on from the best
+            ``multigrid`` 40 to 70, or 10 to 14 if it has come nowhere; then ``schwarz`` goes on from the best
             iterate.
         precision: ``mixed`` (double-precision Krylov vectors, single-precision preconditioner), ``float64`` or
             ``float32`` (single-precision Krylov vectors with restarts from the double-precision residual).

@@ -15,8 +15,9 @@ from .building import Shape, array, block_kernel, body, module_name
 RESTRICT, FIRST_BLACK, RED, BLACK_BEFORE, RESIDUAL, PROLONG, BLACK, LAST_RED = range(8)
 """Values of ``step`` (``native/geometric/step.h``)."""
 
-DOWN, UP = (RESTRICT, FIRST_BLACK, RED, BLACK_BEFORE, RESIDUAL), (PROLONG, BLACK, RED, BLACK, LAST_RED)
-"""The steps of a cycle on one level; the finest has no ``RESTRICT``."""
+DOWN = {1: (RESTRICT, FIRST_BLACK, RESIDUAL), 2: (RESTRICT, FIRST_BLACK, RED, BLACK_BEFORE, RESIDUAL)}
+UP = {1: (PROLONG, BLACK, LAST_RED), 2: (PROLONG, BLACK, RED, BLACK, LAST_RED)}
+"""The steps of a cycle on one level, by sweeps; the finest has no ``RESTRICT``."""
 
 RHS_3D, FACES_3D, LEAK_3D = 11, 22, 28
 """Roles R, FACES and LEAK of a level in ``numbers``, in 3D (``native/geometric/levels.h``)."""
@@ -66,14 +67,14 @@ def coarsen(shape: Shape, M: type, surface: bool = False) -> wp.Kernel:
 
 
 @functools.cache
-def cycle(shape: Shape, T: type, M: type) -> SimpleNamespace:
-    """A V-cycle, in the levels' type M.
+def cycle(shape: Shape, T: type, M: type, sweeps: int) -> SimpleNamespace:
+    """A V-cycle, in the levels' type M, with 1 or 2 ``sweeps`` before and after the coarse correction.
 
     ``pack``: r, type T, in brick order -> the finest level. Blocks: slots.
     ``coarse``: the whole cycle on levels ``first`` and coarser. Blocks: 1.
     ``unpack``: the finest level -> z, type T, in brick order, and r.z. Blocks: slots.
     """
-    module = module_name("geometric", shape, T, M)
+    module = module_name("geometric", shape, T, M, sweeps)
     I32, VEC = array(wp.int32), array(T)
     bricks = {"slots": wp.int32, "leaves": wp.int32, "used": I32, "origin": I32}
     coarse = dict.fromkeys(("slots", "first", "levels"), wp.int32)
@@ -81,16 +82,17 @@ def cycle(shape: Shape, T: type, M: type) -> SimpleNamespace:
     types = {"T": T, "M": M}
     return SimpleNamespace(
         pack=_kernel(module, "pack", ("pack",), shape, types, **bricks, r=VEC),
-        coarse=_kernel(module, "coarse", ("cycle", "coarse"), shape, types, **coarse),
+        coarse=_kernel(module, "coarse", ("cycle", "coarse"), shape, types | {"SWEEPS": sweeps}, **coarse),
         unpack=_kernel(module, "unpack", ("unpack",), shape, types, **bricks, **result),
     )
 
 
 @functools.cache
-def step(shape: Shape, M: type) -> wp.Kernel:
+def step(shape: Shape, M: type, sweeps: int) -> wp.Kernel:
     """One step of a cycle on one large ``level``. Blocks: slots."""
-    module, numbers = module_name("geometric_step", shape, M), ("slots", "level", "step")
-    return _kernel(module, "step", ("cycle", "step"), shape, {"M": M}, **dict.fromkeys(numbers, wp.int32))
+    module, numbers = module_name("geometric_step", shape, M, sweeps), ("slots", "level", "step")
+    constants = {"M": M, "SWEEPS": sweeps}
+    return _kernel(module, "step", ("cycle", "step"), shape, constants, **dict.fromkeys(numbers, wp.int32))
 
 
 def _kernel(

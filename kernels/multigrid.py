@@ -92,8 +92,9 @@ def rest(dimension: int, M: type) -> wp.Kernel:
 def passes(dimension: int, M: type) -> SimpleNamespace:
     """``down``, ``up``: the two passes of a cycle over a large ``level``. Blocks: slots."""
     numbers = dict.fromkeys(("slots", "level"), wp.int32)
+    names = {name: ("rows", "passes", name) for name in ("down", "up")}
     return SimpleNamespace(
-        **{name: _of_levels("passes", ("rows", "passes", name), dimension, M, name=name, **numbers) for name in ("down", "up")}
+        **{name: _of_levels("passes", texts, dimension, M, name=name, **numbers) for name, texts in names.items()}
     )
 
 

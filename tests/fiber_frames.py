@@ -24,7 +24,7 @@ FORMS = (
     ("schwarz nested", "Schwarz", {"levels": 3}),
     ("schwarz additive dense", "Schwarz", {"sweep": "additive", "dense": True}),
     ("schwarz deflated", "Schwarz", {"sweep": "deflated"}),
-    ("multigrid", "Multigrid", {"block_cells": 100}),
+    ("multigrid", "Multigrid", {"block_cells": 100, "sweeps": 1}),
     ("multigrid in one block", "Multigrid", {}),
     ("dilu", "dilu", {}),
     ("dd_attention dense", "DDAttention", {"dense": True}),

@@ -199,8 +199,8 @@ def black_box(shape: building.Shape, T: type, M: type) -> list:
 
 def seven_points(shape: building.Shape, T: type, M: type) -> list:
     """Kernels of the default cycle in 3D."""
-    levels = [geometric.coarsen(shape, M), geometric.step(shape, M)]
-    return [geometric.setup(shape, M), geometric.cycle(shape, T, M), *levels]
+    levels = [geometric.coarsen(shape, M), geometric.step(shape, M, 1)]
+    return [geometric.setup(shape, M), geometric.cycle(shape, T, M, 1), *levels]
 
 
 def variants(dimension: int) -> list[wp.Kernel]:
@@ -210,6 +210,8 @@ def variants(dimension: int) -> list[wp.Kernel]:
     if dimension == 3:
         surfaces += kernels_of(geometric.setup(shape, wp.float32, True))
         surfaces.append(geometric.coarsen(shape, wp.float32, True))
+        twice = geometric.cycle(shape, wp.float64, wp.float32, 2).coarse, geometric.step(shape, wp.float32, 2)
+        surfaces += twice
     else:
         longest = building.Shape(2, (1, 128, 1))  # leaves of flat cells: a face has as many cells as the leaf
         groups = candidates(longest, 1, 1, wp.float32, 8)

@@ -25,7 +25,7 @@ CASES = {
     "jacobi, one block": (1, [75], lambda: Solver((32, 32), preconditioner="jacobi")),
     "multigrid": (16, [90], lambda: Solver((128, 128), preconditioner=Multigrid(BLOCK_CELLS))),
     "multigrid, one block": (1, [75], lambda: Solver((32, 32), preconditioner=Multigrid(BLOCK_CELLS))),
-    "multigrid 3D": (16, [90], lambda: Solver((32, 16, 16), preconditioner=Multigrid(BLOCK_CELLS))),
+    "multigrid 3D": (16, [90], lambda: Solver((32, 16, 16), preconditioner=Multigrid(BLOCK_CELLS, sweeps=1))),
     "schwarz": (16, [90], lambda: Solver((64, 32), preconditioner=Schwarz(dense=True))),
     "schwarz 3D": (16, [90], lambda: Solver((16, 16, 16), preconditioner=Schwarz(dense=True))),
 }

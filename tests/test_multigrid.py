@@ -111,6 +111,12 @@ def test_block_cells_must_be_positive(block_cells):
         Multigrid(block_cells)
 
 
+@pytest.mark.parametrize("sweeps", [0, 3, 1.5, True, "two"])
+def test_sweeps_must_be_one_or_two(sweeps):
+    with pytest.raises(ValueError, match=r"sweeps must be None or one of \(1, 2\)"):
+        Multigrid(sweeps=sweeps)
+
+
 def test_replayed_frames_renew_it_and_repeat_bit_for_bit():
     shape = (40, 25)
     frames = [problems.frame(family, shape, seed=s) for s, family in enumerate(("noise", "panel", "noise"))]

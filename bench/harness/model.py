@@ -44,13 +44,16 @@ CHAINS = {
     "nested.brick_sweep": 21e-6,
     "exact.multiply": 10.3e-6,
     "geometric.coarse": 59e-6,
-    "multigrid.rest": 12e-6,
+    "multigrid.down": 4.1e-6,
+    "multigrid.up": 4.8e-6,
+    "multigrid.rest": 17e-6,
     "multigrid_setup.setup_rest": 40e-6,
     "geometric_setup.coarsen_rest": 20e-6,
 }
 """Seconds of kernels, by group and name, on grids where their bytes do not matter. They were measured, but for the last
-three, estimates: ``rest`` has two small levels with four dependent stages each, and an exact solution; ``setup_rest``
-eight stages, and 64 steps of 0.4 us to invert the coarsest level."""
+five, estimates: a pass has one dependent stage more than a small kernel, or two, of 0.7 us; ``rest`` has two small
+levels with six stages each, and an exact solution; ``setup_rest`` eight stages, and 64 steps of 0.4 us to invert the
+coarsest level."""
 OF_ARRAYS = {"pack": 0.5, "unpack": 0.5, "geometric": 0.3}
 """What part of a level's arrays a kernel of multigrid uses, if not all."""
 TWO_WORDS = ("multigrid_setup", "geometric_setup")
@@ -82,7 +85,7 @@ class MultigridOnGPU(Multigrid):
 
 ON_GPU: dict[str, Callable[[], Preconditioner]] = {
     "block_jacobi": lambda: BlockJacobi(dense=True),
-    "multigrid": lambda: MultigridOnGPU(block_cells=BLOCK_CELLS),
+    "multigrid": lambda: MultigridOnGPU(block_cells=BLOCK_CELLS, sweeps=1),
     "schwarz": lambda: Schwarz(dense=True),
     "htp": lambda: HTP(dense=True),
     "dd_attention": lambda: DDAttention(dense=True),

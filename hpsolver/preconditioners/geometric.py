@@ -14,7 +14,7 @@ from hpsolver.system import System
 
 
 class Geometric:
-    """M = one V-cycle, with two red-black Gauss-Seidel sweeps before and two black-red after the coarse correction.
+    """M = one V-cycle, with red-black Gauss-Seidel sweeps before and black-red ones after the coarse correction.
 
     The method of McAdams, Sifakis and Teran, "A parallel multigrid Poisson solver for fluids simulation on large
     grids", SCA 2010 (MGPCG), for a density that jumps; background: Trottenberg, Oosterlee and Schueller, Multigrid,
@@ -43,30 +43,31 @@ class Geometric:
     Args:
         system: the assembled problem.
         block_cells: cells of the largest level that one block takes over, with all coarser ones, in one kernel; larger
-            levels are ten kernels each.
+            levels are six kernels each, or ten.
+        sweeps: 1 or 2.
     """
 
-    def __init__(self, system: System, block_cells: int):
+    def __init__(self, system: System, block_cells: int, sweeps: int):
         self.system = system
         T, M = system.krylov_type, system.preconditioner_type
         dimension = system.grid.dimension
         table = levels(system.grid)
         cells = table[:, :3].prod(axis=1)
-        self._levels = len(table)
+        self._levels, self._down, self._up = len(table), kernels.DOWN[sweeps], kernels.UP[sweeps]
         self._big = int(np.argmax(cells <= block_cells))
         self._total = int(table[-1, 4]) + half_rows(table[-1], dimension)
         self._table = wp.array(table.ravel(), dtype=wp.int32, device=system.device)
         surface = system.moving is not None or bool(system.grid.sizes)  # then a leak is not twice the cell's own
         self._numbers = system.zeros(kernels.roles(dimension, surface) * self._total + kernels.OVERHANG, M)
-        self._setup, self._cycle = kernels.setup(system.shape, M, surface), kernels.cycle(system.shape, T, M)
+        self._setup, self._cycle = kernels.setup(system.shape, M, surface), kernels.cycle(system.shape, T, M, sweeps)
         if self._big > 1:
             self._coarsen = kernels.coarsen(system.shape, M, surface)
         if self._big:
-            self._one_step = kernels.step(system.shape, M)
+            self._one_step = kernels.step(system.shape, M, sweeps)
 
     @property
     def launches(self) -> int:
-        return 3 + (len(kernels.DOWN) + len(kernels.UP)) * self._big - (self._big > 0)
+        return 3 + (len(self._down) + len(self._up)) * self._big - (self._big > 0)
 
     def update(self) -> None:
         system = self.system
@@ -86,11 +87,11 @@ class Geometric:
         bricks = [system.slots, system.leaves, system.used, system.origin]
         self._launch(self._cycle.pack, system.slots, *bricks, r)
         for level in range(self._big):
-            for step in kernels.DOWN[level == 0 :]:
+            for step in self._down[level == 0 :]:
                 self._step(level, step)
         self._launch(self._cycle.coarse, 1, 1, self._big, self._levels)
         for level in reversed(range(self._big)):
-            for step in kernels.UP:
+            for step in self._up:
                 self._step(level, step)
         self._launch(self._cycle.unpack, system.slots, *bricks, r, z, rz)
 

@@ -49,16 +49,22 @@ auto load_tile = [&](auto* tile, int b, const int* neighbor, const int* used, au
     }
     HP_SYNC;                                        // the tile is written; all lanes read across cells
 };
-// Row i of A times the tile around h: diagonal and conductances are [N] and [DIRECTIONS, N]. The row's own value is
-// passed separately: in the tile, the layer has taken the place of the padding cell behind the last real one.
-auto stencil = [&](const auto* tile, int h, auto own, const auto* diagonal, const auto* conductance, int n, int i) {
-    auto sum = diagonal[i] * own;
-    sum -= conductance[i] * tile[h - 1] + conductance[n + i] * tile[h + 1];
-    sum -= conductance[2 * n + i] * tile[h - TZ] + conductance[3 * n + i] * tile[h + TZ];
+// A row of A times the tile around h. The row's own value is passed separately: in the tile, the layer has taken the place
+// of the padding cell behind the last real one. `c` points to the row in the conductances [DIRECTIONS, n], and `below_y`
+// and `below_x` to those of its faces y- and x-, which may be read where the cells across have them too.
+auto row_of_a = [&](const auto* tile, int h, auto own, auto diagonal, const auto* c, const auto* below_y, const auto* below_x, int n) {
+    auto sum = diagonal * own;
+    sum -= c[0] * tile[h - 1] + c[n] * tile[h + 1];
+    sum -= *below_y * tile[h - TZ] + c[3 * n] * tile[h + TZ];
     if (DIMS == 3) {
-        sum -= conductance[(DIRECTIONS - 2) * n + i] * tile[h - STRIDE[0]];
-        sum -= conductance[(DIRECTIONS - 1) * n + i] * tile[h + STRIDE[0]];
+        sum -= *below_x * tile[h - STRIDE[0]];
+        sum -= c[(DIRECTIONS - 1) * n] * tile[h + STRIDE[0]];
     }
     return sum;
 };
-(void)stencil; (void)load_tile; (void)clear_tile;
+// Row i, with diagonal [N] and conductances [DIRECTIONS, N].
+auto stencil = [&](const auto* tile, int h, auto own, const auto* diagonal, const auto* conductance, int n, int i) {
+    const auto* c = conductance + i;
+    return row_of_a(tile, h, own, diagonal[i], c, c + 2 * n, c + (DIRECTIONS - 2) * n, n);
+};
+(void)row_of_a; (void)stencil; (void)load_tile; (void)clear_tile;

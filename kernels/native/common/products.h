@@ -25,9 +25,15 @@ auto each_product = [&](const auto* diagonal, const auto* conductance, auto valu
         load_tile(tile, b, neighbor.data, used.data, [&](int i, int) { return value(i); });
         HP_ROWS {
             const int h = at(x, y, z), i = b * L + l;
+            // A face inside the brick has its conductance in both of its cells: read it where it is read in any case.
+            const bool inner_y = y > 0 && y < used.data[3 * b + 1], inner_x = x > 0 && x < used.data[3 * b];
+            const auto* c = conductance + i;
+            const auto *below_y = inner_y ? c + 3 * n - BZ : c + 2 * n;
+            const auto *below_x = inner_x ? c + (DIRECTIONS - 1) * n - BY * BZ : c + (DIRECTIONS - 2) * n;
             Value own[V], product[V];
             for (int v = 0; v < V; ++v) own[v] = value(i + v);
-            for (int v = 0; v < V; ++v) product[v] = stencil(tile, h + v, own[v], diagonal, conductance, n, i + v);
+            for (int v = 0; v < V; ++v)
+                product[v] = row_of_a(tile, h + v, own[v], diagonal[i + v], c + v, below_y + v, below_x + v, n);
             put(i, own, product);
         }
     }

@@ -1,5 +1,5 @@
-// A V-cycle's steps, for cells k0 to k1 - 1 of row (x, y): from x = 0 half-sweeps over red, black, red and black cells, the
-// coarse correction, and black, red, black, red. So the smoother around the correction is symmetric Gauss-Seidel.
+// A V-cycle's steps, for cells k0 to k1 - 1 of row (x, y): from x = 0 half-sweeps over red and black cells, SWEEPS times,
+// the coarse correction, and black and red cells as often. So the smoother around it is symmetric Gauss-Seidel.
 //
 // The first red half-sweep is r / diagonal and formed where it is read. After a black half-sweep black residuals are
 // zero, and the next one computes black cells from red ones: so only red cells are restricted from and prolonged to.
@@ -107,12 +107,12 @@ auto residual_red = [&](const Level& g, int x, int y, int k0, int k1) { // zero 
     const int q = (x + y) & 1, row = g.row(x, y), end = least(k1, g.cells(q));
     const Faces c = red_faces(g, x, y);
     const Places across = places(g, x, y, q);
-    const M *now = g.part(Z), *before = g.part(Y);
+    const M *last = g.part(Z), *first = g.part(Y);
     const M *weight_z = g.part(WEIGHT) + row, *weight_y = g.part(WEIGHT + 1) + row, *weight_x = g.part(WEIGHT + DIMS - 1) + row;
     M *own = g.part(OWN) + row, *share_z = g.part(SHARE) + row, *share_y = g.part(SHARE + 1) + row;
     M* share_x = g.part(SHARE + DIMS - 1) + row;
     HP_VECTOR for (int k = k0; k < end; ++k) {
-        const M sum = sum_over(c, across, k, [=](int i) { return now[i] - before[i]; });
+        const M sum = sum_over(c, across, k, [=](int i) { return SWEEPS == 1 ? first[i] : last[i] - first[i]; });
         const M to_z = weight_z[k] * sum, to_y = weight_y[k] * sum, to_x = DIMS == 3 ? weight_x[k] * sum : M(0);
         share_z[k] = to_z;
         share_y[k] = to_y;
@@ -131,11 +131,12 @@ auto prolong_red = [&](const Level& f, const Level& g, int x, int y, int k0, int
     const M *at = e + 2 * g.row(up, left), *at_z = at + (q ? 1 : -1);
     const M *at_y = e + 2 * g.row(up, beside_y), *at_x = e + 2 * g.row(beside_x, left);
     const M *weight_z = f.part(WEIGHT) + row, *weight_y = f.part(WEIGHT + 1) + row, *weight_x = f.part(WEIGHT + DIMS - 1) + row;
+    const M *r = f.part(R) + row, *inverse = f.part(INVERSE) + row;
     M* to = f.part(X) + row;
     HP_VECTOR for (int k = k0; k < end; ++k) {
         M sum = at[k] + weight_z[k] * (at_z[k] - at[k]) + weight_y[k] * (at_y[k] - at[k]);
         if (DIMS == 3) sum += weight_x[k] * (at_x[k] - at[k]);
-        to[k] += sum;
+        to[k] = (SWEEPS == 1 ? inverse[k] * r[k] : to[k]) + sum;
     }
     f.seam(to, q, k0, k1);
 };

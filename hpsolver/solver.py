@@ -55,7 +55,7 @@ class Solver:
         preconditioner: a name (``hpsolver.preconditioners.NAMES``), a ``Preconditioner``, or ``auto``, the fastest in
             most cases: ``multigrid``, or ``schwarz`` on tiny 2D, flat and stretched grids. One that fails or is slow
             gives way to its fallback within the frame. A fallback to ``schwarz`` also begins the next frames, one for
-            four iterations in vain and twice as many each time again, at most 256, until the chosen one solves one.
+            three iterations in vain and twice as many each time again, at most 256, until the chosen one solves one.
         tolerance: on the TRUE residual, ||b - A p|| <= tolerance ||b||, in (0, 1); 0 with an ``absolute_tolerance``.
         max_iterations: >= 0. If 200 or more, a preconditioner whose fallback is ``schwarz`` may use half of them,
             ``multigrid`` 40 to 70, or 10 to 14 if it has come nowhere; then ``schwarz`` goes on from the best

@@ -5,7 +5,7 @@ import warp as wp
 from . import state as S
 from .control import LIMIT, ZERO, above_tolerance, near_floor
 
-WASTED = wp.constant(4)
+WASTED = wp.constant(3)
 """Iterations in vain for which the chosen preconditioner pauses one frame."""
 LONGEST_PAUSE = wp.constant(256)
 HEALTHY = wp.constant(10)

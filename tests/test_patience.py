@@ -43,8 +43,8 @@ def test_a_preconditioner_that_is_too_slow_gives_way_to_its_fallback(hopeful):
 
 
 def test_a_fallback_that_was_needed_begins_the_next_frames(hopeful):
-    """It begins a frame for three iterations in vain (multigrid gives way after 12 here), then twice as many, and so on,
-    until the solids change or the chosen one solves a frame."""
+    """It begins a frame for three iterations in vain (multigrid gives way after 12 here), then twice as many, and so
+    on, until the solids change or the chosen one solves a frame."""
     n = 65
     rhs = np.random.default_rng(3).standard_normal((n, n))
     solver = Solver((n, n), preconditioner="multigrid")

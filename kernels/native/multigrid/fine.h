@@ -8,9 +8,10 @@ HP_SLOT_ROWS(b, leaves) {
     const int count = u[2] - z < V ? u[2] - z : V, cell[3] = {first[2] + z, first[1] + y, first[0] + x};
     const long long row = g.row(cell[2], cell[1]) + cell[0], i = (long long)b * L + l;
     M *s = g.part(S) + row, *d = g.part(D) + row;
+    const bool open = g.open();                                                // else s stays zero
     auto copy = [&](int v) {
-        s[v] = M(leak.data[i + v]);
-        d[v] = M(FIRST / diagonal.data[i + v]);
+        if (open) s[v] = M(leak.data[i + v]);
+        d[v] = M(FIRST) / M(diagonal.data[i + v]);
         for (int axis = 0; axis < DIMS; ++axis) g.part(C + axis)[row + v] = M(conductance.data[(2 * axis + 1) * n + i + v]);
     };
     if (count == V) {

@@ -6,6 +6,7 @@
 //
 // On CUDA each lane forms one number of a coarse cell, a coupling or s; the CPU forms all of a group of rows at once.
 auto galerkin = [&](const Level& f, const Level& g) {
+    HP_CONTRACT
     const int stride = f.stride(0);
     const M* weights = g.part(W);
     // Fine cells from coarse cell p to the next one in direction d; across a seam of odd length they lie side by side.

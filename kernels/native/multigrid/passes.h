@@ -42,6 +42,7 @@ auto tile_at = [&](const Level& g, int t) -> Tile {
 
 // B and Y of the coarser level g.
 auto pass_down = [&](const Level& f, const Level& g) {
+    HP_CONTRACT
     const int sx = f.stride(2), sy = f.stride(1), sz = f.stride(0);
     HP_SLOT(t, tiles_of(g)) {
         const Tile now = tile_at(g, t);
@@ -115,6 +116,7 @@ auto pass_down = [&](const Level& f, const Level& g) {
 
 // X of level f, from X of the coarser level g.
 auto pass_up = [&](const Level& f, const Level& g) {
+    HP_CONTRACT
     const int sx = f.stride(2), sy = f.stride(1), sz = f.stride(0);
     // Adds the coarse correction at cells z0 to z1 - 1 of row (i, j), which are cells of the level.
     auto correct = [&](int i, int j, int z0, int z1, M* to) {

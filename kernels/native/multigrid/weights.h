@@ -37,6 +37,7 @@ auto smoother_factors = [&](const Level& f) {
     }
 };
 auto weigh = [&](const Level& f, const Level& g, int phase) {
+    HP_CONTRACT
     if (phase == 0 && !f.finest) smoother_factors(f);
     HP_OUTER for (int odd = 0; odd < 1 << DIMS; ++odd) {                       // bit a: odd along axis a
         const int axes = (odd & 1) + (odd >> 1 & 1) + (odd >> 2 & 1);

@@ -47,7 +47,7 @@ CUT = {(2, 64): 0.125, (2, 128): 0.25, (3, 64): 0.125, (3, 128): 0.4}
 WELL_CUT = 0.4
 """Share of leaves in two or more pieces from which on those 8 are chosen from more candidates."""
 
-CUT_CANDIDATES = {64: (8, 16), 128: (16, 24)}
+CUT_CANDIDATES = {64: (16, 16), 128: (16, 24)}
 """How many, below ``WELL_CUT`` and from there on, by the cells of a leaf."""
 
 TORN = 0.4
@@ -65,7 +65,7 @@ class Schwarz(Preconditioner):
         candidates: functions a leaf from which every frame chooses ``coarse_size``, by what the leaf's neighbours leave
             free (``selection``): 8, 16 or 24, at least ``coarse_size``; ``coarse_size`` itself means no choice. None is
             no choice on leaves of 64 cells or with one function, and otherwise 8, or ``coarse_size`` where that is
-            more, and 8 to 24 for the 8 functions that solids ask for (``CUT_CANDIDATES``).
+            more, and 16 or 24 for the 8 functions that solids ask for (``CUT_CANDIDATES``).
         sweep: the form of M: ``redblack``, ``deflated`` or ``additive``.
         leaf_size: cells of a leaf, 64 or 128. None is 64 on 2D grids of up to ``SMALL`` cells, if there are up to 4
             functions and no choice among candidates, and 128 otherwise. Measured on a CPU

@@ -45,11 +45,11 @@ NAMES: dict[str, Callable[[], Preconditioner]] = {
 }
 """What each name stands for."""
 
-TINY = 2_000
+TINY = 1_200
 """Up to this many cells of a 2D grid, ``schwarz`` is faster than ``multigrid`` on a CPU."""
 
 
-ASPECT = 10.0
+ASPECT = 7.0
 """From this aspect of cells on, ``schwarz`` is faster on a CPU: its leaves are long where the coupling is strong."""
 
 

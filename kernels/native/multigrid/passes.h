@@ -206,7 +206,7 @@ auto pass_up = [&](const Level& f, const Level& g) {
             sweep_row(f, i, j, v, l0 + k0, l0 + k1, M(1), to);
             f.seam(to, l0 + k0, l0 + k1);
         }
-        HP_SYNC;                                                               // the tile was read, the next one is written
+        HP_SYNC;                                                               // X: written, the next level's pass reads it
     }
 };
 (void)tiles_of; (void)tile_at; (void)pass_down; (void)pass_up;

@@ -128,10 +128,10 @@ class ConjugateGradients:
             system.project_pressure(self.x)  # the solid mask may have changed
             self._residual()
             self._check()
-            return
-        inputs = [system.slots, system.leaves, system.rhs, self.r, self._rr, self._terms]
-        launch(self._kernels.from_zero, system.slots, inputs, system.device)
-        self._judge()
+        else:
+            inputs = [system.slots, system.leaves, system.rhs, self.r, self._rr, self._terms]
+            launch(self._kernels.from_zero, system.slots, inputs, system.device)
+            self._judge()
 
     def renew(self, preconditioner: Preconditioner, fallback: Preconditioner | None, loop: Loop) -> None:
         """Records, before ``begin``: the preconditioner's update, unless it pauses and the fallback begins."""

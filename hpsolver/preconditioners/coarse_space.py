@@ -98,8 +98,7 @@ class CoarseSpace:
         else:
             self._inverse = ExactCoarse(system, self._matrix, dense)
 
-        learned = start.size > (C - 1) * bricks.leaf_size
-        loose = loose_functions(system.grid.dimension, R, C, learned)
+        loose = loose_functions(system.grid.dimension, R, C, leaves.are_own(start, C - 1))
         self._functions = kernels.functions(system.shape, bricks.halfwidth, leaves.by.W, M, C, loose)
         self._galerkin = kernels.galerkin(system.shape, M, R, local, self.nested, True)
         self._constants = leaf_constants(system.shape, R) if system.moving else None

@@ -120,10 +120,14 @@ class Leaves:
         inputs = [system.leaves, system.bricks.directions, *which, marked, listed]
         launch(self._list, 1, inputs, system.device)
 
+    def are_own(self, start: np.ndarray | wp.array, functions: int) -> bool:
+        """Whether ``start`` has so many start functions for each leaf, as a network makes them, not for all leaves."""
+        return bool(start.size > functions * self.system.bricks.leaf_size)
+
     def make_functions(self, kernel: wp.Kernel, functions: int, start: wp.array, basis: list[object]) -> None:
         """Records: ``kernel`` of ``kernels.coarse.functions``, of so many start functions, with its last arguments.
         Must run before ``update``, whose storage it may use."""
-        system, own = self.system, int(start.size > functions * self.system.bricks.leaf_size)
+        system, own = self.system, int(self.are_own(start, functions))
         inputs = [*self._operator_arguments(self._due), own, start, self._factor, *basis]
         launch(kernel, self.by.groups, inputs, system.device)
 

@@ -70,7 +70,6 @@ auto restrict_to = [&](const Level& f, const Level& g, int x, int y, int k0, int
     }
 };
 auto first_black = [&](const Level& g, int x, int y, int k0, int k1) {
-    HP_CONTRACT
     const int q = 1 - ((x + y) & 1), row = g.row(x, y), end = least(k1, g.cells(q));
     const Faces c = black_faces(g, x, y);
     const Places across = places(g, x, y, q);
@@ -81,7 +80,6 @@ auto first_black = [&](const Level& g, int x, int y, int k0, int k1) {
     g.seam(to, q, k0, k1);
 };
 auto red = [&](const Level& g, int x, int y, int k0, int k1) { // X from Y
-    HP_CONTRACT
     const int q = (x + y) & 1, row = g.row(x, y), end = least(k1, g.cells(q));
     const Faces c = red_faces(g, x, y);
     const Places across = places(g, x, y, q);
@@ -92,7 +90,6 @@ auto red = [&](const Level& g, int x, int y, int k0, int k1) { // X from Y
     g.seam(to, q, k0, k1);
 };
 auto black = [&](const Level& g, int x, int y, int k0, int k1, int role) { // `role`, Y or Z, from X
-    HP_CONTRACT
     const int q = 1 - ((x + y) & 1), row = g.row(x, y), end = least(k1, g.cells(q));
     const Faces c = black_faces(g, x, y);
     const Places across = places(g, x, y, q);
@@ -103,7 +100,6 @@ auto black = [&](const Level& g, int x, int y, int k0, int k1, int role) { // `r
     g.seam(to, q, k0, k1);
 };
 auto residual_red = [&](const Level& g, int x, int y, int k0, int k1) { // zero before the last black half-sweep
-    HP_CONTRACT
     const int q = (x + y) & 1, row = g.row(x, y), end = least(k1, g.cells(q));
     const Faces c = red_faces(g, x, y);
     const Places across = places(g, x, y, q);
@@ -141,7 +137,6 @@ auto prolong_red = [&](const Level& f, const Level& g, int x, int y, int k0, int
     f.seam(to, q, k0, k1);
 };
 auto last_red = [&](const Level& g, int x, int y, int k0, int k1) { // also writes both colours to the result
-    HP_CONTRACT
     const int z_end = g.z - g.extra(0);
     if (x >= g.x - g.extra(2) || y >= g.y - g.extra(1)) return;
     const int q = (x + y) & 1, row = g.row(x, y), reds = least(k1, (z_end + 1 - q) / 2), blacks = least(k1, (z_end + q) / 2);

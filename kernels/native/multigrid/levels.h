@@ -23,7 +23,8 @@ constexpr int S = 0, D = 1, Y = 2, X = 3, C = 4, W = C + HALF, B = W + OFFSETS;
 constexpr int CHUNK = LANES > 1 ? 1 : DIMS == 3 ? 16 : 32, GROUP = LANES > 1 ? 1 : 8;
 // Two sweeps are Chebyshev's polynomial of degree 2 over [0.4, 2], where eigenvalues of A over its diagonal are if they are
 // not small: factors FIRST and RATIO * FIRST of the diagonal's inverse. They leave 2 / 7 at most of any vector of these.
-constexpr double FIRST = 1.0 / (1.2 + 0.8 * 0.70710678118654752), RATIO = (1.0 / (1.2 - 0.8 * 0.70710678118654752)) / FIRST;
+constexpr double ROOTS[2] = {1.2 + 0.8 * 0.70710678118654752, 1.2 - 0.8 * 0.70710678118654752};
+constexpr double FIRST = 1.0 / ROOTS[0], RATIO = ROOTS[0] / ROOTS[1];
 
 // An offset (x, y, z) in {-1, 0, 1}^DIMS as one number, forward ones above zero.
 struct Offset {

@@ -18,6 +18,11 @@ HP_SHARED M outer[OUTER_X * OUTER_Y * LINE], inner[INNER_X * INNER_Y * LINE];
 auto whole = [](int cells) -> int { return (cells + VECTOR - 1) / VECTOR * VECTOR; };
 auto outer_row = [&](int x, int y) -> M* { return outer + (x * OUTER_Y + y) * LINE; };
 auto inner_row = [&](int x, int y) -> M* { return inner + (x * INNER_Y + y) * LINE; };
+// The rows around place (x, y) of the tile's next inner part, from cell `first` of the level on.
+auto around = [&](auto row, int x, int y, int first, const M* (&v)[9]) {
+#pragma unroll
+    for (int a = 0; a < 9; ++a) v[a] = row(x + AX * (a / 3), y + a % 3) - first;
+};
 // Row (i, j) of the level after two sweeps, or zero if there is no such row.
 auto swept_twice = [&](const Level& f, int i, int j, int z0, int z1, M* to) {
     if (!f.inside(i, j)) {
@@ -64,8 +69,7 @@ auto pass_down = [&](const Level& f, const Level& g) {
                 for (int k = k0; k < k1; ++k) store(l0 + k, M(0));
             } else {
                 const M* v[9];
-#pragma unroll
-                for (int a = 0; a < 9; ++a) v[a] = outer_row(x + AX + (AX ? a / 3 - 1 : 0), y + a % 3) - (l0 - 1);
+                around(outer_row, x, y, l0 - 1, v);
                 residual_row(f, i, j, v, l0 + k0, l0 + k1, store);
             }
 #if !defined(HP_BY_LANE)
@@ -191,8 +195,7 @@ auto pass_up = [&](const Level& f, const Level& g) {
             const int i = i0 + x - AX, j = j0 + y - 1, z0 = l0 - 1 + k0, z1 = l0 - 1 + k1;
             M* to = inner_row(x, y) - (l0 - 1);
             const M* v[9];
-#pragma unroll
-            for (int a = 0; a < 9; ++a) v[a] = outer_row(x + AX + (AX ? a / 3 - 1 : 0), y + a % 3) - (l0 - 2);
+            around(outer_row, x, y, l0 - 2, v);
             if (f.inside(i, j)) sweep_row(f, i, j, v, z0, z1, M(RATIO), to);
             else for (int z = z0; z < z1; ++z) to[z] = M(0);
         }
@@ -201,8 +204,7 @@ auto pass_up = [&](const Level& f, const Level& g) {
             const int i = i0 + x, j = j0 + y;
             M* to = f.part(X) + f.row(i, j);
             const M* v[9];
-#pragma unroll
-            for (int a = 0; a < 9; ++a) v[a] = inner_row(x + AX + (AX ? a / 3 - 1 : 0), y + a % 3) - (l0 - 1);
+            around(inner_row, x, y, l0 - 1, v);
             sweep_row(f, i, j, v, l0 + k0, l0 + k1, M(1), to);
             f.seam(to, l0 + k0, l0 + k1);
         }

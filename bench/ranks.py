@@ -21,8 +21,6 @@ import warp as wp
 
 from hpsolver import Solver, distributed, problems
 from hpsolver.distributed.ranks import Ranks
-from hpsolver.preconditioners import Multigrid, Schwarz
-from hpsolver.preconditioners.multigrid import BLOCK_CELLS
 from hpsolver.spreading import spread_to
 
 from .harness import command, machine, model, report
@@ -43,7 +41,7 @@ EDGE = 128
 """Cells along each axis of one GPU's part, in the model."""
 LINKS = {8: ("NVLink", 10e-6, 300e9), 64: ("400 Gb/s", 20e-6, 40e9)}
 """By number of GPUs: the link between them, seconds of a small message, bytes a second."""
-ON_GPU = {"jacobi": "jacobi", "schwarz": Schwarz(dense=True), "multigrid": Multigrid(block_cells=BLOCK_CELLS, sweeps=1)}
+MODELLED = ("jacobi", "schwarz", "multigrid")
 FORMULA = (
     "modelled time of an iteration on P GPUs of 128^3 cells each = 4.3 us x graph nodes + (bytes of what ranks share + "
     "P x bytes of what every rank does) / 3 TB/s + messages x latency + bytes sent / bandwidth. All bytes are counted "
@@ -143,10 +141,10 @@ def modelled(shape: tuple[int, ...], sent: dict[str, np.ndarray]) -> list[dict]:
     """Milliseconds of an iteration on 1, 8 and 64 GPUs; ``sent``: what one of 2 ranks sends in each, at ``shape``."""
     cells, mine = np.prod(shape), EDGE**3
     rows = []
-    for name, chosen in ON_GPU.items():
+    for name in MODELLED:
         if name not in sent:
             continue
-        solver = distributed.Solver(shape, preconditioner=chosen, device="cpu")
+        solver = distributed.Solver(shape, preconditioner=model.form_on_gpu(name, name), device="cpu")
         shares = Shares(solver.carrier)
         with spread_to(shares):
             solver._pcg.iterate(solver.preconditioner)

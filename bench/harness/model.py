@@ -209,10 +209,14 @@ def _is_one_kernel(solver: Solver, part: str, loop: Repeat, worlds: int = 1) -> 
     return small and room > 0 and programs.pays(loop, room, inside)
 
 
+def form_on_gpu(name: str, preconditioner: str | Preconditioner) -> str | Preconditioner:
+    """A rival of ``bench.harness.rivals`` in the form that it has on a GPU."""
+    return ON_GPU[name]() if name in ON_GPU else preconditioner
+
+
 def on_gpu(name: str, preconditioner: str | Preconditioner, shape: tuple[int, ...]) -> Solver:
-    """A rival of ``bench.harness.rivals`` on the CPU, in the form that it has on a GPU, to be counted."""
-    chosen = ON_GPU[name]() if name in ON_GPU else preconditioner
-    return Solver(shape, preconditioner=chosen, device="cpu")
+    """The same, bound on the CPU, to be counted."""
+    return Solver(shape, preconditioner=form_on_gpu(name, preconditioner), device="cpu")
 
 
 def counted(name: str, shape: tuple[int, ...]) -> tuple[float, Work]:

@@ -14,6 +14,9 @@ from .building import Shape, array, block_kernel, body, module_name
 FIELDS, ALIGN, GHOSTS = 5, 16, 3
 """Entries of a level in ``table``; a divisor of the length of every array; ghost cells at either end of a row."""
 
+LEAD = ALIGN - GHOSTS
+"""Where the numbers begin, so that the first cell of each row is aligned."""
+
 OVERHANG = 128
 """Spare numbers behind the last array: the setup reads that far beyond a row's end, and drops the results."""
 
@@ -30,11 +33,12 @@ def arrays(dimension: int, finest: bool) -> int:
     return 4 + (dimension if finest else block // 2 + block + 1)
 
 
-def tile_planes(dimension: int, M: type, cuda: bool) -> int:
-    """Coarse cells of a tile along the grid's first axis (``native/multigrid/passes.h``)."""
-    if dimension == 2:
-        return 8 if cuda else 16
-    return 2 if cuda and M is wp.float64 else 4
+def tile_planes(dimension: int, M: type, cuda: bool, z: int) -> int:
+    """Coarse cells of a tile along the grid's first axis (``native/multigrid/passes.h``), in rows of z coarse cells."""
+    if dimension == 3:
+        return 2 if cuda and M is wp.float64 else 4
+    line = (min(z, 512) + 25) // 16 * 32
+    return 8 if cuda else (21 * 1024 // line - 4) // 2
 
 
 def first_sweep_and_rhs(dimension: int) -> tuple[int, int]:

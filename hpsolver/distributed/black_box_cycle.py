@@ -36,7 +36,8 @@ class BlackBoxCycle:
         self._planes, self._axis = Planes(system, slabs), 3 - system.grid.dimension
         self._table = levels(system.grid)[0]
         self._stride = 1 + (int(self._table[0, 3]) >> (5 - self._axis) & 1)
-        self._tile = kernels.tile_planes(system.grid.dimension, system.preconditioner_type, system.device.is_cuda)
+        row, M = int(self._table[1, 2]), system.preconditioner_type
+        self._tile = kernels.tile_planes(system.grid.dimension, M, system.device.is_cuda, row)
         self.shared = self._planes.thick(FARTHEST)
 
     def owner(self) -> np.ndarray:
@@ -61,5 +62,6 @@ class BlackBoxCycle:
         plane = pitch if self._axis == 1 else (y + 2) * pitch
         size = (y + 2) * pitch if self._axis == 1 else (x + 2) * plane
         planes = y if self._axis == 1 else x
-        begins = [kernels.ALIGN * start + role * size + plane for role in kernels.first_sweep_and_rhs(3 - self._axis)]
+        first = kernels.ALIGN * start + kernels.LEAD + plane
+        begins = [first + role * size for role in kernels.first_sweep_and_rhs(3 - self._axis)]
         return tuple(Rows(numbers[b : b + planes * plane], "black box", 1, plane) for b in begins)

@@ -114,5 +114,5 @@ def levels(grid: Grid, surface: bool = False) -> tuple[np.ndarray, int]:
         pitch = -(-row // kernels.ALIGN) * kernels.ALIGN
         start += x * y * pitch * kernels.arrays(grid.dimension, len(table) == 1) // kernels.ALIGN
         if not coarsen.any() and len(table) > 1:  # a single cell has two levels too: the finest is never solved exactly
-            return np.array(table, dtype=np.int32), start * kernels.ALIGN + kernels.OVERHANG
+            return np.array(table, dtype=np.int32), (start + 1) * kernels.ALIGN + kernels.OVERHANG
         shape, spacing = np.where(coarsen, (shape + 1) // 2, shape), np.where(coarsen, 2 * spacing, spacing)

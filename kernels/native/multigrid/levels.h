@@ -11,8 +11,8 @@
 //
 // `table` holds FIELDS numbers a level: X, Y, Z; flags: bit a: axis a (0: z) is periodic, bit 3 + a: coarsened to the
 // next level, bit 6: there are open sides; where its numbers begin, in units of ALIGN. `numbers` holds its arrays one
-// behind the other.
-constexpr int FIELDS = 5, ALIGN = 16, HX = DIMS == 3 ? 1 : 0, HZ = 3;
+// behind the other, all of them LEAD further on, so that the first cell of each row is aligned.
+constexpr int FIELDS = 5, ALIGN = 16, HX = DIMS == 3 ? 1 : 0, HZ = 3, LEAD = ALIGN - HZ;
 constexpr int OFFSETS = DIMS == 3 ? 27 : 9, HALF = OFFSETS / 2;                // cells of a 3^DIMS block; pairs of a cell
 // S: s. D: the smoother's factor. Y: D times the right-hand side, the first sweep. X: the result (in the setup: what
 // interpolation leaves of the constant 1). C: couplings c, HALF of them (the finest level has DIMS, and no W or B). W:
@@ -92,7 +92,7 @@ auto level_at = [&](int l) -> Level {
     const int* t = table.data + FIELDS * l;
     const int pitch = (t[2] + 2 * HZ + ALIGN - 1) / ALIGN * ALIGN;
     const long long size = (long long)(t[0] + 2 * HX) * (t[1] + 2) * pitch;
-    return {t[0], t[1], t[2], t[3], pitch, size, numbers.data + (long long)ALIGN * t[4], l == 0};
+    return {t[0], t[1], t[2], t[3], pitch, size, numbers.data + (long long)ALIGN * t[4] + LEAD, l == 0};
 };
 // LINES(first, step, nx, ny, nz) { .. } visits lines (x, y), cells k0 to k1 - 1 of nz: whole lines on the CPU, one cell
 // each lane on CUDA. EACH_LINE shares the lines of a level among all blocks, BLOCK_LINE those of a tile among a block's

@@ -1,27 +1,65 @@
 // The two passes of a V-cycle over a level: down, two sweeps, residual and restriction; up, the same two sweeps again,
 // prolongation, correction and two more. The first sweep of all is a scaling, Y = D B, and is written with B. Each pass goes
-// by tiles of at most [TX, TY, TZ] coarse cells and the fine cells around them that its sweeps read. So sweeps cost
-// operations, but no memory traffic, and what the way down has swept is swept again rather than kept.
+// by tiles of coarse cells and the fine cells around them that its sweeps read. So sweeps cost operations, but no memory
+// traffic, and what the way down has swept is swept again rather than kept.
+//
+// A tile has at most [TX, TY, TZ] coarse cells. In 2D on a CPU its rows are as long as the level's, up to TZ, since every row
+// has a cost of its own, and it has as many of them as fit into AREA cells, which stay in the cache.
 #if defined(__CUDA_ARCH__)
 constexpr int PLANES = sizeof(M) == 8 ? 2 : 4;                                  // 48 KB of shared memory are enough
-constexpr int TX = DIMS == 3 ? PLANES : 1, TY = DIMS == 3 ? PLANES : 8, TZ = DIMS == 3 ? 16 : 32;
+constexpr int TX = DIMS == 3 ? PLANES : 1, TY = DIMS == 3 ? PLANES : 8, TZ = DIMS == 3 ? 16 : 32, AREA = 0;
 #else
-constexpr int TX = DIMS == 3 ? 4 : 1, TY = DIMS == 3 ? 4 : 16, TZ = DIMS == 3 ? 32 : 64;
+constexpr int TX = DIMS == 3 ? 4 : 1, TY = DIMS == 3 ? 4 : 1, TZ = DIMS == 3 ? 32 : 512, AREA = DIMS == 3 ? 0 : 21 * 1024;
 #endif
 // `outer`: the fine cells of a tile and two around them. `inner`: one around them, or residuals. Rows are whole vectors on a
 // CPU: what lies behind a row's last cell is computed and written too, and read by nobody.
-constexpr int VECTOR = LANES > 1 ? 1 : 8, LINE = (TZ + 1 + VECTOR) / VECTOR * VECTOR * 2;
+constexpr int VECTOR = LANES > 1 ? 1 : 16, MARGIN = 1 + VECTOR + VECTOR / 2;
+constexpr int LINE = (TZ + MARGIN) / VECTOR * VECTOR * 2;
 constexpr int OUTER_Y = 2 * TY + 4, INNER_Y = 2 * TY + 2, AX = DIMS == 3 ? 1 : 0;
 constexpr int OUTER_X = DIMS == 3 ? 2 * TX + 4 : 1, INNER_X = DIMS == 3 ? 2 * TX + 2 : 1;
-constexpr int ODD_CELLS = LINE / 2;                                            // where even cells begin in a split row
-HP_SHARED M outer[OUTER_X * OUTER_Y * LINE], inner[INNER_X * INNER_Y * LINE];
+HP_SHARED M outer[AREA ? AREA : OUTER_X * OUTER_Y * LINE], inner[AREA ? AREA : INNER_X * INNER_Y * LINE];
 auto whole = [](int cells) -> int { return (cells + VECTOR - 1) / VECTOR * VECTOR; };
-auto outer_row = [&](int x, int y) -> M* { return outer + (x * OUTER_Y + y) * LINE; };
-auto inner_row = [&](int x, int y) -> M* { return inner + (x * INNER_Y + y) * LINE; };
+
+struct Tile {                                                                  // first coarse cell, cells, along x, y, z
+    int first[3], count[3];
+    HP_INLINE int line() const { return AREA ? (count[2] + MARGIN) / VECTOR * VECTOR * 2 : LINE; }
+};
+auto tile_rows = [](const Level& g) -> int {
+    const Tile widest = {{0, 0, 0}, {TX, TY, g.z < TZ ? g.z : TZ}};
+    return AREA ? (AREA / widest.line() - 4) / 2 : TY;
+};
+auto tiles_of = [=](const Level& g) -> int {
+    const int rows = tile_rows(g);
+    return ((g.x + TX - 1) / TX) * ((g.y + rows - 1) / rows) * ((g.z + TZ - 1) / TZ);
+};
+auto tile_at = [=](const Level& g, int t) -> Tile {
+    const int rows = tile_rows(g), nz = (g.z + TZ - 1) / TZ, ny = (g.y + rows - 1) / rows;
+    const int I = t / nz / ny * TX, J = t / nz % ny * rows, K = t % nz * TZ;
+    return {{I, J, K}, {g.x - I < TX ? g.x - I : TX, g.y - J < rows ? g.y - J : rows, g.z - K < TZ ? g.z - K : TZ}};
+};
+auto outer_row = [&](const Tile& now, int x, int y) -> M* { return outer + (x * OUTER_Y + y) * now.line(); };
+auto inner_row = [&](const Tile& now, int x, int y) -> M* { return inner + (x * INNER_Y + y) * now.line(); };
 // The rows around place (x, y) of the tile's next inner part, from cell `first` of the level on.
-auto around = [&](auto row, int x, int y, int first, const M* (&v)[9]) {
+auto around = [&](auto row, const Tile& now, int x, int y, int first, const M* (&v)[9]) {
 #pragma unroll
-    for (int a = 0; a < 9; ++a) v[a] = row(x + AX * (a / 3), y + a % 3) - first;
+    for (int a = 0; a < 9; ++a) v[a] = row(now, x + AX * (a / 3), y + a % 3) - first;
+};
+// Cells z0 to z1 - 1 of a row: on a CPU those between the walls, so that what is computed begins with an aligned vector, and
+// zero in the others, which are put into `row`. On CUDA, and if the row is periodic, all of them.
+struct Span {
+    int z0, z1;
+};
+auto between_walls = [&](const Level& f, int z0, int z1) -> Span {
+#if defined(HP_BY_LANE)
+    return {z0, z1};
+#else
+    if (f.wraps(0)) return {z0, z1};
+    return {z0 < 0 ? 0 : z0, z1 > f.z ? f.z : z1};
+#endif
+};
+auto beyond_walls = [](const Span& inside, int z0, int z1, M* row) {
+    for (int z = z0; z < inside.z0; ++z) row[z] = M(0);
+    for (int z = inside.z1; z < z1; ++z) row[z] = M(0);
 };
 // Row (i, j) of the level after two sweeps, or zero if there is no such row.
 auto swept_twice = [&](const Level& f, int i, int j, int z0, int z1, M* to) {
@@ -35,16 +73,6 @@ auto swept_twice = [&](const Level& f, int i, int j, int z0, int z1, M* to) {
     sweep_row(f, i, j, v, z0, z1, M(RATIO), to);
 };
 
-struct Tile {                                                                  // first coarse cell, cells, along x, y, z
-    int first[3], count[3];
-};
-auto tiles_of = [&](const Level& g) -> int { return ((g.x + TX - 1) / TX) * ((g.y + TY - 1) / TY) * ((g.z + TZ - 1) / TZ); };
-auto tile_at = [&](const Level& g, int t) -> Tile {
-    const int nz = (g.z + TZ - 1) / TZ, ny = (g.y + TY - 1) / TY;
-    const int I = t / nz / ny * TX, J = t / nz % ny * TY, K = t % nz * TZ;
-    return {{I, J, K}, {g.x - I < TX ? g.x - I : TX, g.y - J < TY ? g.y - J : TY, g.z - K < TZ ? g.z - K : TZ}};
-};
-
 // B and Y of the coarser level g.
 auto pass_down = [&](const Level& f, const Level& g) {
     HP_CONTRACT
@@ -52,31 +80,38 @@ auto pass_down = [&](const Level& f, const Level& g) {
     HP_SLOT(t, tiles_of(g)) {
         const Tile now = tile_at(g, t);
         const int i0 = sx * now.first[0] - (sx - 1), j0 = sy * now.first[1] - (sy - 1), l0 = sz * now.first[2] - (sz - 1);
+        const int odd_cells = now.line() / 2;                                  // where even cells begin in a split row
         const int nx = sx * now.count[0] + sx - 1, ny = sy * now.count[1] + sy - 1, nz = sz * now.count[2] + sz - 1;
-        BLOCK_LINE(nx + 2 * AX, ny + 2, whole(nz + 2))
-            swept_twice(f, i0 + x - AX, j0 + y - 1, l0 - 1 + k0, l0 - 1 + k1, outer_row(x, y) - (l0 - 1));
+        const Span swept = between_walls(f, l0 - 1, l0 + nz + 1), left = between_walls(f, l0, l0 + nz);
+        BLOCK_LINE(nx + 2 * AX, ny + 2, whole(swept.z1 - swept.z0)) {
+            M* to = outer_row(now, x, y) - (l0 - 1);
+            swept_twice(f, i0 + x - AX, j0 + y - 1, swept.z0 + k0, swept.z0 + k1, to);
+            beyond_walls(swept, l0 - 1, l0 + nz + 1, to);
+        }
         HP_SYNC;                                                               // swept cells: written, read next
-        BLOCK_LINE(nx, ny, whole(nz)) {
-            const int i = i0 + x, j = j0 + y;
-            M* to = inner_row(x, y);                                           // odd cells, then even ones
+        BLOCK_LINE(nx, ny, whole(left.z1 - left.z0)) {
+            const int i = i0 + x, j = j0 + y, z0 = left.z0 + k0, z1 = left.z0 + k1;
+            M* to = inner_row(now, x, y);                                           // odd cells, then even ones
 #if defined(HP_BY_LANE)
-            auto store = [=](int z, M value) { to[sz == 1 ? z - l0 : (z - l0) % 2 * ODD_CELLS + (z - l0) / 2] = value; };
+            auto store = [=](int z, M value) { to[sz == 1 ? z - l0 : (z - l0) % 2 * odd_cells + (z - l0) / 2] = value; };
 #else
             M line[LINE], *from = line - l0;
             auto store = [=](int z, M value) { from[z] = value; };
 #endif
             if (!f.inside(i, j)) {
-                for (int k = k0; k < k1; ++k) store(l0 + k, M(0));
+                for (int z = z0; z < z1; ++z) store(z, M(0));
             } else {
                 const M* v[9];
-                around(outer_row, x, y, l0 - 1, v);
-                residual_row(f, i, j, v, l0 + k0, l0 + k1, store);
+                around(outer_row, now, x, y, l0 - 1, v);
+                residual_row(f, i, j, v, z0, z1, store);
             }
 #if !defined(HP_BY_LANE)
+            beyond_walls(left, l0, l0 + nz, from);
+            const int count = whole(nz);
             if (sz == 1) {
-                for (int k = k0; k < k1; ++k) to[k] = line[k];
+                for (int k = 0; k < count; ++k) to[k] = line[k];
             } else {
-                HP_VECTOR for (int k = 0; k < k1 / 2; ++k) to[k] = line[2 * k], to[ODD_CELLS + k] = line[2 * k + 1];
+                HP_VECTOR for (int k = 0; k < count / 2; ++k) to[k] = line[2 * k], to[odd_cells + k] = line[2 * k + 1];
             }
 #endif
         }
@@ -86,7 +121,7 @@ auto pass_down = [&](const Level& f, const Level& g) {
             const long long row = g.row(I, J) + K;
             M *b = g.part(B) + row, *first = g.part(Y) + row;
             const M* d = g.part(D) + row;
-            const M* center = inner_row(sx * x + sx - 1, sy * y + sy - 1) + (sz == 2 ? ODD_CELLS : 0);
+            const M* center = inner_row(now, sx * x + sx - 1, sy * y + sy - 1) + (sz == 2 ? odd_cells : 0);
             const M* own = g.part(W + HALF) + row;                             // 1, or 0 where the fine row is empty
             if (f.finest) {                                                    // an empty row's residual is zero there
                 for (int k = k0; k < k1; ++k) b[k] = center[k];
@@ -95,7 +130,7 @@ auto pass_down = [&](const Level& f, const Level& g) {
             }
             for (int ox = 1 - sx; ox < sx; ++ox)
                 for (int oy = 1 - sy; oy < sy; ++oy) {
-                    const M *from = inner_row(sx * x + ox + sx - 1, sy * y + oy + sy - 1), *even = from + ODD_CELLS;
+                    const M *from = inner_row(now, sx * x + ox + sx - 1, sy * y + oy + sy - 1), *even = from + odd_cells;
                     const M* w = g.part(W + Offset{ox, oy, 0}.weight()) + row;
                     const M *before = w - g.size, *after = w + g.size;
                     const bool itself = ox == 0 && oy == 0;
@@ -175,10 +210,12 @@ auto pass_up = [&](const Level& f, const Level& g) {
         auto fine = [](int n, int first, int count) -> int { return n - first < count ? n - first : count; };
         const int nx = fine(f.x, i0, sx * now.count[0]), ny = fine(f.y, j0, sy * now.count[1]);
         const int nz = fine(f.z, l0, sz * now.count[2]);
-        BLOCK_LINE(nx + 4 * AX, ny + 4, whole(nz + 4)) {
-            const int i = i0 + x - 2 * AX, j = j0 + y - 2, z0 = l0 - 2 + k0, z1 = l0 - 2 + k1;
-            M* to = outer_row(x, y) - (l0 - 2);
+        const Span corrected = between_walls(f, l0 - 2, l0 + nz + 2), swept = between_walls(f, l0 - 1, l0 + nz + 1);
+        BLOCK_LINE(nx + 4 * AX, ny + 4, whole(corrected.z1 - corrected.z0)) {
+            const int i = i0 + x - 2 * AX, j = j0 + y - 2, z0 = corrected.z0 + k0, z1 = corrected.z0 + k1;
+            M* to = outer_row(now, x, y) - (l0 - 2);
             swept_twice(f, i, j, z0, z1, to);
+            beyond_walls(corrected, l0 - 2, l0 + nz + 2, to);
             if (!f.inside(i, j)) continue;
             const int row_x = DIMS == 3 ? f.wrap(i, f.x, 2) : 0, row_y = f.wrap(j, f.y, 1);
             const int inside0 = z0 < 0 ? 0 : z0, inside1 = z1 > f.z ? f.z : z1;
@@ -191,20 +228,21 @@ auto pass_up = [&](const Level& f, const Level& g) {
             }
         }
         HP_SYNC;                                                               // corrected cells: written, read next
-        BLOCK_LINE(nx + 2 * AX, ny + 2, whole(nz + 2)) {
-            const int i = i0 + x - AX, j = j0 + y - 1, z0 = l0 - 1 + k0, z1 = l0 - 1 + k1;
-            M* to = inner_row(x, y) - (l0 - 1);
+        BLOCK_LINE(nx + 2 * AX, ny + 2, whole(swept.z1 - swept.z0)) {
+            const int i = i0 + x - AX, j = j0 + y - 1, z0 = swept.z0 + k0, z1 = swept.z0 + k1;
+            M* to = inner_row(now, x, y) - (l0 - 1);
             const M* v[9];
-            around(outer_row, x, y, l0 - 2, v);
+            around(outer_row, now, x, y, l0 - 2, v);
             if (f.inside(i, j)) sweep_row(f, i, j, v, z0, z1, M(RATIO), to);
             else for (int z = z0; z < z1; ++z) to[z] = M(0);
+            beyond_walls(swept, l0 - 1, l0 + nz + 1, to);
         }
         HP_SYNC;                                                               // swept cells: written, read next
         BLOCK_LINE(nx, ny, nz) {
             const int i = i0 + x, j = j0 + y;
             M* to = f.part(X) + f.row(i, j);
             const M* v[9];
-            around(inner_row, x, y, l0 - 1, v);
+            around(inner_row, now, x, y, l0 - 1, v);
             sweep_row(f, i, j, v, l0 + k0, l0 + k1, M(1), to);
             f.seam(to, l0 + k0, l0 + k1);
         }

@@ -43,6 +43,10 @@
 #define HP_INDEX _Pragma("unroll")
 // First in a block: a product and a sum in one statement are one operation, as CUDA's compiler makes them.
 #define HP_CONTRACT
+// Before a loop whose turns do not depend on each other: they become vectors. HP_ROLLED: the same for a short loop of known
+// length, which would otherwise be unrolled before that.
+#define HP_VECTOR
+#define HP_ROLLED
 constexpr int LANES = 256;                          // kernels.building.BLOCK
 constexpr int STRIP = 1;                            // cells that a loop over a leaf takes at a time
 constexpr int ACCUMULATORS = 1;                     // partial sums of a lane
@@ -72,6 +76,8 @@ constexpr int lanes = LANES;
 #define HP_OUTER _Pragma("clang loop unroll(disable)")
 #define HP_INDEX HP_OUTER
 #define HP_CONTRACT _Pragma("clang fp contract(on)")
+#define HP_VECTOR _Pragma("clang loop vectorize(assume_safety)")
+#define HP_ROLLED _Pragma("clang loop vectorize(assume_safety) unroll(disable)")
 constexpr int LANES = 1;
 constexpr int STRIP = 16;
 constexpr int ACCUMULATORS = 8;                     // independent sums, so that a serial loop becomes a vector

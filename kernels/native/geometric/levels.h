@@ -52,12 +52,10 @@ auto level_at = [&](int l) -> Level {
 #define EACH_LINE(nx, ny, nz)                                                                                      \
     HP_SLOT_LANES(t_, (nx) * (ny) * (nz))                                                                          \
         for (int k0 = t_ % (nz), k1 = k0 + 1, y = t_ / (nz) % (ny), x = t_ / (nz) / (ny), o_ = 1; o_; o_ = 0)
-#define HP_VECTOR
 #else
 #define EACH_LINE(nx, ny, nz)                                                                                      \
     HP_SLOT(t_, (nx) * (ny))                                                                                       \
         for (int k0 = 0, k1 = (nz), y = t_ % (ny), x = t_ / (ny), o_ = 1; o_; o_ = 0)
-#define HP_VECTOR _Pragma("clang loop vectorize(assume_safety)")
 #endif
 #define EACH_ROW(g) EACH_LINE(g.x, g.y, g.half)
 (void)level_at;

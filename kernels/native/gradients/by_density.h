@@ -2,11 +2,10 @@
 // loops are vectors; on CUDA a lane reads the cells across itself.
 constexpr int V = HP_ROW_LENGTH;
 const int n = leaves * L;
-// What a face of conductance c adds to a row's gradient but for the factor of `of_row`.
-auto of_face = [&](int i, int d, double c, double p_step, double q_step) -> double {
-    const double s = SHARES ? scale.data[d] * shares.data[d * n + i] : scale.data[d];
-    const double slope = HARMONIC ? s : c * c / s;
-    return c > 0.0 ? 0.5 * slope * p_step * q_step : 0.0;
+// What a face of conductance c, with `s` its share over h^2, adds to a row's gradient but for the factor of `of_row`.
+auto of_face = [](double s, double c, double p_step, double q_step) -> double {
+    const double slope = HARMONIC ? s : c * c / s, product = 0.5 * slope * p_step * q_step;
+    return c > 0.0 ? product : 0.0;
 };
 // Harmonic faces have the factor 1 / rho^2, and all that leaves a cell through its open sides is 1 / rho of something.
 auto of_row = [&](int i, double faces) -> double {
@@ -22,7 +21,8 @@ HP_SLOT_ROWS(b, leaves) {
     for (int d = 0; d < DIRECTIONS; ++d) {
         const int j = across_face(b, i, x, y, z, d).cell;
         const double p_step = pressure.data[i] - pressure.data[j], q_step = adjoint.data[i] - adjoint.data[j];
-        total += of_face(i, d, conductance.data[d * n + i], p_step, q_step);
+        const double share = SHARES ? shares.data[d * n + i] : 1.0;
+        total += of_face(scale.data[d] * share, conductance.data[d * n + i], p_step, q_step);
     }
     gradient.data[i] = of_row(i, total);
 }
@@ -37,13 +37,14 @@ HP_SLOT(b, leaves) {
     HP_ROWS {
         const int h = at(x, y, z), i = b * L + l;
         double total[V] = {};
-        for (int d = 0; d < DIRECTIONS; ++d)
-            for (int v = 0; v < V; ++v) {
-                const double p_step = pressure.data[i + v] - p_tile[h + v + offset[d]];
-                const double q_step = adjoint.data[i + v] - q_tile[h + v + offset[d]];
-                total[v] += of_face(i + v, d, conductance.data[d * n + i + v], p_step, q_step);
-            }
-        for (int v = 0; v < V; ++v) gradient.data[i + v] = of_row(i + v, total[v]);
+        for (int d = 0; d < DIRECTIONS; ++d) {
+            const double *p = pressure.data + i, *p_across = p_tile + h + offset[d];
+            const double *q = adjoint.data + i, *q_across = q_tile + h + offset[d];
+            const double *c = conductance.data + d * n + i, *share = SHARES ? shares.data + d * n + i : c, s = scale.data[d];
+            HP_ROLLED for (int v = 0; v < V; ++v)
+                total[v] += of_face(SHARES ? s * share[v] : s, c[v], p[v] - p_across[v], q[v] - q_across[v]);
+        }
+        HP_ROLLED for (int v = 0; v < V; ++v) gradient.data[i + v] = of_row(i + v, total[v]);
     }
 }
 #endif

@@ -96,16 +96,13 @@ auto level_at = [&](int l) -> Level {
 };
 // LINES(first, step, nx, ny, nz) { .. } visits lines (x, y), cells k0 to k1 - 1 of nz: whole lines on the CPU, one cell
 // each lane on CUDA. EACH_LINE shares the lines of a level among all blocks, BLOCK_LINE those of a tile among a block's
-// lanes. HP_VECTOR: the loop's turns do not depend on each other. HP_ROLLED: the same for a short loop of known length,
-// which would otherwise be unrolled before it can become vectors.
+// lanes.
 #if defined(__CUDA_ARCH__)
 #define HP_BY_LANE                                                             // cell by cell; a test defines it on the CPU too
 #define LINES(first, step, nx, ny, nz)                                                                                \
     for (long long t_ = (first) * LANES + lane; t_ < (long long)(nx) * (ny) * (nz); t_ += (step) * LANES)             \
         for (int k0 = (int)(t_ % (nz)), k1 = k0 + 1, y = (int)(t_ / (nz) % (ny)), x = (int)(t_ / (nz) / (ny)), o_ = 1; o_; o_ = 0)
 #define BLOCK_LINE(nx, ny, nz) LINES(0, 1, nx, ny, nz)
-#define HP_VECTOR
-#define HP_ROLLED
 #else
 #define LINES(first, step, nx, ny, nz)                                                                                \
     for (int t_ = (nz) > 0 ? (first) : (nx) * (ny); t_ < (nx) * (ny); t_ += (step))                                   \
@@ -114,8 +111,6 @@ auto level_at = [&](int l) -> Level {
     for (int x = 0; x < (nx); ++x)                                                                                    \
         for (int y = 0; y < (ny); ++y)                                                                                \
             for (int k0 = 0, k1 = (nz), o_ = (nz) > 0; o_; o_ = 0)
-#define HP_VECTOR _Pragma("clang loop vectorize(assume_safety)")
-#define HP_ROLLED _Pragma("clang loop vectorize(assume_safety) unroll(disable)")
 #endif
 #define EACH_LINE(nx, ny, nz) LINES(slot, slots, nx, ny, nz)
 // Reads a group of rows, every `stride`-th number of each; a row begins `pitch` numbers behind the one before.

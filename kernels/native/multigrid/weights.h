@@ -110,8 +110,7 @@ auto weigh = [&](const Level& f, const Level& g, int phase) {
                         rest[l][k] = !bound ? M(1) : axes == 0 ? M(0) : rest[l][k] * scale;
                         sum[l][k] = !bound ? M(0) : axes == 0 ? M(1) : scale;
                     }
-                    M* missing = f.part(X) + f.row(i, j) + l * pitch + z0;
-                    for (int k = 0; k < count; ++k) missing[stride * k] = rest[l][k];
+                    put_every(rest[l], f.part(X) + f.row(i, j) + l * pitch + z0, stride, count);
                 }
                 HP_INDEX for (int q = 0; q < 1 << DIMS; ++q) {
                     if (q & ~odd) continue;

@@ -17,21 +17,24 @@ HP_SLOT_ROWS(b, leaves) {
     }
 }
 #else
+constexpr int H = BZ / 2;
 HP_SLOT(b, leaves) {
     const int *first = origin.data + 3 * b, *u = used.data + 3 * b;
-    for (int x = 0; x < u[0]; ++x)
-        for (int y = 0; y < u[1]; ++y) {
-            const int q = (first[0] + x + first[1] + y) & 1, row = g.row(first[0] + x, first[1] + y), k = first[2] / 2;
-            const T* line = from + b * L + (x * BY + y) * BZ;
-            M pair[2][BZ / 2];
-            for (int v = 0; v < BZ; ++v) pair[v & 1][v / 2] = M(line[v]);
-            const int reds = (u[2] + 1 - q) / 2, blacks = u[2] - reds;
-            if (u[2] == BZ) {
-                for (int v = 0; v < BZ / 2; ++v) red[row + k + v] = pair[q][v];
-                for (int v = 0; v < BZ / 2; ++v) black[row + k + v] = pair[1 - q][v];
+    const T* brick = from + (long long)b * L;
+    M even[L / 2], odd[L / 2];
+    HP_VECTOR for (int i = 0; i < L / 2; ++i) even[i] = M(brick[2 * i]), odd[i] = M(brick[2 * i + 1]);
+    const int nx = u[0], ny = u[1], nz = u[2], parity = first[0] + first[1], k = first[2] / 2;
+    const int start = g.row(first[0], first[1]), plane = g.row(1, 0) - g.row(0, 0);
+    for (int x = 0; x < nx; ++x)
+        for (int y = 0; y < ny; ++y) {
+            const int q = (parity + x + y) & 1, row = start + x * plane + y * g.width, reds = (nz + 1 - q) / 2;
+            const M *from_red = (q ? odd : even) + (x * BY + y) * H, *from_black = (q ? even : odd) + (x * BY + y) * H;
+            if (nz == BZ) {
+                __builtin_memcpy(red + row + k, from_red, H * sizeof(M));
+                __builtin_memcpy(black + row + k, from_black, H * sizeof(M));
             } else {
-                for (int v = 0; v < reds; ++v) red[row + k + v] = pair[q][v];
-                for (int v = 0; v < blacks; ++v) black[row + k + v] = pair[1 - q][v];
+                for (int v = 0; v < reds; ++v) red[row + k + v] = from_red[v];
+                for (int v = 0; v < nz - reds; ++v) black[row + k + v] = from_black[v];
             }
             g.seam(red + row, q, k, k + reds);
         }

@@ -32,7 +32,7 @@ and solves its coarse problem exactly: thin films come to it, which need both.""
 PATIENCE = Patience(40, 12, 0.22)
 """In 2D. Nearly all frames of the gallery that come nowhere so early would use up all of it."""
 
-PATIENCE_3D = {20_000: Patience(40, 10, 0.2), 60_000: Patience(50, 14, 0.25), np.inf: Patience(70, 14, 0.2)}
+PATIENCE_3D = {20_000: Patience(40, 10, 0.2), 60_000: Patience(40, 14, 0.3), np.inf: Patience(70, 14, 0.2)}
 """In 3D on a CPU, by the most cells: a frame of ``schwarz`` is short where there are few."""
 
 ONE_SWEEP_PATIENCE = Patience(100, 20, 0.2)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import warp as wp
 
 from hpsolver.grid import Grid
@@ -29,14 +28,16 @@ EXACT_WORK = 17_000
 """rows * width^2, per cell of a 3D grid, of the largest band with which, on a CPU, the fallback has 8 functions a leaf
 and solves its coarse problem exactly: thin films come to it, which need both."""
 
-PATIENCE = Patience(40, 12, 0.22)
-"""In 2D. Nearly all frames of the gallery that come nowhere so early would use up all of it."""
-
-PATIENCE_3D = {20_000: Patience(40, 10, 0.2), 60_000: Patience(40, 14, 0.3), np.inf: Patience(70, 14, 0.2)}
-"""In 3D on a CPU, by the most cells: a frame of ``schwarz`` is short where there are few."""
+PATIENCE = {2: Patience(40, 12, 0.22), 3: Patience(70, 14, 0.2)}
+"""By dimension. Nearly all frames of the gallery that come nowhere so early would use up all of it."""
 
 ONE_SWEEP_PATIENCE = Patience(100, 20, 0.2)
-"""In 3D with one sweep, as on a GPU."""
+"""The same in 3D with one sweep, as on a GPU."""
+
+LITTLE_PATIENCE = Patience(40, 10, 0.2)
+"""In 3D up to ``LITTLE_SPACE`` cells on a CPU, where a frame of ``schwarz`` is short."""
+
+LITTLE_SPACE = 20_000
 
 DOUBTFUL = 0.25
 """Frames begin with ``schwarz`` if solids reach (3D: cut) more than this share of the leaves with fluid."""
@@ -117,10 +118,10 @@ class Multigrid(Preconditioner):
     def _patience(self, sweeps: int) -> Patience:
         grid = self.system.grid
         if grid.dimension == 2:
-            return PATIENCE
-        if sweeps == 1:
-            return ONE_SWEEP_PATIENCE
-        return next(patience for cells, patience in PATIENCE_3D.items() if grid.cells <= cells)
+            return PATIENCE[2]
+        if grid.cells <= LITTLE_SPACE and not self.system.device.is_cuda:
+            return LITTLE_PATIENCE
+        return ONE_SWEEP_PATIENCE if sweeps == 1 else PATIENCE[3]
 
     def _doubts(self) -> bool:
         """Whether lines of a stretched grid should be relaxed; or whether solids reach (2D) or cut (3D) more than

@@ -1,4 +1,4 @@
-"""M of a solver's preconditioner, column by column, from unit vectors."""
+"""M of a solver's preconditioner: its columns from unit vectors, and its product with one vector."""
 
 from __future__ import annotations
 
@@ -24,3 +24,12 @@ def applied(solver: Solver) -> tuple[np.ndarray, float]:
         M[:, k] = system.bricks.from_bricks(z.numpy(), system.grid.shape).ravel()
         error = max(error, abs(rz.numpy().sum() - M[k, k]) / M[k, k])
     return M, error
+
+
+def product(solver: Solver, field: np.ndarray) -> np.ndarray:
+    """[shape] M times a field, zero where there is no fluid."""
+    system = solver.system
+    r, z = (system.zeros(system.size, system.krylov_type) for _ in range(2))
+    r.assign(system.bricks.to_bricks(np.ascontiguousarray(field)).astype(wp.dtype_to_numpy(r.dtype)))
+    solver.preconditioner.apply(r, z, system.zeros(solver.preconditioner.products, wp.float64))
+    return system.bricks.from_bricks(z.numpy(), field.shape)

@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from applied import applied
+from applied import applied, product
 
 from hpsolver import Solver, Status
 from hpsolver.preconditioners import Multigrid
@@ -212,6 +212,22 @@ def test_it_is_the_v_cycle(name, precision, sweeps):
     assert abs(M - M.T).max() <= TOLERANCE[precision] * abs(M).max()
     assert np.linalg.eigvalsh((M + M.T) / 2).min() > 0
     assert solver.info.status is Status.CONVERGED and not solver.info.fallback
+
+
+@pytest.mark.parametrize("sides", ["wall", "periodic"])
+@pytest.mark.parametrize("shape", [(4, 41, 111), (3, 4, 2101)], ids=["several strips", "long rows"])
+def test_it_does_not_matter_how_the_grid_lies(shape, sides):
+    """A CPU sweeps over strips of short rows, or over single long ones, which are others if the grid is turned."""
+    density, rhs, solid = frame(shape, solids=True)
+    results = []
+    for axes in itertools.permutations(range(3)):
+        solver = Solver(tuple(shape[a] for a in axes), boundary=sides, preconditioner="multigrid", precision="float64")
+        solver.set_solid(solid.transpose(axes))
+        solver.step(density.transpose(axes), rhs.transpose(axes))
+        turned = product(solver, (rhs * ~solid).transpose(axes))
+        results.append(turned.transpose(np.argsort(axes)))
+    for result in results[1:]:
+        assert abs(result - results[0]).max() <= 1e-10 * abs(results[0]).max()
 
 
 @pytest.mark.parametrize("name", ["even periodic", "walls, solids"])

@@ -19,8 +19,8 @@ DOWN = {1: (RESTRICT, FIRST_BLACK, RESIDUAL), 2: (RESTRICT, FIRST_BLACK, RED, BL
 UP = {1: (PROLONG, BLACK, LAST_RED), 2: (PROLONG, BLACK, RED, BLACK, LAST_RED)}
 """The steps of a cycle on one level, by sweeps; the finest has no ``RESTRICT``."""
 
-RHS_3D, FACES_3D, LEAK_3D = 11, 22, 28
-"""Roles R, FACES and LEAK of a level in ``numbers``, in 3D (``native/geometric/levels.h``)."""
+RHS, FACES, LEAK = 11, 22, 28
+"""Roles R, FACES and LEAK of a level in ``numbers`` (``native/geometric/levels.h``)."""
 
 FIELDS = 5
 """Entries of a level in ``table``."""
@@ -29,9 +29,9 @@ OVERHANG = 4
 """Spare numbers behind the last array: reads of its last row's ghosts may go beyond its end."""
 
 
-def roles(dimension: int, surface: bool) -> int:
+def roles(surface: bool) -> int:
     """Arrays that a level has in ``numbers``."""
-    return 6 * dimension + 10 + 2 * surface
+    return LEAK + 2 * surface
 
 
 @functools.cache

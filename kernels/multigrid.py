@@ -37,8 +37,8 @@ def tile_planes(dimension: int, M: type, cuda: bool, z: int) -> int:
     """Coarse cells of a tile along the grid's first axis (``native/multigrid/passes.h``), in rows of z coarse cells."""
     if dimension == 3:
         return 2 if cuda and M is wp.float64 else 4
-    line = (min(z, 512) + 25) // 16 * 32
-    return 8 if cuda else (21 * 1024 // line - 4) // 2
+    line, area = (min(z, 512) + 25) // 16 * 32, 84 * 1024 // wp.types.type_size_in_bytes(M)
+    return 8 if cuda else (area // line - 4) // 2
 
 
 def first_sweep_and_rhs(dimension: int) -> tuple[int, int]:

@@ -86,13 +86,13 @@ class GeometricCycle:
         return None
 
     def _rhs(self, level: np.ndarray, given: dict[str, Any]) -> tuple[Rows, ...]:
-        return tuple(self._rows(level, given, kernels.RHS_3D + color, plain=False) for color in range(2))
+        return tuple(self._rows(level, given, kernels.RHS + color, plain=False) for color in range(2))
 
     def _faces(self, level: np.ndarray, given: dict[str, Any]) -> tuple[Rows, ...]:
         numbers, total = given["numbers"], int(given["total"])
-        roles = [kernels.FACES_3D + 2 * axis for axis in range(3)]
-        if numbers.size > kernels.roles(3, False) * total + kernels.OVERHANG:
-            roles.append(kernels.LEAK_3D)
+        roles = [kernels.FACES + 2 * axis for axis in range(3)]
+        if numbers.size > kernels.roles(False) * total + kernels.OVERHANG:
+            roles.append(kernels.LEAK)
         return tuple(self._rows(level, given, role, plain=True) for role in roles)
 
     def _rows(self, level: np.ndarray, given: dict[str, Any], role: int, plain: bool) -> Rows:

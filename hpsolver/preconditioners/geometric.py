@@ -50,15 +50,14 @@ class Geometric:
     def __init__(self, system: System, block_cells: int, sweeps: int):
         self.system = system
         T, M = system.krylov_type, system.preconditioner_type
-        dimension = system.grid.dimension
         table = levels(system.grid)
         cells = table[:, :3].prod(axis=1)
         self._levels, self._down, self._up = len(table), kernels.DOWN[sweeps], kernels.UP[sweeps]
         self._big = int(np.argmax(cells <= block_cells))
-        self._total = int(table[-1, 4]) + half_rows(table[-1], dimension)
+        self._total = int(table[-1, 4]) + half_rows(table[-1])
         self._table = wp.array(table.ravel(), dtype=wp.int32, device=system.device)
         surface = system.moving is not None or bool(system.grid.sizes)  # then a leak is not twice the cell's own
-        self._numbers = system.zeros(kernels.roles(dimension, surface) * self._total + kernels.OVERHANG, M)
+        self._numbers = system.zeros(kernels.roles(surface) * self._total + kernels.OVERHANG, M)
         self._setup, self._cycle = kernels.setup(system.shape, M, surface), kernels.cycle(system.shape, T, M, sweeps)
         if self._big > 1:
             self._coarsen = kernels.coarsen(system.shape, M, surface)
@@ -104,10 +103,8 @@ class Geometric:
 
 
 def levels(grid: Grid) -> np.ndarray:
-    """[levels, FIELDS] int32, ``table`` of the kernels, the finest level first."""
-    missing = 3 - grid.dimension
-    shape = (1,) * missing + grid.shape
-    periodic = (False,) * missing + tuple(grid.periodic(axis) for axis in range(grid.dimension))
+    """[levels, FIELDS] int32, ``table`` of the kernels, the finest level first, for a 3D grid."""
+    shape, periodic = grid.shape, [grid.periodic(axis) for axis in range(3)]
     table, start = [], 0
     while True:
         flags, extended = 0, list(shape)
@@ -118,11 +115,11 @@ def levels(grid: Grid) -> np.ndarray:
         table.append((*extended, flags, start))
         if max(shape) == 1:
             return np.array(table, dtype=np.int32)
-        start += half_rows(extended, grid.dimension)
+        start += half_rows(extended)
         shape = tuple((n + 1) // 2 for n in shape)
 
 
-def half_rows(shape: Sequence[int], dimension: int) -> int:
+def half_rows(shape: Sequence[int]) -> int:
     """How many numbers one colour of a level takes, ghost cells included."""
     x, y, z = (int(n) for n in shape[:3])
-    return (x + 2 * (dimension == 3)) * (y + 2) * ((z + 1) // 2 + 2)
+    return (x + 2) * (y + 2) * ((z + 1) // 2 + 2)

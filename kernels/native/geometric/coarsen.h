@@ -1,4 +1,4 @@
-// Face conductances of a coarser level from those of the next finer one, without a matrix product. 2 or 4 lines cross a
+// Face conductances of a coarser level from those of the next finer one, without a matrix product. 4 lines cross a
 // coarse face from centre to centre, each of three resistances in series: half of the inner face of the pair of cells
 // before it, the face itself, half of the inner face of the pair behind it. The lines in parallel are right for layers,
 // but they overrate inclusions, for which half the sum of the faces alone is right; both are right for constant
@@ -12,17 +12,17 @@ auto coarsen = [&](const Level& f, const Level& g) {
     const int size[3] = {f.z, f.y, f.x}, coarse[3] = {g.z - g.extra(0), g.y - g.extra(1), g.x - g.extra(2)};
     const int pitch[3] = {1, 2 * f.width, 2 * f.width * (f.y + 2)};
 #pragma unroll
-    for (int axis = 0; axis < DIMS; ++axis) {
+    for (int axis = 0; axis < 3; ++axis) {
         const M* fine = f.plain(FACES + 2 * axis);
         M* to = g.plain(FACES + 2 * axis);
         const int n = size[axis], nc = coarse[axis], s = pitch[axis];
         const bool wraps = f.wraps(axis), extra = g.extra(axis);
         const int rows_x = coarse[2] + (axis == 2), rows_y = coarse[1] + (axis == 1), row_z = coarse[0] + (axis == 0);
         const long long behind = axis == 0 ? 1 : axis == 1 ? 2 * g.width : 2ll * g.width * (g.y + 2);
-        const int x_lines = DIMS == 3 && axis != 2 ? 2 : 1, y_lines = axis != 1 ? 2 : 1, z_lines = axis != 0 ? 2 : 1;
+        const int x_lines = axis != 2 ? 2 : 1, y_lines = axis != 1 ? 2 : 1, z_lines = axis != 0 ? 2 : 1;
         // Face p, of coarse cells p - 1 and p, in row (x, y) at z: the pairs' inner faces lie `low` and `high` from it.
         auto face = [&](int x, int y, int z, int at, bool seam, bool has_low, int low, bool has_high, int high) {
-            const int i = axis == 2 ? at : DIMS == 3 ? 2 * x : 0, j = axis == 1 ? at : 2 * y, k = axis == 0 ? at : 2 * z;
+            const int i = axis == 2 ? at : 2 * x, j = axis == 1 ? at : 2 * y, k = axis == 0 ? at : 2 * z;
             M lines = 0, sum = 0;
             for (int a = 0; a < x_lines; ++a)
                 for (int b = 0; b < y_lines; ++b)
@@ -66,9 +66,9 @@ auto coarsen = [&](const Level& f, const Level& g) {
         EACH_LINE(coarse[2], coarse[1], coarse[0]) {
             for (int z = k0; z < k1; ++z) {
                 M sum = 0;
-                for (int i = 0; i <= HX; ++i)
+                for (int i = 0; i < 2; ++i)
                     for (int j = 0; j < 2; ++j) {
-                        const M* line = fine + 2 * f.row((1 + HX) * x + i, 2 * y + j) + 2 * z;
+                        const M* line = fine + 2 * f.row(2 * x + i, 2 * y + j) + 2 * z;
                         sum += line[0] + line[1];
                     }
                 to[2 * g.row(x, y) + z] = sum;

@@ -10,7 +10,7 @@ HP_SLOT(b, leaves) {
     const int* first = origin.data + 3 * b;
     const int* u = used.data + 3 * b;
 #pragma unroll
-    for (int axis = 0; axis < DIMS; ++axis) {
+    for (int axis = 0; axis < 3; ++axis) {
         M* faces = g.plain(FACES + 2 * axis);
         const bool itself = size[axis] == 1;                          // a periodic axis of one cell: no coupling
         const bool opens[2] = {side.data[b * DIRECTIONS + 2 * axis] == 2, side.data[b * DIRECTIONS + 2 * axis + 1] == 2};

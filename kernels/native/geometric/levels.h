@@ -1,6 +1,6 @@
-// The levels of a geometric multigrid: where their numbers are, and how cells are visited.
+// The levels of a geometric multigrid in 3D: where their numbers are, and how cells are visited.
 //
-// A level has X * Y * Z cells (2D: X = 1), coloured red (x + y + z even) and black. The cells of a row are kept colour
+// A level has X * Y * Z cells, coloured red (x + y + z even) and black. The cells of a row are kept colour
 // by colour: cell z is number z / 2 of its colour, so in row (x, y) with q = (x + y) % 2 a red cell k is at z = 2 k + q
 // and has the black cells k + q - 1 and k + q beside it, and in the rows beside its own the black cells k. A coarse
 // cell Z has one red child, Z, in each of its child rows. So every loop along a row has stride one. Rows have a ghost
@@ -13,9 +13,8 @@
 // `table` holds a row for each level: X, Y, Z with extra cells, flags (bits 0 to 2: axis z, y, x is periodic, 3 to 5:
 // it has extra cells), first number. `numbers` holds all arrays of all levels, [ROLES, total]; "plain" ones take two
 // roles and are in natural order, cell z at 2 * row + z.
-constexpr int HX = DIMS == 3 ? 1 : 0;
-constexpr int C = 0, INVERSE = C + 2 * DIMS, WEIGHT = INVERSE + 2, R = WEIGHT + DIMS, X = R + 2, Z = X + 1,
-              Y = Z + 1, OWN = Y + 1, SHARE = OWN + 1, E = SHARE + DIMS, FACES = E + 2, LEAK = FACES + 2 * DIMS;
+constexpr int C = 0, INVERSE = C + 6, WEIGHT = INVERSE + 2, R = WEIGHT + 3, X = R + 2, Z = X + 1,
+              Y = Z + 1, OWN = Y + 1, SHARE = OWN + 1, E = SHARE + 3, FACES = E + 2, LEAK = FACES + 6;
 // C: conductance of a red cell's faces, by direction. INVERSE: 1 / diagonal, red, black. WEIGHT: share of the coarse
 // cell across axis a in a red cell. R: right-hand side. X: red cells of the iterate. Y: its black cells, Z:
 // those of the last half-sweep before the coarse correction. E: the result, plain. OWN, SHARE: parts of red residuals for the parent and for
@@ -27,7 +26,7 @@ struct Level {
     M* data;
     HP_INLINE M* part(int role) const { return data + role * total + start; }
     HP_INLINE M* plain(int role) const { return data + role * total + 2 * start; }
-    HP_INLINE int row(int i, int j) const { return ((i + HX) * (y + 2) + j + 1) * width + 1; }
+    HP_INLINE int row(int i, int j) const { return ((i + 1) * (y + 2) + j + 1) * width + 1; }
     HP_INLINE int cells(int q) const { return (z + 1 - q) / 2; }              // of the colour at z = 2 k + q
     HP_INLINE bool wraps(int axis) const { return flags >> axis & 1; }
     HP_INLINE int extra(int axis) const { return flags >> (3 + axis) & 1; }
@@ -47,7 +46,7 @@ auto level_at = [&](int l) -> Level {
     return {t[0], t[1], t[2], half, half + 2, t[3], t[4], total, numbers.data};
 };
 // EACH_LINE(nx, ny, nz) { ... } visits lines (x, y), numbers k0 to k1 - 1 of nz: all on the CPU, one each lane on CUDA.
-// EACH_ROW(g) { ... } the rows of level g, cells of either colour. HP_VECTOR: the loop's turns are independent.
+// EACH_ROW(g) { ... } the rows of level g, cells of either colour. 
 #if defined(__CUDA_ARCH__)
 #define EACH_LINE(nx, ny, nz)                                                                                      \
     HP_SLOT_LANES(t_, (nx) * (ny) * (nz))                                                                          \

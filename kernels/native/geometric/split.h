@@ -12,7 +12,7 @@ for (int l = first; l < levels; ++l) {
     const int size[3] = {g.z, g.y, g.x}, pitch[3] = {1, 2 * g.width, 2 * g.width * (g.y + 2)};
     const int axes = (g.z > 1) + (g.y > 1) + (g.x > 1);
     const M to_parent = M(2) / M(2 * (axes > 0 ? axes : 1) - 1), isolated = l == 0 ? M(1) : M(0);
-    const M *z_faces = g.plain(FACES), *y_faces = g.plain(FACES + 2), *x_faces = g.plain(FACES + 2 * DIMS - 2);
+    const M *z_faces = g.plain(FACES), *y_faces = g.plain(FACES + 2), *x_faces = g.plain(FACES + 4);
     auto child_at = [&](int axis, int p) -> Child {
         const int n = size[axis], nc = (n + 1) / 2, up = p & 1, s = pitch[axis];
         const bool wraps = g.wraps(axis), alone = !up && p == n - 1;
@@ -29,15 +29,15 @@ for (int l = first; l < levels; ++l) {
         return !c.across ? M(0) : alone || outer == M(0) ? outer : M(2) * outer * next / (M(2) * next + outer);
     };
     // Ghosts are included: a black cell's face to the outside is kept with a red ghost.
-    EACH_LINE(g.x + 2 * HX, g.y + 2, g.half + 2) {
-        const int q = (x - HX + y - 1) & 1, row = g.row(x - HX, y - 1), steps = pitch[1], stride = pitch[2];
+    EACH_LINE(g.x + 2, g.y + 2, g.half + 2) {
+        const int q = (x + y) & 1, row = g.row(x - 1, y - 1), steps = pitch[1], stride = pitch[2];
         const int first = k0 - 1 > -q ? k0 - 1 : -q, last = (g.z - q) / 2, end = k1 - 1 < last + 1 ? k1 - 1 : last + 1;
         M *c0 = g.part(C) + row, *c1 = g.part(C + 1) + row, *c2 = g.part(C + 2) + row, *c3 = g.part(C + 3) + row;
-        M *c4 = g.part(C + 2 * DIMS - 2) + row, *c5 = g.part(C + 2 * DIMS - 1) + row;
+        M *c4 = g.part(C + 4) + row, *c5 = g.part(C + 5) + row;
         HP_VECTOR for (int k = first; k < end; ++k) {                    // z = 2 k + q from -1 to g.z
             const int at = 2 * (row + k) + q;
             c0[k] = z_faces[at], c1[k] = z_faces[at + 1], c2[k] = y_faces[at], c3[k] = y_faces[at + steps];
-            if (DIMS == 3) c4[k] = x_faces[at], c5[k] = x_faces[at + stride];
+            c4[k] = x_faces[at], c5[k] = x_faces[at + stride];
         }
     }
     EACH_ROW(g) {
@@ -48,24 +48,24 @@ for (int l = first; l < levels; ++l) {
             const M* leaks = SURFACE ? g.plain(LEAK) : z_faces;
             HP_VECTOR for (int k = k0; k < last; ++k) {
                 const int at = 2 * (row + k) + offset;
-                const M x_sum = DIMS == 3 ? x_faces[at] + x_faces[at + stride] : M(0);
+                const M x_sum = x_faces[at] + x_faces[at + stride];
                 const M sum = z_faces[at] + z_faces[at + 1] + y_faces[at] + y_faces[at + steps] + x_sum + (SURFACE ? leaks[at] : M(0));
                 inverse[k] = sum > M(0) ? M(1) / sum : isolated;
             }
             g.seam(inverse, offset, k0, k1);
         }
         const Child child_x = child_at(2, x), child_y = child_at(1, y);
-        M *weight_z = g.part(WEIGHT) + row, *weight_y = g.part(WEIGHT + 1) + row, *weight_x = g.part(WEIGHT + DIMS - 1) + row;
+        M *weight_z = g.part(WEIGHT) + row, *weight_y = g.part(WEIGHT + 1) + row, *weight_x = g.part(WEIGHT + 2) + row;
         auto weigh = [&](int k, const Child& child_z) {
             const int at = 2 * (row + k) + q;
             M within = 0;
             const M z_across = conductance_across(z_faces + at, child_z, within);
             const M y_across = conductance_across(y_faces + at, child_y, within);
-            const M x_across = DIMS == 3 ? conductance_across(x_faces + at, child_x, within) : M(0);
+            const M x_across = conductance_across(x_faces + at, child_x, within);
             const M sum = z_across + y_across + x_across + to_parent * within, share = sum > M(0) ? M(1) / sum : M(0);
             weight_z[k] = z_across * share;
             weight_y[k] = y_across * share;
-            if (DIMS == 3) weight_x[k] = x_across * share;
+            weight_x[k] = x_across * share;
         };
         const Child middle = {q ? 1 : 0, q ? 0 : 1, q ? 2 : -1, q ? 3 : -2, true, true, true};
         const int begin = k0 > 1 ? k0 : 1, end = k1 < cells - 1 ? k1 : cells - 1;

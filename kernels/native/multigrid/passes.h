@@ -4,12 +4,12 @@
 // traffic, and what the way down has swept is swept again rather than kept.
 //
 // A tile has at most [TX, TY, TZ] coarse cells. In 2D on a CPU its rows are as long as the level's, up to TZ, since every row
-// has a cost of its own, and it has as many of them as fit into AREA cells, which stay in the cache.
+// has a cost of its own, and it has as many of them as fit into 84 KB (AREA cells), which stay in the cache.
 #if defined(__CUDA_ARCH__)
 constexpr int PLANES = sizeof(M) == 8 ? 2 : 4;                                  // 48 KB of shared memory are enough
 constexpr int TX = DIMS == 3 ? PLANES : 1, TY = DIMS == 3 ? PLANES : 8, TZ = DIMS == 3 ? 16 : 32, AREA = 0;
 #else
-constexpr int TX = DIMS == 3 ? 4 : 1, TY = DIMS == 3 ? 4 : 1, TZ = DIMS == 3 ? 32 : 512, AREA = DIMS == 3 ? 0 : 21 * 1024;
+constexpr int TX = DIMS == 3 ? 4 : 1, TY = DIMS == 3 ? 4 : 1, TZ = DIMS == 3 ? 32 : 512, AREA = DIMS == 3 ? 0 : 84 * 1024 / sizeof(M);
 #endif
 // `outer`: the fine cells of a tile and two around them. `inner`: one around them, or residuals. Rows are whole vectors on a
 // CPU: what lies behind a row's last cell is computed and written too, and read by nobody.

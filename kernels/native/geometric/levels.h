@@ -46,7 +46,7 @@ auto level_at = [&](int l) -> Level {
     return {t[0], t[1], t[2], half, half + 2, t[3], t[4], total, numbers.data};
 };
 // EACH_LINE(nx, ny, nz) { ... } visits lines (x, y), numbers k0 to k1 - 1 of nz: all on the CPU, one each lane on CUDA.
-// EACH_ROW(g) { ... } the rows of level g, cells of either colour. 
+// EACH_ROW(g) { ... } the rows of level g, cells of either colour.
 #if defined(__CUDA_ARCH__)
 #define EACH_LINE(nx, ny, nz)                                                                                      \
     HP_SLOT_LANES(t_, (nx) * (ny) * (nz))                                                                          \

@@ -25,8 +25,8 @@ RHS, FACES, LEAK = 11, 22, 28
 FIELDS = 5
 """Entries of a level in ``table``."""
 
-OVERHANG = 4
-"""Spare numbers behind the last array: reads of its last row's ghosts may go beyond its end."""
+OVERHANG = 64
+"""Spare numbers behind the last array: reads of its last row go that far beyond its end, and are dropped."""
 
 
 def roles(surface: bool) -> int:

@@ -20,44 +20,48 @@ auto coarsen = [&](const Level& f, const Level& g) {
         const int rows_x = coarse[2] + (axis == 2), rows_y = coarse[1] + (axis == 1), row_z = coarse[0] + (axis == 0);
         const long long behind = axis == 0 ? 1 : axis == 1 ? 2 * g.width : 2ll * g.width * (g.y + 2);
         const int x_lines = axis != 2 ? 2 : 1, y_lines = axis != 1 ? 2 : 1, z_lines = axis != 0 ? 2 : 1;
-        // Face p, of coarse cells p - 1 and p, in row (x, y) at z: the pairs' inner faces lie `low` and `high` from it.
-        auto face = [&](int x, int y, int z, int at, bool seam, bool has_low, int low, bool has_high, int high) {
+        // `count` faces p, of coarse cells p - 1 and p, in row (x, y) from z on: the pairs' inner faces lie `low` and `high`
+        // from them.
+        auto face = [&](int x, int y, int z, int count, int at, bool seam, bool has_low, int low, bool has_high, int high) {
             const int i = axis == 2 ? at : 2 * x, j = axis == 1 ? at : 2 * y, k = axis == 0 ? at : 2 * z;
-            M lines = 0, sum = 0;
+            const Numbers none = M(0);
+            Numbers lines = none, sum = none;
             for (int a = 0; a < x_lines; ++a)
                 for (int b = 0; b < y_lines; ++b)
                     for (int c = 0; c < z_lines; ++c) {
                         const M* line = fine + 2 * f.row(i + a, j + b) + k + c;
-                        const M before = has_low ? line[low] : M(0), behind = has_high ? line[high] : M(0);
-                        const bool has_before = has_low && (before > M(0) || line[low - s] > M(0));
-                        const bool has_behind = has_high && (behind > M(0) || line[high + s] > M(0));
-                        const M resistance = M(1) / line[0] + (has_before ? M(0.5) / before : M(0)) +
-                                             (has_behind ? M(0.5) / behind : M(0));        // infinite at a wall
+                        const Numbers own = evens(line);
+                        auto half_of = [&](int inner, int beyond) -> Numbers {          // infinite at a wall
+                            const Numbers pair = evens(line + inner);
+                            return ((pair > M(0)) | (evens(line + beyond) > M(0))) ? M(0.5) / pair : none;
+                        };
+                        Numbers resistance = M(1) / own;
+                        if (has_low) resistance += half_of(low, low - s);
+                        if (has_high) resistance += half_of(high, high + s);
                         lines += M(1) / resistance;
-                        sum += line[0];
+                        sum += own;
                     }
-            M value = n == 1 ? sum : sqrt(lines * M(0.5) * sum);
-            if (seam) value = nc == 1 ? M(0) : extra ? M(2) * value : value;
-            to[2 * g.row(x, y) + z] = value;
-            if (seam && extra && at == n) to[2 * g.row(x, y) + z + behind] = value;
+            Numbers value = n == 1 ? sum : root(lines * M(0.5) * sum);
+            if (seam) value = nc == 1 ? none : extra ? M(2) * value : value;
+            M* place = to + 2 * g.row(x, y) + z;
+            put(value, place, count);
+            if (seam && extra && at == n) put(value, place + behind, count);
         };
-        auto any_face = [&](int x, int y, int z) {
+        auto any_face = [&](int x, int y, int z, int count) {
             const int p = axis == 0 ? z : axis == 1 ? y : x, at = p < nc ? 2 * p : n;
             const int low = p > 0 ? p - 1 : wraps ? nc - 1 : -1, high = p < nc ? p : wraps ? 0 : -1;
-            face(x, y, z, at, wraps && (p == 0 || p == nc), low >= 0 && 2 * low + 1 < n, (2 * low + 1 - at) * s,
+            face(x, y, z, count, at, wraps && (p == 0 || p == nc), low >= 0 && 2 * low + 1 < n, (2 * low + 1 - at) * s,
                  high >= 0 && 2 * high + 1 < n, (2 * high + 1 - at) * s);
         };
         EACH_LINE(rows_x, rows_y, row_z) {
-            if (axis == 0) {                                            // faces 1 to nc - 2 have a pair on both sides
-                const int begin = k0 > 1 ? k0 : 1, end = k1 < nc - 1 ? k1 : nc - 1;
-                HP_VECTOR for (int z = begin; z < end; ++z) face(x, y, z, 2 * z, false, true, -1, true, 1);
-                for (int z = k0; z < k1; ++z)
-                    if (z < 1 || z >= nc - 1) any_face(x, y, z);
-            } else if (const int p = axis == 1 ? y : x; p > 0 && p < nc - 1) {
-                HP_VECTOR for (int z = k0; z < k1; ++z) face(x, y, z, 2 * p, false, true, -s, true, s);
-            } else {
-                for (int z = k0; z < k1; ++z) any_face(x, y, z);
+            if (axis > 0) {
+                for (int z = k0; z < k1; z += WIDE) any_face(x, y, z, k1 - z);
+                continue;
             }
+            // At walls the faces beyond are zero, so a row's ends need nothing else, unless its last cell stands alone.
+            for (int z = k0; z < k1; z += WIDE) face(x, y, z, k1 - z, 2 * z, false, true, -1, true, 1);
+            for (int z = k0; z < k1 && (wraps || n % 2); ++z)
+                if (z < 1 || z >= nc - 1) any_face(x, y, z, 1);
         }
     }
     if (SURFACE) {

@@ -22,22 +22,24 @@ for (int l = first; l < levels; ++l) {
         return {up ? s : 0, up ? 0 : s, next, pair ? next + (up ? s : -s) : 0, pair, !alone && !(wraps && nc == 1), !alone};
     };
     // The conductance to the coarse cell across; adds the one to the parent.
-    auto conductance_across = [&](const M* face, const Child& c, M& within) -> M {
-        const M outer = face[c.outer], next = c.pair ? face[c.next] : M(0), beyond = c.pair ? face[c.beyond] : M(0);
-        within += c.within ? face[c.inner] : M(0);
-        const bool alone = !(next > M(0)) && !(beyond > M(0));          // a single cell lies across (see coarsen.h)
-        return !c.across ? M(0) : alone || outer == M(0) ? outer : M(2) * outer * next / (M(2) * next + outer);
+    auto conductance_across = [&](const M* face, const Child& c, Numbers& within) -> Numbers {
+        const Numbers none = M(0), outer = evens(face + c.outer);
+        const Numbers next = c.pair ? evens(face + c.next) : none, beyond = c.pair ? evens(face + c.beyond) : none;
+        if (c.within) within += evens(face + c.inner);
+        if (!c.across) return none;
+        const auto alone = (next <= M(0)) & (beyond <= M(0));            // a single cell lies across (see coarsen.h)
+        return (alone | (outer == M(0))) ? outer : M(2) * outer * next / (M(2) * next + outer);
     };
     // Ghosts are included: a black cell's face to the outside is kept with a red ghost.
     EACH_LINE(g.x + 2, g.y + 2, g.half + 2) {
         const int q = (x + y) & 1, row = g.row(x - 1, y - 1), steps = pitch[1], stride = pitch[2];
         const int first = k0 - 1 > -q ? k0 - 1 : -q, last = (g.z - q) / 2, end = k1 - 1 < last + 1 ? k1 - 1 : last + 1;
-        M *c0 = g.part(C) + row, *c1 = g.part(C + 1) + row, *c2 = g.part(C + 2) + row, *c3 = g.part(C + 3) + row;
-        M *c4 = g.part(C + 4) + row, *c5 = g.part(C + 5) + row;
-        HP_VECTOR for (int k = first; k < end; ++k) {                    // z = 2 k + q from -1 to g.z
+        M* c = g.part(C) + row;
+        for (int k = first; k < end; k += WIDE) {                        // z = 2 k + q from -1 to g.z
             const int at = 2 * (row + k) + q;
-            c0[k] = z_faces[at], c1[k] = z_faces[at + 1], c2[k] = y_faces[at], c3[k] = y_faces[at + steps];
-            c4[k] = x_faces[at], c5[k] = x_faces[at + stride];
+            const M* of[6] = {z_faces + at, z_faces + at + 1, y_faces + at, y_faces + at + steps, x_faces + at, x_faces + at + stride};
+#pragma unroll
+            for (int d = 0; d < 6; ++d) put(evens(of[d]), c + d * g.total + k, end - k);
         }
     }
     EACH_ROW(g) {
@@ -45,32 +47,34 @@ for (int l = first; l < levels; ++l) {
         for (int color = 0; color < 2; ++color) {
             const int offset = color ? 1 - q : q, last = k1 < g.cells(offset) ? k1 : g.cells(offset);
             M* inverse = g.part(INVERSE + color) + row;
-            const M* leaks = SURFACE ? g.plain(LEAK) : z_faces;
-            HP_VECTOR for (int k = k0; k < last; ++k) {
+            for (int k = k0; k < last; k += WIDE) {
                 const int at = 2 * (row + k) + offset;
-                const M x_sum = x_faces[at] + x_faces[at + stride];
-                const M sum = z_faces[at] + z_faces[at + 1] + y_faces[at] + y_faces[at + steps] + x_sum + (SURFACE ? leaks[at] : M(0));
-                inverse[k] = sum > M(0) ? M(1) / sum : isolated;
+                Numbers sum = evens(z_faces + at) + evens(z_faces + at + 1) + evens(y_faces + at) + evens(y_faces + at + steps);
+                sum += evens(x_faces + at) + evens(x_faces + at + stride);
+                if (SURFACE) sum += evens(g.plain(LEAK) + at);
+                put(sum > M(0) ? M(1) / sum : Numbers(isolated), inverse + k, last - k);
             }
             g.seam(inverse, offset, k0, k1);
         }
         const Child child_x = child_at(2, x), child_y = child_at(1, y);
-        M *weight_z = g.part(WEIGHT) + row, *weight_y = g.part(WEIGHT + 1) + row, *weight_x = g.part(WEIGHT + 2) + row;
-        auto weigh = [&](int k, const Child& child_z) {
+        M* weights = g.part(WEIGHT) + row;
+        auto weigh = [&](int k, int count, const Child& child_z) {       // of cells from k on, children alike along z
             const int at = 2 * (row + k) + q;
-            M within = 0;
-            const M z_across = conductance_across(z_faces + at, child_z, within);
-            const M y_across = conductance_across(y_faces + at, child_y, within);
-            const M x_across = conductance_across(x_faces + at, child_x, within);
-            const M sum = z_across + y_across + x_across + to_parent * within, share = sum > M(0) ? M(1) / sum : M(0);
-            weight_z[k] = z_across * share;
-            weight_y[k] = y_across * share;
-            weight_x[k] = x_across * share;
+            Numbers within = M(0);
+            const Numbers z_across = conductance_across(z_faces + at, child_z, within);
+            const Numbers y_across = conductance_across(y_faces + at, child_y, within);
+            const Numbers x_across = conductance_across(x_faces + at, child_x, within);
+            const Numbers sum = z_across + y_across + x_across + to_parent * within;
+            const Numbers share = sum > M(0) ? M(1) / sum : Numbers(M(0));
+            put(z_across * share, weights + k, count);
+            put(y_across * share, weights + g.total + k, count);
+            put(x_across * share, weights + 2 * g.total + k, count);
         };
+        // At walls the faces beyond are zero, so a row's ends need nothing else, unless its last cell stands alone.
         const Child middle = {q ? 1 : 0, q ? 0 : 1, q ? 2 : -1, q ? 3 : -2, true, true, true};
-        const int begin = k0 > 1 ? k0 : 1, end = k1 < cells - 1 ? k1 : cells - 1;
-        HP_VECTOR for (int k = begin; k < end; ++k) weigh(k, middle);
-        for (int k = k0; k < k1 && k < cells; ++k)
-            if (k < 1 || k >= cells - 1) weigh(k, child_at(0, 2 * k + q));
+        const int end = k1 < cells ? k1 : cells;
+        for (int k = k0; k < end; k += WIDE) weigh(k, end - k, middle);
+        for (int k = k0; k < end && (g.wraps(0) || g.z % 2); ++k)
+            if (k < 1 || k >= cells - 1) weigh(k, 1, child_at(0, 2 * k + q));
     }
 }

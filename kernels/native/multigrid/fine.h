@@ -15,7 +15,7 @@ HP_SLOT_ROWS(b, leaves) {
         for (int axis = 0; axis < DIMS; ++axis) g.part(C + axis)[row + v] = M(conductance.data[(2 * axis + 1) * n + i + v]);
     };
     if (count == V) {
-        HP_VECTOR for (int v = 0; v < V; ++v) copy(v);
+        HP_ROLLED for (int v = 0; v < V; ++v) copy(v);
     } else {
         for (int v = 0; v < count; ++v) copy(v);
     }

@@ -122,6 +122,11 @@ def band_rows(dimension: int, R: int) -> wp.Kernel:
     )
 
 
+def band_scratch(width: int) -> int:
+    """Length of ``column``, the scratch of ``factor_band``: one column on a GPU, four with a margin on a CPU."""
+    return 4 * (width + 20)
+
+
 factor_band = block_kernel(
     "hpsolver.banded",
     "factor_band",
@@ -138,8 +143,8 @@ factor_band = block_kernel(
     factor=F64,
     column=F64,
 )
-"""factor = L D L^T of band with pins or slack on its diagonal (``native/coarse/band_factor.h``); ``column`` [width] is
-scratch. Skipped if no leaf changed. Blocks: 1."""
+"""factor = L D L^T of band with pins or slack on its diagonal (``native/coarse/band_factor.h``); ``column`` is scratch
+(``band_scratch``). Skipped if no leaf changed. Blocks: 1."""
 
 
 def pitch(rows: int) -> int:

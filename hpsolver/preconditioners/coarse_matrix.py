@@ -101,7 +101,7 @@ class ExactCoarse:
         self._before, self._after = (system.zeros(size, wp.float64) for _ in range(2))
         self._panels = self._stored // kernels.TILE
         self._solved = self._before if dense and self._panels % 2 == 0 else self._after
-        self._scratch = system.zeros(width, wp.float64)
+        self._scratch = system.zeros(kernels.band_scratch(width), wp.float64)
         self._stale = system.zeros(1, wp.int32)
         self.result = system.zeros(matrix.unknowns, wp.float64)
 

@@ -17,27 +17,64 @@ if (lane == 0)                                                           // two 
 if (slack > 0.0)
     for (int q = lane; q < n; q += lanes) a[at_of(q) + q] += slack * scale.data[q];
 HP_SYNC;                                            // pinned; column 0 is read next
+auto pivot_of = [&](int q, double d) -> double { return d > LOST * scale.data[q] ? d : scale.data[q]; };
+#if defined(__CUDA_ARCH__)
 for (int j = 0; j < n; ++j) {
     const int count = until_of(j) - 1 - j;
     double* below = column.data;                                       // column j below the diagonal, unscaled
-    const double d = a[at_of(j) + j], whole = scale.data[j];
-    const double inverse = 1.0 / (d > LOST * whole ? d : whole);
+    const double inverse = 1.0 / pivot_of(j, a[at_of(j) + j]);
     for (int t = lane; t < count; t += lanes) below[t] = a[at_of(j + 1 + t) + j];
     HP_SYNC;                                        // column j is copied; all read it below
-#if defined(__CUDA_ARCH__)
     for (int t = lane; t < count * count; t += lanes) {
         const int i = t / count, m = t % count;
         if (m <= i) a[at_of(j + 1 + i) + j + 1 + m] -= below[i] * inverse * below[m];
     }
-#else
-    for (int i = 0; i < count; ++i) {
-        const double multiplier = below[i] * inverse;
-        double* __restrict__ row = a + at_of(j + 1 + i) + j + 1;
-        if (multiplier != 0.0)
-            for (int m = 0; m <= i; ++m) row[m] -= multiplier * below[m];
-    }
-#endif
     for (int t = lane; t < count; t += lanes) a[at_of(j + 1 + t) + j] = below[t] * inverse;
     if (lane == 0) a[at_of(j) + j] = inverse;
     HP_SYNC;                                        // the columns behind j are updated; the next one is read
 }
+#else
+// PANEL columns at a time, unscaled in `below`, from row j on. The rows behind them are updated once for all of them, by whole
+// vectors from the diagonal to the left: what these reach beyond the panel is multiplied by zero.
+constexpr int PANEL = 4, WIDE = 8;
+double* below[PANEL];
+for (int k = 0; k < PANEL; ++k) below[k] = column.data + k * (width + PANEL + 2 * WIDE) + WIDE;
+for (int t = 0; t < PANEL * (width + PANEL + 2 * WIDE); ++t) column.data[t] = 0.0;
+for (int j = 0; j < n; j += PANEL) {
+    HP_CONTRACT
+    const int columns = n - j < PANEL ? n - j : PANEL, rows = until_of(j + columns - 1) - j;
+    double inverse[PANEL] = {};
+    for (int k = 0; k < columns; ++k) {
+        const int end = until_of(j + k) - j;
+        for (int t = k; t < end; ++t) below[k][t] = a[at_of(j + t) + j + k];
+        for (int t = end; t < rows; ++t) below[k][t] = 0.0;
+    }
+    for (int k = 0; k < columns; ++k) {
+        inverse[k] = 1.0 / pivot_of(j + k, below[k][k]);
+        for (int m = k + 1; m < columns; ++m) {
+            const double multiplier = below[k][m] * inverse[k];
+            HP_VECTOR for (int t = m; t < rows; ++t) below[m][t] -= multiplier * below[k][t];
+        }
+    }
+    for (int k = 0; k < columns; ++k) {
+        a[at_of(j + k) + j + k] = inverse[k];
+        for (int t = k + 1; t < until_of(j + k) - j; ++t) a[at_of(j + t) + j + k] = below[k][t] * inverse[k];
+        for (int t = 0; t < PANEL; ++t) below[k][t] = 0.0;
+    }
+    for (int t = PANEL; t < rows; ++t) {
+        double by[PANEL];
+        bool any = false;
+#pragma unroll
+        for (int k = 0; k < PANEL; ++k) by[k] = below[k][t] * inverse[k], any |= by[k] != 0.0;
+        if (!any) continue;
+        double* row = a + at_of(j + t) + j;
+        for (int m = t + 1 - WIDE; m > PANEL - WIDE; m -= WIDE)
+            HP_ROLLED for (int v = m; v < m + WIDE; ++v) {
+                double value = row[v];
+#pragma unroll
+                for (int k = 0; k < PANEL; ++k) value -= by[k] * below[k][v];
+                row[v] = value;
+            }
+    }
+}
+#endif

@@ -99,6 +99,6 @@ def _kernel(
     module: str, name: str, texts: tuple[str, ...], shape: Shape, constants: dict[str, Any], **arguments: object
 ) -> wp.Kernel:
     """A kernel over the levels. What only large levels need has modules of its own: a CPU compiles none of it."""
-    texts = ("common/slot_rows", "geometric/levels", *(f"geometric/{text}" for text in texts))
+    texts = ("common/slot_rows", "common/numbers", "geometric/levels", *(f"geometric/{text}" for text in texts))
     levels = {"table": array(wp.int32), "total": wp.int64, "numbers": array(constants["M"])}
     return block_kernel(module, name, body(*texts, shape=shape, **constants), **arguments, **levels)

@@ -114,6 +114,6 @@ def _kernel(
     module: str, name: str, texts: tuple[str, ...], shape: Shape, types: dict[str, type], **arguments: object
 ) -> wp.Kernel:
     """What only large levels need has modules of its own: a CPU compiles none of it."""
-    texts = ("common/slot_rows", "multigrid/levels", *(f"multigrid/{text}" for text in texts))
+    texts = ("common/slot_rows", "common/numbers", "multigrid/levels", *(f"multigrid/{text}" for text in texts))
     text = body(*texts, shape=shape, **types, DIRECT_CELLS=DIRECT_CELLS)
     return block_kernel(module, name, text, **arguments, table=array(wp.int32), numbers=array(types["M"]))

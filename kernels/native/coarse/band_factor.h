@@ -37,9 +37,10 @@ for (int j = 0; j < n; ++j) {
 // PANEL columns at a time, unscaled in `below`, from row j on. The rows behind them are updated once for all of them, by whole
 // vectors from the diagonal to the left: what these reach beyond the panel is multiplied by zero.
 constexpr int PANEL = 4, WIDE = 8;
+const int pitch = width + PANEL + 2 * WIDE;         // PANEL of these: kernels.coarse.band_scratch
 double* below[PANEL];
-for (int k = 0; k < PANEL; ++k) below[k] = column.data + k * (width + PANEL + 2 * WIDE) + WIDE;
-for (int t = 0; t < PANEL * (width + PANEL + 2 * WIDE); ++t) column.data[t] = 0.0;
+for (int k = 0; k < PANEL; ++k) below[k] = column.data + k * pitch + WIDE;
+for (int t = 0; t < PANEL * pitch; ++t) column.data[t] = 0.0;
 for (int j = 0; j < n; j += PANEL) {
     HP_CONTRACT
     const int columns = n - j < PANEL ? n - j : PANEL, rows = until_of(j + columns - 1) - j;

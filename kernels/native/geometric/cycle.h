@@ -114,38 +114,28 @@ auto restrict_to = [&](const Level& f, const Level& g, int x, int y, int k0, int
         if (color == 0) g.seam(r, q, k0, k1);
     }
 };
-auto first_black = [&](const Level& g, const Strip& s) {
-    const M *c = g.part(C), *r = g.part(R + 1), *inverse = g.part(INVERSE + 1), *r_red = g.part(R), *inverse_red = g.part(INVERSE);
+// Half a sweep: `to`, cells of one colour, from the values of the other one.
+auto half_sweep = [&](const Level& g, const Strip& s, int color, auto sum_over, auto value, M* to) {
+    const M *c = g.part(C), *r = g.part(R + color), *inverse = g.part(INVERSE + color);
     const long long n = g.total;
     const Beside across = beside(g, s);
-    M* to = g.part(Y);
-    each_cell(g, s, 1, [=](int i, int q, bool inside) {
-        const M value = inverse[i] * (r[i] + black_sum(c, n, across, i, q, [=](int j) { return inverse_red[j] * r_red[j]; }));
-        to[i] = inside ? value : M(0);
+    each_cell(g, s, color, [=](int i, int q, bool inside) {
+        const M swept = inverse[i] * (r[i] + sum_over(c, n, across, i, q, value));
+        to[i] = inside ? swept : M(0);
     });
-    seams(g, s, 1, to);
+    seams(g, s, color, to);
+};
+auto first_black = [&](const Level& g, const Strip& s) {
+    const M *r_red = g.part(R), *inverse_red = g.part(INVERSE);
+    half_sweep(g, s, 1, black_sum, [=](int i) { return inverse_red[i] * r_red[i]; }, g.part(Y));
 };
 auto red = [&](const Level& g, const Strip& s) {      // X from Y
-    const M *c = g.part(C), *r = g.part(R), *inverse = g.part(INVERSE), *black = g.part(Y);
-    const long long n = g.total;
-    const Beside across = beside(g, s);
-    M* to = g.part(X);
-    each_cell(g, s, 0, [=](int i, int q, bool inside) {
-        const M value = inverse[i] * (r[i] + red_sum(c, n, across, i, q, [=](int j) { return black[j]; }));
-        to[i] = inside ? value : M(0);
-    });
-    seams(g, s, 0, to);
+    const M* black = g.part(Y);
+    half_sweep(g, s, 0, red_sum, [=](int i) { return black[i]; }, g.part(X));
 };
 auto black = [&](const Level& g, const Strip& s, int role) { // `role`, Y or Z, from X
-    const M *c = g.part(C), *r = g.part(R + 1), *inverse = g.part(INVERSE + 1), *red = g.part(X);
-    const long long n = g.total;
-    const Beside across = beside(g, s);
-    M* to = g.part(role);
-    each_cell(g, s, 1, [=](int i, int q, bool inside) {
-        const M value = inverse[i] * (r[i] + black_sum(c, n, across, i, q, [=](int j) { return red[j]; }));
-        to[i] = inside ? value : M(0);
-    });
-    seams(g, s, 1, to);
+    const M* red = g.part(X);
+    half_sweep(g, s, 1, black_sum, [=](int i) { return red[i]; }, g.part(role));
 };
 auto residual_red = [&](const Level& g, const Strip& s) { // zero before the last black half-sweep
     const M *c = g.part(C), *last = g.part(Z), *first = g.part(Y);

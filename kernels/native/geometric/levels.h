@@ -57,34 +57,4 @@ auto level_at = [&](int l) -> Level {
         for (int k0 = 0, k1 = (nz), y = t_ % (ny), x = t_ / (ny), o_ = 1; o_; o_ = 0)
 #endif
 #define EACH_ROW(g) EACH_LINE(g.x, g.y, g.half)
-// WIDE numbers at a time, which are one on CUDA. `evens` reads every second number, `put` writes the first `count`.
-#if defined(__CUDA_ARCH__)
-constexpr int WIDE = 1;
-using Numbers = M;
-auto evens = [](const M* from) -> Numbers { return *from; };
-auto put = [](Numbers value, M* to, int) { *to = value; };
-auto root = [](Numbers value) -> Numbers { return sqrt(value); };
-#else
-constexpr int WIDE = 16;
-using Numbers = M __attribute__((ext_vector_type(WIDE)));
-auto evens = [](const M* from) -> Numbers {
-    M __attribute__((ext_vector_type(2 * WIDE))) all;
-    __builtin_memcpy(&all, from, sizeof(all));
-    return all.even;
-};
-auto put = [](const Numbers& value, M* to, int count) {
-    if (count >= WIDE) {
-        __builtin_memcpy(to, &value, sizeof(value));
-        return;
-    }
-    const M* from = (const M*)&value;
-#pragma unroll
-    for (int part = WIDE / 2; part > 0; part /= 2)                      // of a length that the compiler knows
-        if (count & part) {
-            __builtin_memcpy(to, from, sizeof(M) * part);
-            to += part, from += part;
-        }
-};
-auto root = [](const Numbers& value) -> Numbers { return __builtin_elementwise_sqrt(value); };
-#endif
-(void)level_at; (void)evens; (void)put; (void)root;
+(void)level_at;

@@ -113,44 +113,17 @@ auto level_at = [&](int l) -> Level {
             for (int k0 = 0, k1 = (nz), o_ = (nz) > 0; o_; o_ = 0)
 #endif
 #define EACH_LINE(nx, ny, nz) LINES(slot, slots, nx, ny, nz)
-#if defined(HP_BY_LANE)
-auto every_second = [](const M* from, M (&to)[CHUNK]) {
-    for (int k = 0; k < CHUNK; ++k) to[k] = from[2 * k];
-};
-auto put_every = [](const M* from, M* to, int stride, int count) {
-    for (int k = 0; k < count; ++k) to[stride * k] = from[k];
-};
-#else
-// A compiler makes half of these loops vectors: it may not read the number behind the last one it needs.
-constexpr int WIDE = 16;
-using Numbers = M __attribute__((ext_vector_type(WIDE)));
-using Pairs = M __attribute__((ext_vector_type(2 * WIDE)));
-auto every_second = [](const M* from, M (&to)[CHUNK]) {
-    for (int k = 0; k < CHUNK; k += WIDE) {
-        Pairs all;
-        __builtin_memcpy(&all, from + 2 * k, sizeof(all));
-        const Numbers even = all.even;
-        __builtin_memcpy(to + k, &even, sizeof(even));
-    }
-};
-auto put_every = [](const M* from, M* to, int stride, int count) {
+auto put_every = [=](const M* from, M* to, int stride, int count) {
     int k = 0;
-    for (; stride == 2 && k + WIDE <= count; k += WIDE) {
-        Pairs all;
-        Numbers even;
-        __builtin_memcpy(&all, to + 2 * k, sizeof(all));
-        __builtin_memcpy(&even, from + k, sizeof(even));
-        all.even = even;
-        __builtin_memcpy(to + 2 * k, &all, sizeof(all));
-    }
+    for (; stride == 2 && k + WIDE <= count; k += WIDE) put_evens(neighbours(from + k), to + 2 * k);
     for (; k < count; ++k) to[stride * k] = from[k];
 };
-#endif
 // Reads a group of rows, every `stride`-th number of each; a row begins `pitch` numbers behind the one before.
 auto take = [=](const M* from, long long pitch, int stride, int rows, M (&to)[GROUP][CHUNK]) {
     for (int j = 0; j < rows; ++j) {
         const M* row = from + j * pitch;
-        if (stride == 2) every_second(row, to[j]);
+        if (stride == 2)
+            for (int k = 0; k < CHUNK; k += WIDE) put(evens(row + 2 * k), to[j] + k, WIDE);
         else HP_VECTOR for (int k = 0; k < CHUNK; ++k) to[j][k] = row[k];
     }
 };

@@ -10,6 +10,9 @@ import warp as wp
 
 from .preconditioners import NAMES, Preconditioner, make
 
+MOST_THREADS = 64
+"""The most threads of a CPU for one grid."""
+
 
 def find_device(device: wp.Device | str | None) -> wp.Device:
     """Raises ValueError: unknown device."""
@@ -46,6 +49,17 @@ def check_worlds(value: Any) -> int | None:
     return int(value)
 
 
+def check_threads(value: Any, device: wp.Device, worlds: int | None) -> int:
+    """Raises ValueError: not an integer in [1, 64], or more than 1 on a GPU or for many worlds."""
+    if not isinstance(value, Integral) or isinstance(value, bool) or not 1 <= int(value) <= MOST_THREADS:
+        raise ValueError(f"threads must be an integer in [1, {MOST_THREADS}], got {value!r}")
+    if int(value) > 1 and device.is_cuda:
+        raise ValueError(f"threads are a CPU's: on {device} it must be 1, got {value}")
+    if int(value) > 1 and worlds:
+        raise ValueError(f"threads: many worlds are shared out by themselves, so it must be 1 with worlds, got {value}")
+    return int(value)
+
+
 def check_word(name: str, value: Any, allowed: tuple[str, ...]) -> str:
     """Raises ValueError: not one of the words allowed."""
     if not isinstance(value, str) or value not in allowed:
@@ -71,11 +85,11 @@ def check_solid(mask: Any, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def check_spreads(preconditioner: Preconditioner) -> None:
-    """Raises ValueError: the preconditioner does not say that all of its launches may go to many worlds."""
+    """Raises ValueError: the preconditioner does not say that its launches may go to many worlds, or threads."""
     if not preconditioner.spreads:
         raise ValueError(
-            f"preconditioner {preconditioner.name!r} is not known to work in many worlds: all that it launches must go "
-            "through hpsolver.kernels.building; its attribute spreads says so if it does"
+            f"preconditioner {preconditioner.name!r} is not known to work in many worlds or threads: all that it "
+            "launches must go through hpsolver.kernels.building; its attribute spreads says so if it does"
         )
 
 

@@ -54,6 +54,7 @@ class System:
             None.
         mended: [1] int32, how many densities were replaced in this frame; None if none may be.
         slots: blocks of a reduction, each of which leaves one partial sum.
+        threads: of a CPU that carry out each frame together.
 
     Args:
         shaped: leaves may take the shape that flat cells ask for (``make_bricks``).
@@ -68,6 +69,7 @@ class System:
         precision: str,
         device: wp.Device,
         slots: int | None = None,
+        threads: int = 1,
         shaped: bool = False,
         in_layers: bool = False,
         cut_axis: int | None = None,
@@ -81,9 +83,10 @@ class System:
         self.in_layers = in_layers
         self.shape = Shape(grid.dimension, self.bricks.extent)
         self.leaves, self.size = self.bricks.leaves, self.bricks.size
-        # The CPU needs one block; a GPU enough of them to fill it, but few enough for every block to add up their sums,
-        # or as many as one kernel for the whole loop has.
-        most = min(fitting_blocks(self.size, device) or MAX_SLOTS, self.leaves) if device.is_cuda else 1
+        # A thread of a CPU needs one block; a GPU enough of them to fill it, but few enough for every block to add up
+        # their sums, or as many as one kernel for the whole loop has.
+        most = min(fitting_blocks(self.size, device) or MAX_SLOTS, self.leaves) if device.is_cuda else threads
+        self.threads = threads
         self.slots = slots or (self._slots_in_layers(most) if in_layers else most)
 
         self.neighbor = self.on_device(self.bricks.neighbor)

@@ -5,6 +5,7 @@ Levels are row-major. How a level's numbers lie in ``numbers``, and what ``table
 """
 
 import functools
+from collections.abc import Sequence
 from types import SimpleNamespace
 
 import warp as wp
@@ -33,12 +34,16 @@ def arrays(dimension: int, finest: bool) -> int:
     return 4 + (dimension if finest else block // 2 + block + 1)
 
 
-def tile_planes(dimension: int, M: type, cuda: bool, z: int) -> int:
-    """Coarse cells of a tile along the grid's first axis (``native/multigrid/passes.h``), in rows of z coarse cells."""
+def tile_planes(dimension: int, M: type, cuda: bool, level: Sequence[int]) -> int:
+    """Coarse cells of a tile along the grid's first axis (``native/multigrid/passes.h``), on a coarse level x, y, z."""
     if dimension == 3:
         return 2 if cuda and M is wp.float64 else 4
+    if cuda:
+        return 8
+    _, y, z = level
     line, area = (min(z, 512) + 25) // 16 * 32, 84 * 1024 // wp.types.type_size_in_bytes(M)
-    return 8 if cuda else (area // line - 4) // 2
+    most = (area // line - 4) // 2
+    return -(-y // -(-y // most))
 
 
 def first_sweep_and_rhs(dimension: int) -> tuple[int, int]:
@@ -93,21 +98,25 @@ def rest(dimension: int, M: type) -> wp.Kernel:
 
 
 @functools.cache
-def passes(dimension: int, M: type) -> SimpleNamespace:
-    """``down``, ``up``: the two passes of a cycle over a large ``level``. Blocks: slots."""
+def passes(dimension: int, M: type, tiles: int = 1) -> SimpleNamespace:
+    """``down``, ``up``: the two passes of a cycle over a large ``level``. Blocks: slots.
+
+    Args:
+        tiles: on a CPU in 2D, the number of tiles of a level is a multiple of this.
+    """
     numbers = dict.fromkeys(("slots", "level"), wp.int32)
     names = {name: ("rows", "passes", name) for name in ("down", "up")}
     return SimpleNamespace(
-        **{name: _of_levels("passes", texts, dimension, M, name=name, **numbers) for name, texts in names.items()}
+        **{name: _of_levels("passes", texts, dimension, M, name, tiles, **numbers) for name, texts in names.items()}
     )
 
 
 def _of_levels(
-    group: str, texts: tuple[str, ...], dimension: int, M: type, name: str = "", **arguments: object
+    group: str, texts: tuple[str, ...], dimension: int, M: type, name: str = "", tiles: int = 1, **arguments: object
 ) -> wp.Kernel:
     """A kernel that knows nothing of bricks: grids with leaves of any shape share it."""
-    module, no_brick = module_name(f"multigrid_{group}", f"{dimension}d", M), Shape(dimension, (1, 1, 1))
-    return _kernel(module, name or group, texts, no_brick, {"M": M}, **arguments)
+    module = module_name(f"multigrid_{group}", f"{dimension}d", M, *[tiles] * (tiles > 1))
+    return _kernel(module, name or group, texts, Shape(dimension, (1, 1, 1)), {"M": M, "TILES": tiles}, **arguments)
 
 
 def _kernel(

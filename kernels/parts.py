@@ -1,7 +1,10 @@
-"""Kernels over a part of their items: a rank's part of a launch that all ranks share.
+"""Kernels over a part of their items: a rank's, or a thread's, part of a launch that all of them share.
 
-``over_part`` writes a kernel around the same body whose threads or blocks run over items of a list instead of all.
+``over_part`` and ``over_span`` write a kernel around the same body whose threads or blocks run over items of a list, or
+over successive items, instead of all.
 """
+
+import functools
 
 import warp as wp
 
@@ -11,23 +14,26 @@ from .rewriting import Variants, body_of, write
 I32 = array(wp.int32)
 
 
-def _over_part(kernel: wp.Kernel) -> wp.Kernel:
+def _over(variant: str, before: dict[str, object], own: str, kernel: wp.Kernel) -> wp.Kernel:
+    """The kernel as ``variant``, with the arguments ``before`` its own, and ``own`` to find a place's item."""
     names, text = body_of(kernel)
-    arguments, types = ["_mine: _I32", "_each: wp.int32"], {}
-    for argument in kernel.adj.args:
-        types[f"{argument.label}_type"] = argument.type
-        arguments.append(f"{argument.label}: {argument.label}_type")
     if names not in PLACE:
         raise ValueError(f"kernel {kernel.key}: threads of a grid of three axes are not shared out")
-    own = "_item = _mine[_slot // _each] * _each + _slot % _each"
-    return write(kernel, "part", arguments, [PLACE[names], own, *text.splitlines()], {"_I32": I32, **types})
+    types = {f"{name}_type": kind for name, kind in before.items()}
+    types |= {f"{argument.label}_type": argument.type for argument in kernel.adj.args}
+    arguments = [f"{kind.removesuffix('_type')}: {kind}" for kind in types]
+    return write(kernel, variant, arguments, [PLACE[names], own, *text.splitlines()], types)
 
 
 PLACE = {("_item",): "_slot = wp.tid()", ("_item", "_lane"): "_slot, _lane = wp.tid()"}
 
-over_part = Variants(_over_part)
+_own = "_item = _mine[_slot // _each] * _each + _slot % _each"
+over_part = Variants(functools.partial(_over, "part", {"_mine": I32, "_each": wp.int32}, _own))
 """The kernel over a part of its threads or blocks. Its arguments: mine [count] int32, each, then those of the kernel.
 It runs the items ``mine[k] * each + i`` for all k, and i from 0 to ``each`` - 1. Threads or blocks: count * each."""
+
+over_span = Variants(functools.partial(_over, "span", {"_first": wp.int32}, "_item = _first + _slot"))
+"""The kernel over successive threads or blocks. Its arguments: first, then those of the kernel."""
 
 
 @wp.kernel(enable_backward=False)

@@ -57,6 +57,13 @@ def body_of(kernel: wp.Kernel) -> tuple[tuple[str, ...], str]:
 
 
 @functools.cache
+def kernel_name(kernel: wp.Kernel) -> str:
+    """``GROUP.NAME``; the group is the name of its module without the configuration."""
+    module: str = kernel.module.name.removeprefix("hpsolver.")
+    return f"{module.split('_')[0]}.{kernel.key}"
+
+
+@functools.cache
 def place_of(kernel: wp.Kernel) -> tuple[str, ...]:
     """The names of a thread's place in the kernel, one of ``PLACES``."""
     return body_of(kernel)[0]

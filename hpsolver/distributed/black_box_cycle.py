@@ -36,8 +36,8 @@ class BlackBoxCycle:
         self._planes, self._axis = Planes(system, slabs), 3 - system.grid.dimension
         self._table = levels(system.grid)[0]
         self._stride = 1 + (int(self._table[0, 3]) >> (5 - self._axis) & 1)
-        row, M = int(self._table[1, 2]), system.preconditioner_type
-        self._tile = kernels.tile_planes(system.grid.dimension, M, system.device.is_cuda, row)
+        second, M = self._table[1, :3].tolist(), system.preconditioner_type
+        self._tile = kernels.tile_planes(system.grid.dimension, M, system.device.is_cuda, second)
         self.shared = self._planes.thick(FARTHEST)
 
     def owner(self) -> np.ndarray:

@@ -22,6 +22,7 @@ from hpsolver.capture import CHUNK, Pieces
 from hpsolver.compiling import load
 from hpsolver.kernels.building import Recorded, Threads, launch, launch_threads, record
 from hpsolver.kernels.parts import over_part, own_of
+from hpsolver.kernels.rewriting import kernel_name
 from hpsolver.pcg import Loop
 from hpsolver.spreading import kernels_of, noted, spread_to
 from hpsolver.system import System
@@ -284,12 +285,6 @@ class Ranks:
                 self._known.no_more_than(begin)
 
         return recorded
-
-
-def kernel_name(kernel: wp.Kernel) -> str:
-    """``GROUP.NAME`` (``access.ACCESS``)."""
-    module: str = kernel.module.name.removeprefix("hpsolver.")
-    return f"{module.split('_')[0]}.{kernel.key}"
 
 
 def _given(kernel: wp.Kernel, inputs: Sequence[object]) -> dict[str, object]:

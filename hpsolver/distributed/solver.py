@@ -46,8 +46,9 @@ class Solver(hpsolver.Solver):
     Args:
         shape: cells per axis of the whole grid.
         group: the ranks; None: all of them.
-        options: those of ``hpsolver.Solver``, but not ``worlds``; the preconditioner is one of ``SHARED``, or ``auto``.
-            The device is by default the GPU whose number is ``LOCAL_RANK``, as ``torchrun`` sets it.
+        options: those of ``hpsolver.Solver``, but not ``worlds`` or ``threads``; the preconditioner is one of
+            ``SHARED``, or ``auto``. The device is by default the GPU whose number is ``LOCAL_RANK``, as ``torchrun``
+            sets it.
 
     Attributes:
         owned: this rank's part of the grid, one slice per axis. The caller's arrays have its shape.
@@ -70,6 +71,8 @@ class Solver(hpsolver.Solver):
         self.rank, self.ranks = (dist.get_rank(group), dist.get_world_size(group)) if together else (0, 1)
         if options.get("worlds") is not None:
             raise ValueError(f"worlds: ranks share one grid, got worlds={options['worlds']!r}")
+        if options.get("threads", 1) != 1:
+            raise ValueError(f"threads: each rank has one, got threads={options['threads']!r}")
         self._check_alike(group, (hpsolver.__version__, shape, _described(options)))
         super().__init__(shape, **{"device": _own_device(), **options})
         if self.preconditioner.name not in SHARED:

@@ -58,7 +58,7 @@ class BlackBox:
         self._fine, self._setup_rest = kernels.fine(system.shape, M), kernels.setup_rest(dimension, M)
         self._copies, self._rest = kernels.copies(system.shape, T, M), kernels.rest(dimension, M)
         if self._big:
-            self._phase, self._passes = kernels.phase(dimension, M), kernels.passes(dimension, M)
+            self._phase, self._passes = kernels.phase(dimension, M), kernels.passes(dimension, M, system.threads)
 
     @property
     def launches(self) -> int:

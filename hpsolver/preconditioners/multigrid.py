@@ -58,7 +58,7 @@ class Multigrid(Preconditioner):
 
     Args:
         block_cells: cells of the largest level that one block takes over, with all coarser ones, in one kernel. None:
-            1,024 on a GPU, all levels on the CPU.
+            1,024 on a GPU and for several threads of a CPU, all levels for one.
         sweeps: of the cycle in 3D, before and after the coarse correction, 1 or 2. Two save a third of the iterations.
             None: 2 on the CPU, 1 on a GPU, where a sweep is four more kernels a level.
 
@@ -89,7 +89,8 @@ class Multigrid(Preconditioner):
         system = self.system
         sweeps = self.sweeps or (1 if system.device.is_cuda else 2)
         self.patience, self.doubtful = self._patience(sweeps), self._doubts()
-        grid, limit = system.grid, self.block_cells or (BLOCK_CELLS if system.device.is_cuda else 2 * system.size)
+        shared = system.device.is_cuda or system.threads > 1
+        grid, limit = system.grid, self.block_cells or (BLOCK_CELLS if shared else 2 * system.size)
         flat = max(grid.spacing) > STRONG * min(grid.spacing)
         geometric = grid.dimension == 3 and not flat
         if system.in_layers and self.block_cells is None:  # ranks share the finest level, so it needs its own kernels

@@ -4,7 +4,8 @@
 // traffic, and what the way down has swept is swept again rather than kept.
 //
 // A tile has at most [TX, TY, TZ] coarse cells. In 2D on a CPU its rows are as long as the level's, up to TZ, since every row
-// has a cost of its own, and it has as many of them as fit into 84 KB (AREA cells), which stay in the cache.
+// has a cost of its own, and it has at most as many of them as fit into 84 KB (AREA cells), which stay in the cache. There
+// the number of tiles is a multiple of TILES, for threads that share them.
 #if defined(__CUDA_ARCH__)
 constexpr int PLANES = sizeof(M) == 8 ? 2 : 4;                                  // 48 KB of shared memory are enough
 constexpr int TX = DIMS == 3 ? PLANES : 1, TY = DIMS == 3 ? PLANES : 8, TZ = DIMS == 3 ? 16 : 32, AREA = 0;
@@ -25,8 +26,10 @@ struct Tile {                                                                  /
     HP_INLINE int line() const { return AREA ? (count[2] + MARGIN) / VECTOR * VECTOR * 2 : LINE; }
 };
 auto tile_rows = [](const Level& g) -> int {
+    if (!AREA) return TY;
     const Tile widest = {{0, 0, 0}, {TX, TY, g.z < TZ ? g.z : TZ}};
-    return AREA ? (AREA / widest.line() - 4) / 2 : TY;
+    const int most = (AREA / widest.line() - 4) / 2, whole_turns = (g.y + most * TILES - 1) / (most * TILES);
+    return (g.y + whole_turns * TILES - 1) / (whole_turns * TILES);
 };
 auto tiles_of = [=](const Level& g) -> int {
     const int rows = tile_rows(g);

@@ -7,8 +7,8 @@ from .building import array, block_kernel, body
 APART = 32
 """Numbers between two that are in different cache lines."""
 
-PATIENT = 2000
-"""How often a thread looks whether it may go on, some 50 us, before it lets others run in between."""
+PATIENT = 200
+"""How often a thread looks whether it may go on, some 5 us, before it lets others run in between."""
 
 meet = block_kernel(
     "hpsolver.team",

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from bench import __main__ as everything
-from bench import external, flow, fps, moving, options, readme_table, worlds
+from bench import external, flow, fps, moving, options, readme_table, threads, worlds
 from bench.harness import command, report, rivals
 from hpsolver import preconditioners
 
@@ -152,6 +152,15 @@ def test_worlds_measures_every_way(tmp_path):
     assert all(row["failed"] == [] and set(worlds.WAYS) <= set(row) for row in found["rows"])
     assert [case["W"] for case in found["gradients"]] == [None, 4]
     assert "worlds over loop" in (tmp_path / "worlds.md").read_text()
+
+
+def test_threads_are_timed_and_their_answers_judged(tmp_path, monkeypatch):
+    monkeypatch.setattr(threads, "counts", lambda: [1, 2])
+    assert threads.main(["--quick", "--out", str(tmp_path)]) == 0
+    found = json.loads((tmp_path / "threads.json").read_text())
+    assert len(found["rows"]) == 6 and not any(row["failed"] for row in found["rows"])
+    assert all(set(row["ms"]) == {"1", "2"} for row in found["rows"])
+    assert "FAILED" not in (tmp_path / "threads.md").read_text()
 
 
 def test_moving_measures_every_way(tmp_path):

@@ -86,6 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     warm.add_argument("shape", type=_shape, metavar="SHAPE", help="cells: 256x256, 64x64x64; most kernels do for any")
     warm.add_argument("--moving", action="store_true", default=False, help="also for solids and surfaces given to step")
+    warm.add_argument("--threads", type=int, metavar="N", help="for a solver of so many threads of a CPU")
     _add_solver_options(warm)
 
     train = commands.add_parser(

@@ -206,20 +206,23 @@ def test_warm_compiles_what_a_solver_needs(capsys: pytest.CaptureFixture[str]) -
     assert "cannot follow" in capsys.readouterr().err
 
 
-def test_after_warm_a_first_frame_compiles_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("threads", [1, 2])
+def test_after_warm_frames_compile_nothing(tmp_path: Path, threads: int) -> None:
     """In processes with a cache of their own, where the compiler has nothing to say."""
     program = (
         "import warp as wp, sys; wp.config.kernel_cache_dir = sys.argv[1]; wp.config.quiet = True\n"
         "from hpsolver.cli import main; from hpsolver import Solver; import numpy as np\n"
         "from pathlib import Path\n"
         "count = lambda: len(list(Path(sys.argv[1]).rglob('*.o')))\n"
-        "if sys.argv[2] == 'warm': main(['warm', '8x8x8', '--device', 'cpu'])\n"
+        "threads = int(sys.argv[3])\n"
+        "if sys.argv[2] == 'warm': main(['warm', '8x8x8', '--device', 'cpu', '--threads', sys.argv[3]])\n"
         "before, ones = count(), np.ones((12, 9, 8))\n"
-        "Solver(ones.shape, device='cpu').step(ones, ones)\n"
+        "solver = Solver(ones.shape, threads=threads, device='cpu')\n"
+        "solver.step(ones, ones), solver.step(ones, ones)\n"
         "print(before > 0, count() - before)\n"
     )
     for what in ("warm", "run"):
-        command = [sys.executable, "-c", program, str(tmp_path), what]
+        command = [sys.executable, "-c", program, str(tmp_path), what, str(threads)]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         assert done.stdout.splitlines()[-1] == "True 0", done.stdout + done.stderr
         assert ": warning:" not in done.stderr

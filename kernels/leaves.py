@@ -3,7 +3,8 @@
 A leaf's matrix is A restricted to its cells: banded, half-bandwidth BW, symmetric positive definite. Two forms:
 
 - banded (the CPU's): L D L^T factors of W leaves interleaved, [groups, L, BW + 1, W], so that one SIMD lane solves one
-  leaf; nothing is ever inverted and a solve costs 2 BW + 1 multiplications a cell. Stored in the vectors' type.
+  leaf; nothing is ever inverted and a solve costs 2 BW + 1 multiplications a cell. Stored in the vectors' type or,
+  in a cycle (CYCLE), in the preconditioner's; deflation asks for exact solves.
 - dense (the GPU's): a leaf is a sequence of planes of BW cells, and its matrix block tridiagonal. Planes are eliminated
   from both ends to the middle. Of each one's Schur complement G is kept, with G^T G the inverse, and the couplings to
   the next plane, [leaves, L / BW, BW + 1, BW]. A solve is two triangular products a plane, there and back, by two
@@ -112,11 +113,12 @@ def factorization(shape: Shape, halfwidth: int, W: int) -> wp.Kernel:
 
 
 @functools.cache
-def listed_factorization(shape: Shape, halfwidth: int, W: int) -> wp.Kernel:
-    """The same for the leaves of ``list_leaves``, each to be put in its own place. Blocks: groups."""
-    text = body("leaves/rows", "leaves/band", "leaves/factor_listed", shape=shape, BW=halfwidth, W=W, CLOSED=False)
-    arguments = {**operator_arguments(), "factor": F64, "places": I32, "listed": I32}
-    return block_kernel(module_name("listed_factorization", shape, W), "factor", text, **arguments)
+def listed_factorization(shape: Shape, halfwidth: int, W: int, F: type) -> wp.Kernel:
+    """The same for the leaves of ``list_leaves``, each to be put in its own place, stored as F. Blocks: groups."""
+    constants = {"BW": halfwidth, "W": W, "F": F, "CLOSED": False}
+    text = body("leaves/rows", "leaves/band", "leaves/factor_listed", shape=shape, **constants)
+    arguments = {**operator_arguments(), "factor": array(F), "places": I32, "listed": I32}
+    return block_kernel(module_name("listed_factorization", shape, W, F), "factor", text, **arguments)
 
 
 @functools.cache
@@ -174,12 +176,15 @@ def inverse_step(
 
 
 @functools.cache
-def sweeping(shape: Shape, halfwidth: int, W: int, T: type, M: type, R: int, mode: int, dense: bool) -> wp.Kernel:
+def sweeping(
+    shape: Shape, halfwidth: int, W: int, T: type, M: type, F: type, R: int, mode: int, dense: bool
+) -> wp.Kernel:
     """The leaf solve of one colour, ``native/leaves/sweep.h``. Blocks: groups of the colour (dense: its leaves, W = 1).
 
     Args:
         T: type of the vectors and of the arithmetic.
-        M: type that dense factors and the basis are stored in.
+        M: type that the basis is stored in.
+        F: type that the factors are stored in.
         R: coarse functions a leaf.
         mode: NO_COARSE, RESTRICT, PUSH or CYCLE.
     """
@@ -196,7 +201,7 @@ def sweeping(shape: Shape, halfwidth: int, W: int, T: type, M: type, R: int, mod
     forms = {"DENSE": dense and not planes, "BY_PLANES": planes}
     form = "planes" if planes else "dense" if dense else "banded"
     return block_kernel(
-        module_name("sweep", shape, W, T, M, R, mode, form),
+        module_name("sweep", shape, W, T, M, F, R, mode, form),
         "sweep",
         body(*sources, shape=shape, BW=halfwidth, W=W, T=T, M=M, R=R, MODE=mode, **forms),
         leaves=wp.int32,
@@ -212,7 +217,7 @@ def sweeping(shape: Shape, halfwidth: int, W: int, T: type, M: type, R: int, mod
         used=I32,
         conductance=F64,
         diagonal=F64,
-        factor=array(M if dense else T),
+        factor=array(F),
         basis=array(M),
         face_basis=array(M),
         r=array(T),

@@ -76,6 +76,7 @@ def gradient(solver, density: np.ndarray) -> float:
 def run(name: str, chosen: str = "") -> None:
     from hpsolver import Solver, preconditioners, programs, solver
     from hpsolver import frame as frame_module
+    from hpsolver.preconditioners import leaves
     from hpsolver.system import System
 
     case = CASES[name]
@@ -84,6 +85,7 @@ def run(name: str, chosen: str = "") -> None:
     one_kernel = False
     programs.blocks_for = lambda repeat, system, worlds: BLOCKS if one_kernel else 0
     solver.System = functools.partial(System, slots=3)  # several blocks, as on a GPU
+    leaves.makes_lists = lambda system, dense: False  # for a GPU too
     for form, what, options in FORMS:
         if not form.startswith(chosen):
             continue

@@ -146,7 +146,7 @@ def configured(dimension: int, T: type, M: type) -> list[wp.Kernel]:
             groups.append(coarse.functions(leaf, BW, W, M, functions, 0))
             groups.append(coarse.galerkin(leaf, M, functions, forms[mode], mode == leaves.CYCLE, True))
             groups.append(coarse.exact_solution(dimension, functions, not forms[mode], forms[mode]))
-            singles.append(leaves.sweeping(leaf, BW, 1, T, M, functions, mode, True))
+            singles.append(leaves.sweeping(leaf, BW, 1, T, M, M, functions, mode, True))
         if leaf is shape and functions <= R:
             groups.append(selection.selection(leaf, M, 2 * functions, functions))
             groups += candidates(leaf, BW, W, M, 2 * functions)
@@ -157,7 +157,7 @@ def configured(dimension: int, T: type, M: type) -> list[wp.Kernel]:
         if functions == 16 and T is wp.float64:
             groups.append(nested.nesting(dimension, halfwidth, W, M, functions, 32, True, False))
         singles.append(coarse.dense_rows(dimension, functions))
-    singles.append(leaves.sweeping(shape, BW, 1, T, M, 1, leaves.NO_COARSE, True))
+    singles.append(leaves.sweeping(shape, BW, 1, T, M, M, 1, leaves.NO_COARSE, True))
     for overlap in (1, 2):
         box, halfwidth = windowed(shape, overlap)
         groups.append(windows.factorization(box, shape.leaf_size, halfwidth, W, M))
@@ -217,7 +217,7 @@ def variants(dimension: int) -> list[wp.Kernel]:
         groups = candidates(longest, 1, 1, wp.float32, 8)
         surfaces += [kernel for group in groups for kernel in kernels_of(group)]
         surfaces += [leaves.changes(longest), leaves.roots(longest, 1, wp.float32)]
-        surfaces.append(leaves.sweeping(longest, 1, 1, wp.float64, wp.float32, 4, leaves.PUSH, True))
+        surfaces.append(leaves.sweeping(longest, 1, 1, wp.float64, wp.float32, wp.float32, 4, leaves.PUSH, True))
     banded = [leaves.factorization(shape, HALFWIDTH[dimension], leaves.GROUP_CUDA)]  # dense=False
     banded.append(coarse.functions(shape, HALFWIDTH[dimension], leaves.GROUP_CUDA, wp.float32, 8, 4))
     box, halfwidth = windowed(shape, 1)

@@ -56,6 +56,11 @@ class Groups:
         return int(begins[color]), int(begins[color + 1] - begins[color])
 
 
+def makes_lists(system: System, dense: bool) -> bool:
+    """Whether changed leaves are listed (``Leaves.lists``)."""
+    return not (dense or system.device.is_cuda or system.in_layers)
+
+
 class Leaves:
     """The factors of all leaves, banded or dense as suits the device (``hpsolver.kernels.leaves``), and their solves.
 
@@ -71,18 +76,22 @@ class Leaves:
     def __init__(self, system: System, colored: bool, mode: int, R: int, dense: bool | None):
         self.system = system
         self.dense = system.device.is_cuda if dense is None else dense
-        self.lists = not (self.dense or system.device.is_cuda or system.in_layers)
+        self.lists = makes_lists(system, self.dense)
         bricks = system.bricks
         colors = bricks.colors if colored else (np.arange(bricks.leaves, dtype=np.int32),)
         self.by = Groups(colors, system.device, self.dense, system.leaf_fluid)
 
         M, L, BW, T = system.preconditioner_type, bricks.leaf_size, bricks.halfwidth, system.krylov_type
         in_memory = not (self.dense and kernels.fits(L, BW))
-        self._factor = system.zeros(self.by.groups * L * (BW + 1) * self.by.W if in_memory else 1, wp.float64)
+        # A cycle stays symmetric positive definite with rounded factors; deflation asks for exact solves.
+        F = M if self.dense or mode == kernels.CYCLE else T
+        numbers, made = self.by.groups * L * (BW + 1) * self.by.W if in_memory else 1, F if self.lists else wp.float64
+        self._factor = system.zeros(numbers, made)
+        self._scratch = self._factor if made is wp.float64 else system.zeros(1, wp.float64)  # that of ``functions``
         if self.dense:
             self._operator = system.zeros(bricks.leaves * kernels.dense_numbers(L, BW), M)
         else:
-            self._operator = self._factor if T is wp.float64 else system.zeros(self._factor.size, T)
+            self._operator = self._factor if F is made else system.zeros(numbers, F)
         self._seen = system.zeros(2 * bricks.leaves, wp.uint64)
         self.changed = system.zeros(bricks.leaves, wp.int32)
         self.y = system.zeros(system.size, system.krylov_type)
@@ -91,10 +100,11 @@ class Leaves:
         if self.dense:
             self._root = kernels.roots(system.shape, BW, M)
         else:
-            factorization = kernels.listed_factorization if self.lists else kernels.factorization
-            self._factorize, self._list = factorization(system.shape, BW, self.by.W), kernels.list_leaves(self.by.W)
+            given = system.shape, BW, self.by.W
+            self._factorize = kernels.listed_factorization(*given, F) if self.lists else kernels.factorization(*given)
+            self._list = kernels.list_leaves(self.by.W)
         self._due = wp.empty_like(self.by.members) if self.lists else self.by.members
-        self._sweep = kernels.sweeping(system.shape, BW, self.by.W, T, M, R, mode, self.dense)
+        self._sweep = kernels.sweeping(system.shape, BW, self.by.W, T, M, F, R, mode, self.dense)
 
     @property
     def launches(self) -> int:
@@ -128,7 +138,7 @@ class Leaves:
         """Records: ``kernel`` of ``kernels.coarse.functions``, of so many start functions, with its last arguments.
         Must run before ``update``, whose storage it may use."""
         system, own = self.system, int(self.are_own(start, functions))
-        inputs = [*self._operator_arguments(self._due), own, start, self._factor, *basis]
+        inputs = [*self._operator_arguments(self._due), own, start, self._scratch, *basis]
         launch(kernel, self.by.groups, inputs, system.device)
 
     def update(self) -> None:

@@ -85,10 +85,13 @@ def main(argv: list[str] | None = None) -> int:
 
 def markdown(found: dict) -> str:
     threads = [str(count) for count in found["settings"]["threads"]]
+
+    def times(ms: dict[str, float]) -> list[str]:
+        return [f"{ms[count]:.3g}" for count in threads] + [f"{ms[count] / ms['1']:.2f}" for count in threads[1:]]
+
     rows = [
         [report.shape_text(row["shape"]), row["preconditioner"], str(row["iterations"])]
-        + (["FAILED"] * len(threads) if row["failed"] else [f"{row['ms'][count]:.3g}" for count in threads])
-        + [f"{row['ms'][count] / row['ms']['1']:.2f}" for count in threads[1:]]
+        + (["FAILED"] * (2 * len(threads) - 1) if row["failed"] else times(row["ms"]))
         for row in found["rows"]
     ]
     heads = ["shape", "preconditioner", "iterations", *(f"ms, threads: {count}" for count in threads)]

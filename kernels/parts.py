@@ -27,8 +27,9 @@ def _over(variant: str, before: dict[str, object], own: str, kernel: wp.Kernel) 
 
 PLACE = {("_item",): "_slot = wp.tid()", ("_item", "_lane"): "_slot, _lane = wp.tid()"}
 
-_own = "_item = _mine[_slot // _each] * _each + _slot % _each"
-over_part = Variants(functools.partial(_over, "part", {"_mine": I32, "_each": wp.int32}, _own))
+LISTED = "_item = _mine[_slot // _each] * _each + _slot % _each"
+
+over_part = Variants(functools.partial(_over, "part", {"_mine": I32, "_each": wp.int32}, LISTED))
 """The kernel over a part of its threads or blocks. Its arguments: mine [count] int32, each, then those of the kernel.
 It runs the items ``mine[k] * each + i`` for all k, and i from 0 to ``each`` - 1. Threads or blocks: count * each."""
 

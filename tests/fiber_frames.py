@@ -85,7 +85,7 @@ def run(name: str, chosen: str = "") -> None:
     one_kernel = False
     programs.blocks_for = lambda repeat, system, worlds: BLOCKS if one_kernel else 0
     solver.System = functools.partial(System, slots=3)  # several blocks, as on a GPU
-    leaves.makes_lists = lambda system, dense: False  # for a GPU too
+    leaves.makes_lists = lambda system, dense: False  # a GPU has none
     for form, what, options in FORMS:
         if not form.startswith(chosen):
             continue

@@ -9,13 +9,15 @@ import oracle
 import pytest
 import torch
 import warp as wp
+from hpsolver.kernels import connectivity, mending
 from hpsolver.kernels import team as kernels
-from hpsolver.kernels.building import block_kernel, body
+from hpsolver.kernels.building import BUILT, Shape, block_kernel, body
+from hpsolver.kernels.rewriting import kernel_name
 
 from hpsolver import Projection, Solver, Status, distributed, problems
 from hpsolver.examples.own_preconditioner import Neumann
 from hpsolver.preconditioners import NAMES, Multigrid
-from hpsolver.team import Team
+from hpsolver.team import ALONE, Team
 
 pytestmark = pytest.mark.cpu
 
@@ -178,6 +180,13 @@ def test_nobody_leaves_a_meeting_before_all_have_come():
         replay()
     assert seen.numpy()[::16].tolist() == [199] * 3
     assert not wrong.numpy().any()
+
+
+def test_kernels_whose_blocks_change_the_same_numbers_are_for_one_thread():
+    shape = Shape(2, (1, 8, 8))
+    connectivity.connectivity(shape), connectivity.means(shape)
+    change = [kernel for kernel, text in BUILT.values() if "// ======== native/connectivity/atomics.h" in text]
+    assert {kernel_name(kernel) for kernel in [*change, mending.mend]} == set(ALONE)
 
 
 def test_a_deleted_solver_gives_its_memory_back():
